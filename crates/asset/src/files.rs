@@ -1,0 +1,107 @@
+//! A tree of files on this machine as a [`Source`].
+//!
+//! The tree is live, and its owner may be hostile: a website's PHP can replace a folder by a symlink to `/etc` between
+//! two of our system calls, and a walk by path names would carry the keys of the machine into a client's backup.
+//! So every call is relative to an open folder and follows no symlink, what was opened is checked to be what was
+//! asked for, and nothing is opened that could block (fifos) or act (devices). Trouble with one entry is told beside
+//! the others; the walk goes on.
+
+mod attribute_calls;
+mod attributes;
+mod content;
+mod directory;
+mod failure;
+mod names;
+mod place;
+mod rules;
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use holdfast_format::source::{Directory, Metadata, Source, SourceError};
+use rustix::fs::CWD;
+
+pub use self::rules::Rules;
+
+use self::directory::OpenDirectory;
+use self::failure::{failure, refusal};
+use self::names::Names;
+use self::place::Place;
+
+/// A folder of this machine and everything below it.
+#[derive(Debug)]
+pub struct FilesSource {
+    root: PathBuf,
+    rules: Arc<Rules>,
+    names: Names,
+}
+
+impl FilesSource {
+    /// Names the root; nothing is opened yet.
+    ///
+    /// # Errors
+    /// When `root` is not absolute, or goes through `..`.
+    pub fn new(root: &Path, rules: Rules) -> Result<FilesSource, SourceError> {
+        let parts = root.components().collect::<Vec<_>>();
+        if !root.is_absolute() || parts.contains(&Component::ParentDir) {
+            let message = "the path of a source must be absolute and without '..'";
+            return Err(refusal(root.as_os_str().as_bytes().to_vec(), message));
+        }
+        // Collected again: without double slashes and slashes at the end.
+        Ok(FilesSource { root: parts.iter().collect(), rules: Arc::new(rules), names: Names::default() })
+    }
+}
+
+impl Source for FilesSource {
+    fn path(&self) -> Vec<Vec<u8>> {
+        let parts = self.root.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.as_bytes().to_vec()),
+            _ => None,
+        });
+        parts.collect()
+    }
+
+    fn ancestors(&self) -> Result<Vec<Metadata>, SourceError> {
+        let mut parents: Vec<&Path> = self.root.ancestors().skip(1).collect();
+        // From the top down, without `/` itself.
+        parents.pop();
+        let examine = |parent: &&Path| {
+            directory::examine_folder(parent).map_err(|error| {
+                failure(parent.as_os_str().as_bytes().to_vec(), "examine a folder above the root", error)
+            })
+        };
+        parents.iter().rev().map(examine).collect()
+    }
+
+    fn root(&self) -> Result<(Metadata, Arc<dyn Directory>), SourceError> {
+        let path = self.root.as_os_str().as_bytes();
+        // A root that is itself a symlink is refused rather than followed: whoever may replace it would choose what is
+        // backed up. Symlinks above it are the administrator's.
+        let listed = directory::examine(CWD, &self.root)
+            .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
+        match listed.metadata.kind {
+            holdfast_format::source::EntryKind::Directory => {}
+            holdfast_format::source::EntryKind::Symlink => {
+                let hint = "the root is a symlink; name the folder that it leads to";
+                return Err(refusal(path.to_vec(), hint));
+            }
+            _ => return Err(refusal(path.to_vec(), "the root is not a folder")),
+        }
+        let fd = directory::open(CWD, &self.root)
+            .map_err(|error| failure(path.to_vec(), "open the root", error))?;
+        let metadata = directory::examine_open(&fd)
+            .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
+        let place = Place::root(path.to_vec());
+        let root = OpenDirectory::new(fd, place, Arc::clone(&self.rules), metadata.device_id);
+        Ok((metadata, Arc::new(root)))
+    }
+
+    fn user_name(&self, uid: u32) -> Option<String> {
+        self.names.user(uid)
+    }
+
+    fn group_name(&self, gid: u32) -> Option<String> {
+        self.names.group(gid)
+    }
+}

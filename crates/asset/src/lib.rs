@@ -1,0 +1,12 @@
+//! Drivers per class of asset: what there is, whether it can be backed up, and how its bytes are read.
+//!
+//! An asset reaches the repository engine only as a [`holdfast_format::source::Source`]; the two never import each
+//! other.
+
+mod drivers;
+pub mod files;
+mod website;
+
+pub use drivers::{AssetError, AssetErrorKind, Driver, driver};
+pub use files::{FilesSource, Rules};
+pub use website::Website;

@@ -1,0 +1,163 @@
+//! The commands: one file each.
+
+mod backup;
+mod init;
+mod key;
+mod location;
+mod ls;
+mod manual;
+mod points;
+mod purge;
+mod repair;
+mod restic;
+mod restore;
+mod validate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use holdfast_ops::ending::Ending;
+use holdfast_ops::error::{Error, Result};
+use holdfast_ops::points::Which;
+use holdfast_ops::{Trouble, TroubleKind};
+use holdfast_world::{World, limits, priority, signals};
+
+use crate::context::{Context, GlobalOptions};
+use crate::output;
+
+/// Runs a hosting company's backup policy and proves that it was kept.
+///
+/// policy.toml holds the rules, estate.toml what is protected and where copies live. Backups go, encrypted, into
+/// repositories in the open restic format, the same at every location.
+///
+/// Exit codes: 0 done; 1 done and something is red, owed or degraded; 2 usage or configuration; 3 nothing lost but not
+/// done (locked, unreachable, no space); 4 damage was met; 5 refused by policy, role or rights; 130 interrupted.
+#[derive(Parser, Debug)]
+#[command(name = "holdfast", version, propagate_version = true)]
+pub struct App {
+    #[command(flatten)]
+    options: GlobalOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Init(init::Init),
+    Validate(validate::Validate),
+    Backup(backup::Backup),
+    Points(points::Points),
+    Ls(ls::Ls),
+    Restore(restore::Restore),
+    Verify(verify::Verify),
+    Repair(repair::Repair),
+    Purge(purge::Purge),
+    #[command(subcommand)]
+    Location(location::LocationCommand),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    Restic(restic::Restic),
+    Completions(manual::Completions),
+    Man(manual::Man),
+}
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let app = App::parse();
+    let world = World::system();
+    let interrupted = match signals::install() {
+        Ok(flag) => flag,
+        Err(error) => {
+            output::note(format!("error: signals cannot be handled: {error}"));
+            return ExitCode::from(Ending::NotDone.code());
+        }
+    };
+    limits::raise_open_files();
+    let context = Context { options: app.options, world, interrupted };
+    match app.command.run(&context) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            if context.options.json {
+                output::json_error(&error);
+            }
+            output::error(&error);
+            ExitCode::from(error.ending.code())
+        }
+    }
+}
+
+impl Command {
+    fn run(self, context: &Context) -> Result<u8> {
+        let ending = match self {
+            Command::Init(command) => init::run(context, &command),
+            Command::Validate(command) => validate::run(context, &command),
+            Command::Backup(command) => backup::run(context, &command),
+            Command::Points(command) => points::run(context, &command),
+            Command::Ls(command) => ls::run(context, &command),
+            Command::Restore(command) => restore::run(context, &command),
+            Command::Verify(command) => verify::run(context, &command),
+            Command::Repair(command) => repair::run(context, &command),
+            Command::Purge(command) => purge::run(context, &command),
+            Command::Location(command) => location::run(context, &command),
+            Command::Key(command) => key::run(context, &command),
+            // restic's own exit code is passed on.
+            Command::Restic(command) => return restic::run(context, &command),
+            Command::Completions(command) => manual::completions(&command),
+            Command::Man(command) => manual::man(&command),
+        };
+        ending.map(Ending::code)
+    }
+}
+
+/// Lowers CPU and I/O priority: production comes first.
+fn yield_to_production(context: &Context) {
+    if context.world.environment.get("HOLDFAST_FULL_SPEED").is_none() {
+        // Not being allowed to is no reason to leave a backup undone.
+        let _ = priority::yield_to_production();
+    }
+}
+
+/// Which point.
+#[derive(Args, Debug)]
+struct WhichPoint {
+    /// The point, by the start of its id [default: the newest]
+    #[arg(long, value_name = "ID", conflicts_with = "at")]
+    point: Option<String>,
+    /// The newest point from this time or before, e.g. 2026-11-23T04:00:00+00:00
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+}
+
+impl WhichPoint {
+    fn which(&self) -> Result<Which> {
+        match (&self.point, &self.at) {
+            (Some(id), _) => Ok(Which::Id(id.to_lowercase())),
+            (None, Some(time)) => time.parse().map(Which::At).map_err(|e| {
+                Error::usage(format!("--at {time:?}: {e}")).hint("write it like 2026-11-23T04:00:00+00:00")
+            }),
+            (None, None) => Ok(Which::Latest),
+        }
+    }
+}
+
+/// Prints what went wrong on the way, at most a screenful.
+fn print_troubles(context: &Context, troubles: &[Trouble]) {
+    const SHOWN: usize = 20;
+    let relevant: Vec<&Trouble> =
+        troubles.iter().filter(|t| !context.options.quiet || t.kind != TroubleKind::Notice).collect();
+    for trouble in relevant.iter().take(SHOWN) {
+        let kind = match trouble.kind {
+            TroubleKind::Unreadable => "unreadable",
+            TroubleKind::Changed => "changed",
+            TroubleKind::Location => "location",
+            TroubleKind::Damage => "damage",
+            TroubleKind::Target => "target",
+            TroubleKind::Notice => "note",
+        };
+        output::note(format!("{kind}: {}: {}", trouble.subject, trouble.message));
+    }
+    if relevant.len() > SHOWN {
+        output::note(format!("... and {} more; --json lists all", relevant.len() - SHOWN));
+    }
+}

@@ -1,0 +1,50 @@
+//! `holdfast ls`.
+
+use clap::Args;
+use holdfast_ops::ending::Ending;
+use holdfast_ops::error::Result;
+use holdfast_ops::ls::{self, ListedEntry};
+
+use crate::context::Context;
+use crate::{output, words};
+
+/// Show what is inside a point
+#[derive(Args, Debug)]
+pub struct Ls {
+    /// The asset, as estate.toml calls it
+    asset: String,
+    /// A folder below the asset's root [default: the root]
+    path: Option<String>,
+    #[command(flatten)]
+    which: super::WhichPoint,
+    /// With everything below
+    #[arg(long, short)]
+    recursive: bool,
+}
+
+pub fn run(context: &Context, command: &Ls) -> Result<Ending> {
+    let setup = context.setup()?;
+    let which = command.which.which()?;
+    let mut entries: Vec<ListedEntry> = Vec::new();
+    let is_json = context.options.json;
+    let mut see = |entry: ListedEntry| if is_json { entries.push(entry) } else { print(&entry) };
+    ls::ls(&setup, &command.asset, &which, command.path.as_deref(), command.recursive, &mut see)?;
+    if is_json {
+        output::json(&entries);
+    }
+    Ok(Ending::Done)
+}
+
+fn print(entry: &ListedEntry) {
+    let size = if entry.kind == "file" { words::bytes(entry.size) } else { entry.kind.to_owned() };
+    let time = entry.mtime.map(words::time).unwrap_or_default();
+    let target = entry.target.as_ref().map(|t| format!(" -> {}", t.escape_debug())).unwrap_or_default();
+    let mark = entry.mark.as_ref().map(|m| format!("  [{m}]")).unwrap_or_default();
+    output::line(format!(
+        "{:04o} {:>6} {:>6} {size:>12} {time} {}{target}{mark}",
+        entry.permissions,
+        entry.uid,
+        entry.gid,
+        entry.path.escape_debug()
+    ));
+}

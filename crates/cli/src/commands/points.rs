@@ -1,0 +1,45 @@
+//! `holdfast points`.
+
+use clap::Args;
+use holdfast_ops::Troubles;
+use holdfast_ops::ending::Ending;
+use holdfast_ops::error::Result;
+use holdfast_ops::points;
+
+use crate::context::Context;
+use crate::{output, words};
+
+/// List the restorable points of an asset
+#[derive(Args, Debug)]
+pub struct Points {
+    /// The asset, as estate.toml calls it
+    asset: String,
+}
+
+pub fn run(context: &Context, command: &Points) -> Result<Ending> {
+    let setup = context.setup()?;
+    let troubles = Troubles::default();
+    let points = points::points(&setup, &command.asset, &troubles)?;
+    let is_red = points.iter().any(|p| p.verdict == "FAIL") || !troubles.list().is_empty();
+    if context.options.json {
+        output::json(&points);
+    } else {
+        let rows = points
+            .iter()
+            .map(|point| {
+                vec![
+                    words::short(&point.id).to_owned(),
+                    words::time(point.time),
+                    point.kind.clone(),
+                    point.bytes.map_or_else(|| "?".to_owned(), words::bytes),
+                    point.copies.join(", "),
+                    point.checked.map_or_else(|| "-".to_owned(), words::time),
+                    format!("{}: {}", point.verdict, point.reason),
+                ]
+            })
+            .collect();
+        output::table(&["Point", "Time", "Kind", "Size", "Copies", "Checked", "Verdict"], rows);
+        super::print_troubles(context, &troubles.list());
+    }
+    Ok(if is_red { Ending::Attention } else { Ending::Done })
+}

@@ -1,0 +1,124 @@
+//! `holdfast verify`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clap::Args;
+use holdfast_model::estate::repository_name;
+use holdfast_ops::ending::Ending;
+use holdfast_ops::error::{Error, Result};
+use holdfast_ops::verify::{self, Amount, VerifyReport};
+use holdfast_ops::{LocationState, Problem, ProblemKind, Progress};
+
+use crate::context::Context;
+use crate::{output, progress_line, words};
+
+/// Check integrity, down to every byte
+///
+/// Without assets, every repository. Ends with 4 when damage was met, and says which points and files it touches.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Assets, as estate.toml calls them
+    asset: Vec<String>,
+    /// Only this location
+    #[arg(long, value_name = "NAME")]
+    location: Option<String>,
+    /// Read the data too: all of it, or this percentage, another part each time
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
+    read_data: Option<u32>,
+}
+
+pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
+    let setup = context.setup()?;
+    let amount = match command.read_data {
+        None => Amount::Structure,
+        Some(100) => Amount::All,
+        Some(percent @ 1..100) => Amount::Percent(percent),
+        Some(_) => return Err(Error::usage("--read-data takes a percentage from 1 to 100")),
+    };
+    let mut repositories = BTreeSet::new();
+    for asset in &command.asset {
+        repositories.insert(repository_name(setup.asset(asset)?).to_string());
+    }
+    if command.asset.is_empty() {
+        repositories.extend(setup.repositories().into_keys());
+    }
+    let mut ending = Ending::Done;
+    let mut reports = Vec::new();
+    for repository in &repositories {
+        let progress = Arc::new(Progress::default());
+        let report = {
+            let _line = progress_line::show(context, repository, &progress);
+            verify::verify(&setup, repository, command.location.as_deref(), amount, &progress)?
+        };
+        if !context.options.json {
+            print(context, &report);
+        }
+        ending = ending.and(report.ending);
+        reports.push(report);
+    }
+    if context.options.json {
+        output::json(&reports);
+    }
+    Ok(ending)
+}
+
+fn print(context: &Context, report: &VerifyReport) {
+    if let Some(error) = &report.error {
+        output::note(format!("error: {}: {error}", report.repository));
+    }
+    let Some(verified) = &report.verified else { return };
+    let rows = verified
+        .locations
+        .iter()
+        .map(|location| {
+            let state = match &location.state {
+                LocationState::Ok => "ok".to_owned(),
+                LocationState::Owed => "lacks copies".to_owned(),
+                LocationState::Damaged => "DAMAGED".to_owned(),
+                LocationState::Unusable(reason) => format!("unusable: {reason}"),
+            };
+            vec![
+                report.repository.clone(),
+                location.location.clone(),
+                location.snapshots.to_string(),
+                format!("{} of {}", location.packs_read, location.packs),
+                words::bytes(location.bytes_read),
+                state,
+            ]
+        })
+        .collect();
+    output::table(&["Repository", "Location", "Points", "Packs read", "Read", "State"], rows);
+    for problem in &verified.repository {
+        print_problem("every location", problem);
+    }
+    for location in &verified.locations {
+        let shown =
+            location.problems.iter().filter(|p| !context.options.quiet || p.kind != ProblemKind::Orphan);
+        shown.for_each(|problem| print_problem(&location.location, problem));
+    }
+    if report.ending == Ending::Damage {
+        output::note(format!(
+            "hint: `holdfast repair {}` heals what another location has",
+            report.repository
+        ));
+    }
+}
+
+fn print_problem(location: &str, problem: &Problem) {
+    output::note(format!("{location}: {}: {}", problem.object, problem.message));
+    if !problem.points.is_empty() {
+        let points: Vec<String> =
+            problem.points.iter().map(|p| words::short(&p.to_string()).to_owned()).collect();
+        output::note(format!("  touches points {}", points.join(", ")));
+    }
+    for file in &problem.files {
+        output::note(format!("  touches {file}"));
+    }
+    if problem.files_total > problem.files.len() as u64 {
+        output::note(format!(
+            "  and {} more",
+            words::count(problem.files_total - problem.files.len() as u64, "file")
+        ));
+    }
+}

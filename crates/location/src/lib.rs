@@ -1,0 +1,29 @@
+//! Where copies live: one small contract, a backend per kind of place, and layers that wrap any of them.
+
+mod address;
+mod canary;
+mod contract;
+mod credentials;
+mod error;
+mod http;
+mod key;
+pub mod layers;
+mod local;
+mod marker;
+mod place;
+mod probe;
+mod rest;
+mod runtime;
+mod s3;
+mod secrets;
+mod sftp;
+mod surroundings;
+
+pub use address::Address;
+pub use contract::{Identity, Listed, Location, MARKER_REPOSITORY, Put};
+pub use credentials::Credentials;
+pub use error::{Error, ErrorKind};
+pub use key::{Area, Key, is_reserved, valid_object, valid_repository};
+pub use place::{Place, establish, open};
+pub use probe::{Finding, Grade, Measure, PROBE_PREFIX, ProbeOptions, Topic, Unit, Verdict, probe};
+pub use surroundings::{Surroundings, Timeouts};

@@ -1,0 +1,59 @@
+//! Opening a place: its address and credentials become a backend. Opening contacts nothing, so that a place which is
+//! down does not keep a run from using the others; only a configuration that makes no sense fails here.
+
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::contract::Location;
+use crate::credentials::Credentials;
+use crate::error::{Error, ErrorKind};
+use crate::local::Local;
+use crate::rest::Rest;
+use crate::s3::{Bucket, S3};
+use crate::sftp::{Server, SftpPlace};
+use crate::surroundings::Surroundings;
+
+/// A place as the estate declares it.
+#[derive(Debug)]
+pub struct Place {
+    /// The estate's name for it.
+    pub name: String,
+    /// Its URL, see [`Address`].
+    pub url: String,
+    /// What it takes to get in, where something is needed.
+    pub credentials: Option<Credentials>,
+}
+
+/// Opens a place without contacting it. Repositories of one place share the returned value and its connections.
+pub fn open(place: &Place, surroundings: &Surroundings) -> Result<Arc<dyn Location>, Error> {
+    let wrong = |cause: String| Error::new(ErrorKind::Unsupported, &place.name, "open the place", cause);
+    let none = Credentials::default();
+    let credentials = place.credentials.as_ref().unwrap_or(&none);
+    let location: Arc<dyn Location> = match Address::parse(&place.url).map_err(wrong)? {
+        Address::Local { path } => {
+            if let Some(cause) = credentials.foreign(&[]) {
+                return Err(wrong(cause));
+            }
+            Arc::new(Local::new(&place.name, path, surroundings))
+        }
+        Address::Sftp { user, host, port, path } => {
+            let server = Server { user, host, port, root: path };
+            Arc::new(SftpPlace::new(&place.name, server, credentials, surroundings).map_err(wrong)?)
+        }
+        Address::S3 { bucket, prefix, endpoint, region } => {
+            let bucket = Bucket { bucket, prefix, endpoint, region };
+            Arc::new(S3::new(&place.name, bucket, credentials, surroundings).map_err(wrong)?)
+        }
+        Address::Rest { base } => {
+            Arc::new(Rest::new(&place.name, base, credentials, surroundings).map_err(wrong)?)
+        }
+    };
+    Ok(location)
+}
+
+/// Opens a place and makes its root and marker, see [`Location::establish`].
+pub fn establish(place: &Place, surroundings: &Surroundings) -> Result<Arc<dyn Location>, Error> {
+    let location = open(place, surroundings)?;
+    location.establish()?;
+    Ok(location)
+}

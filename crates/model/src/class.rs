@@ -1,0 +1,106 @@
+//! The four classes of assets, and the datasets that each is made of. A dataset has a schedule, a retention and points
+//! of its own.
+
+use std::fmt;
+
+/// What kind of thing an asset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// A virtual machine.
+    Vm,
+    /// A Plesk server.
+    Plesk,
+    /// A WHMCS installation.
+    Whmcs,
+    /// A website.
+    Website,
+}
+
+/// A part of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dataset {
+    /// Of a virtual machine: its definition.
+    Config,
+    /// Of a virtual machine: its disks.
+    Disks,
+    /// Of a Plesk server: the panel's own settings.
+    Configuration,
+    /// Of a Plesk server: its subscriptions.
+    Subscriptions,
+    /// Of a Plesk server: mail.
+    Mail,
+    /// Of a Plesk server: databases.
+    Databases,
+    /// Of WHMCS: the database.
+    Database,
+    /// Of WHMCS: the files.
+    Files,
+    /// Of a website: all of it.
+    Site,
+}
+
+impl Class {
+    /// Every class, in the order in which they are restored after a disaster.
+    pub const ALL: [Class; 4] = [Class::Vm, Class::Plesk, Class::Whmcs, Class::Website];
+
+    /// As it is written in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Vm => "vm",
+            Class::Plesk => "plesk",
+            Class::Whmcs => "whmcs",
+            Class::Website => "website",
+        }
+    }
+
+    /// Reads the written form.
+    pub fn parse(text: &str) -> Option<Class> {
+        Class::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+
+    /// The parts of an asset of this class.
+    pub fn datasets(self) -> &'static [Dataset] {
+        match self {
+            Class::Vm => &[Dataset::Config, Dataset::Disks],
+            Class::Plesk => {
+                &[Dataset::Configuration, Dataset::Subscriptions, Dataset::Mail, Dataset::Databases]
+            }
+            Class::Whmcs => &[Dataset::Database, Dataset::Files],
+            Class::Website => &[Dataset::Site],
+        }
+    }
+
+    /// Whether assets of this class can be backed up by this version.
+    pub fn is_built(self) -> bool {
+        self == Class::Website
+    }
+}
+
+impl Dataset {
+    /// As it is written in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dataset::Config => "config",
+            Dataset::Disks => "disks",
+            Dataset::Configuration => "configuration",
+            Dataset::Subscriptions => "subscriptions",
+            Dataset::Mail => "mail",
+            Dataset::Databases => "databases",
+            Dataset::Database => "database",
+            Dataset::Files => "files",
+            Dataset::Site => "site",
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,171 @@
+//! The estate: what is protected, and where copies live.
+//!
+//! Everything that can be known to be wrong without touching a machine is refused here, before a backup starts: a
+//! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
+//! each look like success until the day of the restore.
+
+mod place;
+mod read;
+mod relations;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use crate::reading::{Located, Span};
+use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
+
+pub use self::place::Place;
+pub use self::read::read_estate;
+pub use self::relations::relations_resolved;
+
+/// Everything that estate.toml says.
+#[derive(Clone, Debug, Default)]
+pub struct Estate {
+    /// Physical places.
+    pub sites: BTreeMap<SiteName, Site>,
+    /// Machines in production.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Places for copies.
+    pub locations: BTreeMap<LocationName, Location>,
+    /// Protected things.
+    pub assets: BTreeMap<AssetName, Asset>,
+}
+
+/// A physical place.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Where its name stands in the file.
+    pub span: Span,
+    /// ISO 3166 code of two capital letters.
+    pub country: Option<String>,
+    /// Degrees north, -90 to 90.
+    pub latitude: Option<f64>,
+    /// Degrees east, -180 to 180.
+    pub longitude: Option<f64>,
+}
+
+/// A machine in production.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where its name stands in the file.
+    pub span: Span,
+    /// Where the machine stands.
+    pub site: SiteName,
+    /// How it is reached.
+    pub connect: Connect,
+}
+
+/// How a machine is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connect {
+    /// It is this machine.
+    Local,
+}
+
+/// A place for copies.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// Where its name stands in the file.
+    pub span: Span,
+    /// Where it physically is.
+    pub site: SiteName,
+    /// The physical machine or service that holds the copies, as declared.
+    pub host: HostName,
+    /// The URL as it was written, for the location's backend.
+    pub url: Located<String>,
+    /// What the URL names.
+    pub place: Place,
+    /// What it takes to read and write, where something is needed.
+    pub credentials: Option<Credentials>,
+    /// What it takes to delete, opened only by purge, prune and repair.
+    pub delete_credentials: Option<Credentials>,
+}
+
+/// Where secrets stand; they never stand in the estate itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// A TOML file; a relative path starts at the configuration folder.
+    File(PathBuf),
+    /// Environment variables that start with this prefix and an underscore.
+    Environment(String),
+}
+
+/// A protected thing.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Its name.
+    pub name: AssetName,
+    /// Where its name stands in the file.
+    pub span: Span,
+    /// The machine that it lives on.
+    pub host: HostName,
+    /// Whom it belongs to.
+    pub client: Option<ClientId>,
+    /// What kind of thing it is, with the settings of that kind.
+    pub settings: Settings,
+}
+
+/// Settings per class.
+#[derive(Clone, Debug)]
+pub enum Settings {
+    /// A website.
+    Website(WebsiteSettings),
+    /// A class that this version cannot back up yet.
+    NotBuilt(Class),
+}
+
+/// Settings of a website.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebsiteSettings {
+    /// Its root folder; absolute.
+    pub path: PathBuf,
+    /// Where the path stands in the file.
+    pub path_span: Span,
+    /// What is left out.
+    pub exclude: Vec<ExcludePattern>,
+    /// Whether folders with a `CACHEDIR.TAG` are left out.
+    pub exclude_caches: bool,
+    /// Whether other file systems mounted below the root are left out.
+    pub one_file_system: bool,
+    /// Files larger than this are left out.
+    pub file_size_bytes_max: Option<u64>,
+}
+
+impl Asset {
+    /// What kind of thing it is.
+    pub fn class(&self) -> Class {
+        match &self.settings {
+            Settings::Website(_) => Class::Website,
+            Settings::NotBuilt(class) => *class,
+        }
+    }
+}
+
+impl Estate {
+    /// The assets whose points lie in `repository`.
+    pub fn assets_of<'e>(&'e self, repository: &'e RepositoryName) -> impl Iterator<Item = &'e Asset> {
+        self.assets.values().filter(move |asset| repository_name(asset) == *repository)
+    }
+
+    /// Every repository, in order.
+    pub fn repositories(&self) -> Vec<RepositoryName> {
+        let mut names: Vec<_> = self.assets.values().map(repository_name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// The repository of an asset: one per client for websites, so that destroying one key shreds one client; else one
+/// per asset.
+pub fn repository_name(asset: &Asset) -> RepositoryName {
+    let name = match &asset.client {
+        Some(client) if asset.class() == Class::Website => client.as_str(),
+        _ => asset.name.as_str(),
+    };
+    RepositoryName::parse(name)
+        .expect("names of clients and assets follow the same rules as those of repositories")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What the parts of an estate must be to each other.
+
+use std::path::{Path, PathBuf};
+
+use super::place::{Overlap, Place, overlap};
+use super::{Estate, Settings};
+use crate::diagnostic::{Diagnostic, Problems};
+
+/// What the text does not show: the findings that come up once `resolve` has followed the symbolic links in the folders
+/// of this machine. `file` and `text` are those that the estate was read from.
+pub fn relations_resolved(
+    estate: &Estate,
+    file: &str,
+    text: &str,
+    resolve: &dyn Fn(&Path) -> PathBuf,
+) -> Vec<Diagnostic> {
+    let findings = |estate: &Estate| {
+        let mut problems = Problems::new("estate", file, text);
+        check(estate, &mut problems);
+        problems.finish(Some(())).diagnostics
+    };
+    let mut resolved = estate.clone();
+    for location in resolved.locations.values_mut() {
+        if let Place::Folder(path) = &mut location.place {
+            *path = resolve(path);
+        }
+    }
+    for asset in resolved.assets.values_mut() {
+        if let Settings::Website(website) = &mut asset.settings {
+            website.path = resolve(&website.path);
+        }
+    }
+    let known = findings(estate);
+    findings(&resolved).into_iter().filter(|finding| !known.contains(finding)).collect()
+}
+
+pub(super) fn check(estate: &Estate, problems: &mut Problems<'_>) {
+    locations_apart(estate, problems);
+    locations_outside_sources(estate, problems);
+    assets_apart(estate, problems);
+    names_are_no_clients(estate, problems);
+    copies_off_production(estate, problems);
+}
+
+fn locations_apart(estate: &Estate, problems: &mut Problems<'_>) {
+    let mut locations: Vec<_> = estate.locations.iter().collect();
+    // In the order of the file: the later one is the one to blame.
+    locations.sort_by_key(|(_, location)| location.span.start);
+    for (position, (name, location)) in locations.iter().enumerate() {
+        for (earlier, other) in &locations[..position] {
+            let span = location.url.span.range();
+            match location.place.overlap(&other.place) {
+                None => {}
+                Some(Overlap::Same) => problems
+                    .error("duplicate-location", &span, format!("{name} and {earlier} are the same place"))
+                    .hint("one place counts as one copy; remove one of them"),
+                Some(Overlap::Nested) => problems
+                    .error(
+                        "nested-location",
+                        &span,
+                        format!("one of {name} and {earlier} lies inside the other"),
+                    )
+                    .hint("its folders would be taken for repositories; put them side by side"),
+            }
+        }
+    }
+}
+
+fn locations_outside_sources(estate: &Estate, problems: &mut Problems<'_>) {
+    for (name, location) in &estate.locations {
+        let Some(place) = location.place.local_path() else { continue };
+        for asset in estate.assets.values() {
+            let Settings::Website(website) = &asset.settings else { continue };
+            if place.starts_with(&website.path) {
+                problems
+                    .error(
+                        "location-in-source",
+                        &location.url.span.range(),
+                        format!("the location {name} lies inside what the asset {} backs up", asset.name),
+                    )
+                    .hint("every backup would back up the backups; move the location out");
+            } else if website.path.starts_with(place) {
+                problems
+                    .error(
+                        "source-in-location",
+                        &website.path_span.range(),
+                        format!("the asset {} lies inside the location {name}", asset.name),
+                    )
+                    .hint("a place for copies holds nothing else; move one of them");
+            }
+        }
+    }
+}
+
+fn assets_apart(estate: &Estate, problems: &mut Problems<'_>) {
+    let websites: Vec<_> = estate
+        .assets
+        .values()
+        .filter_map(|asset| match &asset.settings {
+            Settings::Website(website) => Some((asset, website)),
+            Settings::NotBuilt(_) => None,
+        })
+        .collect();
+    for (position, (asset, website)) in websites.iter().enumerate() {
+        for (other, other_website) in &websites[..position] {
+            if asset.host != other.host {
+                continue;
+            }
+            let (message, hint) = match overlap(&website.path, &other_website.path) {
+                None => continue,
+                Some(Overlap::Same) => (
+                    format!("{} and {} are the same folder", asset.name, other.name),
+                    "remove one, unless two clients really share it",
+                ),
+                Some(Overlap::Nested) => (
+                    format!("the folder of one of {} and {} lies inside the other's", asset.name, other.name),
+                    "the inner one is backed up twice; exclude it from the outer one",
+                ),
+            };
+            problems.warning("overlapping-assets", &website.path_span.range(), message).hint(hint);
+        }
+    }
+}
+
+fn names_are_no_clients(estate: &Estate, problems: &mut Problems<'_>) {
+    for asset in estate.assets.values() {
+        let has_own_repository = asset.client.is_none() || !matches!(asset.settings, Settings::Website(_));
+        let owner = estate.assets.values().find(|other| {
+            other.name != asset.name && super::repository_name(other).as_str() == asset.name.as_str()
+        });
+        if let (true, Some(owner)) = (has_own_repository, owner) {
+            let message = format!(
+                "the asset {0} would share the repository {0} with the client of {1}",
+                asset.name, owner.name
+            );
+            problems
+                .error("name-is-a-client", &asset.span.range(), message)
+                .hint("give the asset a client, or one of them another name");
+        }
+    }
+}
+
+fn copies_off_production(estate: &Estate, problems: &mut Problems<'_>) {
+    for (name, location) in &estate.locations {
+        if estate.hosts.contains_key(&location.host) {
+            problems
+                .warning(
+                    "copy-on-production",
+                    &location.span.range(),
+                    format!("the location {name} lies on {}, a machine in production", location.host),
+                )
+                .hint("what destroys the machine destroys both; it never counts as a copy elsewhere");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Backs up assets, now.
+
+use holdfast_asset::driver;
+use holdfast_model::estate::{Asset, Settings, repository_name};
+use holdfast_repo::{ArchiveRequest, Delivery, Progress, Totals, Trouble, TroubleKind, Troubles};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ending::Ending;
+use crate::error::{Error, Result};
+use crate::setup::Setup;
+use crate::{attest, record};
+
+/// What one backup did.
+#[derive(Debug, Serialize)]
+pub struct BackupReport {
+    /// The asset.
+    pub asset: String,
+    /// Its repository.
+    pub repository: String,
+    /// The new point's id; absent when there is none.
+    pub point: Option<String>,
+    /// The instant that the point stands for.
+    pub time: Option<Timestamp>,
+    /// `full` or `incremental`.
+    pub kind: &'static str,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// What was counted.
+    pub totals: Option<Totals>,
+    /// What became of each location.
+    pub copies: Vec<CopyReport>,
+    /// For a full: what was read back.
+    pub attestation: Option<attest::Attestation>,
+    /// What went wrong on the way.
+    pub troubles: Vec<Trouble>,
+    /// Why there is no point, or no full one.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// One location's part in a backup.
+#[derive(Debug, Serialize)]
+pub struct CopyReport {
+    /// The location.
+    pub location: String,
+    /// Whether it has the point whole.
+    pub has_point: bool,
+    /// Objects it was sent.
+    pub objects: u64,
+    /// Bytes it was sent.
+    pub bytes: u64,
+    /// Objects it still lacks, as far as known.
+    pub owed: u64,
+    /// Why it lacks them.
+    pub reason: Option<String>,
+}
+
+/// Backs up one asset. The report says how it ended; an error means that the configuration makes no sense.
+pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) -> Result<BackupReport> {
+    let asset = setup.asset(asset_name)?;
+    let repository_name = repository_name(asset).to_string();
+    let start = setup.world.clock.monotonic();
+    let mut report = BackupReport {
+        asset: asset_name.to_owned(),
+        repository: repository_name.clone(),
+        point: None,
+        time: None,
+        kind: if full { "full" } else { "incremental" },
+        seconds: 0.0,
+        totals: None,
+        copies: Vec::new(),
+        attestation: None,
+        troubles: Vec::new(),
+        error: None,
+        hint: None,
+        ending: Ending::Done,
+    };
+    let troubles = Troubles::default();
+    let outcome = (|| {
+        let driver = driver(asset).map_err(|e| Error::usage(e.to_string()))?;
+        driver.validate().map_err(|e| Error::not_done(e.to_string()))?;
+        let source = driver.source().map_err(|e| Error::not_done(e.to_string()))?;
+        let repository = setup.open_for_writing(&repository_name)?;
+        let request = ArchiveRequest {
+            source: &*source,
+            cache_name: asset_name,
+            tags: vec![
+                format!("asset:{asset_name}"),
+                format!("class:{}", asset.class().as_str()),
+                "dataset:site".to_owned(),
+                format!("kind:{}", report.kind),
+            ],
+            excludes: excludes(asset),
+            full,
+        };
+        let archived = repository.archive(&request, &troubles, progress, &setup.cancel())?;
+        Ok::<_, Error>((repository, archived))
+    })();
+    match outcome {
+        Ok((repository, archived)) => {
+            report.point = Some(archived.id.to_hex());
+            report.time = Some(archived.snapshot.time);
+            report.totals = Some(archived.totals);
+            report.copies = archived.deliveries.iter().map(CopyReport::of).collect();
+            if full {
+                let attested =
+                    attest::attest(setup, &repository_name, &repository, &archived, &troubles, progress);
+                match attested {
+                    Ok(attestation) => report.attestation = Some(attestation),
+                    // The point is there, but nothing backs the word "full".
+                    Err(error) => report.fail(error),
+                }
+            }
+        }
+        Err(error) => report.fail(error),
+    }
+    report.seconds = (setup.world.clock.monotonic() - start).as_secs_f64();
+    report.troubles = troubles.list();
+    report.ending = report.ending.and(judge(&report));
+    let name = format!("{}-{asset_name}", setup.world.clock.now().strftime("%Y%m%dT%H%M%S%.6f"));
+    record::keep(&setup.places.state, "runs", &name, &report)?;
+    Ok(report)
+}
+
+/// The rules by which an asset leaves things out, as the snapshot shall tell them.
+fn excludes(asset: &Asset) -> Vec<String> {
+    match &asset.settings {
+        Settings::Website(site) => site.exclude.iter().map(|pattern| pattern.text.clone()).collect(),
+        Settings::NotBuilt(_) => Vec::new(),
+    }
+}
+
+/// Degraded or owed is never green.
+fn judge(report: &BackupReport) -> Ending {
+    let is_degraded = report.troubles.iter().any(|t| !matches!(t.kind, TroubleKind::Notice));
+    let is_owed = report.copies.iter().any(|c| !c.has_point);
+    let attested = report.attestation.as_ref().map_or(Ending::Done, attest::Attestation::ending);
+    let own = if is_degraded || is_owed { Ending::Attention } else { Ending::Done };
+    own.and(attested)
+}
+
+impl BackupReport {
+    fn fail(&mut self, error: Error) {
+        self.error = Some(error.message);
+        self.hint = error.hint;
+        self.ending = error.ending;
+    }
+}
+
+impl CopyReport {
+    fn of(delivery: &Delivery) -> CopyReport {
+        CopyReport {
+            location: delivery.location.clone(),
+            has_point: delivery.owed == 0 && delivery.failure.is_none(),
+            objects: delivery.objects,
+            bytes: delivery.bytes,
+            owed: delivery.owed,
+            reason: delivery.failure.clone(),
+        }
+    }
+}

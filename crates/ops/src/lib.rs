@@ -1,0 +1,32 @@
+//! Everything holdfast does: each operation as a function that returns a report, never a printed word.
+//!
+//! Commands, and later the server and the scheduler, call these; so what a person sees and what a record holds cannot
+//! differ.
+
+pub mod attest;
+pub mod backup;
+pub mod ending;
+pub mod error;
+pub mod evidence;
+pub mod init;
+pub mod key;
+pub mod key_ring;
+pub mod location;
+pub mod ls;
+pub mod points;
+pub mod purge;
+pub mod record;
+pub mod repair;
+pub mod restic;
+mod restic_address;
+pub mod restore;
+pub mod setup;
+pub mod state_lock;
+pub mod validate;
+pub mod verify;
+
+pub use holdfast_location::{Finding, Grade};
+pub use holdfast_repo::{
+    Action as RepairAction, LocationState, Problem, ProblemKind, Progress, Step as RepairStep, Trouble,
+    TroubleKind, Troubles,
+};

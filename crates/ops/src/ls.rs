@@ -1,0 +1,85 @@
+//! What is inside a point.
+
+use std::path::Path;
+
+use holdfast_format::source::EntryKind;
+use holdfast_repo::Troubles;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::points::{Which, find, pick, root_of};
+use crate::restore::components;
+use crate::setup::Setup;
+
+/// One entry of a point.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedEntry {
+    /// Path below the asset's root; bytes that are no UTF-8 are shown as U+FFFD.
+    pub path: String,
+    /// `file`, `dir`, `symlink`, ...
+    pub kind: &'static str,
+    /// Permissions, the low twelve bits.
+    pub permissions: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Size in bytes, for files.
+    pub size: u64,
+    /// Last change.
+    pub mtime: Option<Timestamp>,
+    /// Where a symlink leads.
+    pub target: Option<String>,
+    /// What was wrong with the entry when it was archived.
+    pub mark: Option<String>,
+}
+
+/// Lists a point of an asset: the folder `path` below its root, or everything below it.
+pub fn ls(
+    setup: &Setup,
+    asset_name: &str,
+    which: &Which,
+    path: Option<&str>,
+    recursive: bool,
+    see: &mut dyn FnMut(ListedEntry),
+) -> Result<()> {
+    let troubles = Troubles::default();
+    let found = find(setup, asset_name, None, &troubles)?;
+    let (_, snapshot) = pick(asset_name, &found.snapshots, which)?;
+    let index = found.repository.load_index(&found.catalog, &troubles).index;
+    let root = root_of(setup.asset(asset_name)?).unwrap_or(Path::new("/"));
+    let mut below = components(root);
+    below.extend(components(&Path::new("/").join(path.unwrap_or_default().trim_start_matches('/'))));
+    let mut visit = |path: &[u8], node: &holdfast_format::Node| {
+        let metadata = &node.metadata;
+        see(ListedEntry {
+            path: String::from_utf8_lossy(path).into_owned(),
+            kind: kind(metadata.kind),
+            permissions: metadata.permissions,
+            uid: metadata.uid,
+            gid: metadata.gid,
+            size: metadata.size,
+            mtime: Timestamp::new(metadata.mtime.seconds, metadata.mtime.nanoseconds.cast_signed()).ok(),
+            target: node.link_target.as_ref().map(|t| String::from_utf8_lossy(t).into_owned()),
+            mark: node.error.clone(),
+        });
+    };
+    let mirrors = &found.catalog.mirrors;
+    found
+        .repository
+        .list_files(snapshot, &below, recursive, &index, mirrors, &troubles, &mut visit)
+        .map_err(Error::from)
+}
+
+fn kind(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::File => "file",
+        EntryKind::Directory => "dir",
+        EntryKind::Symlink => "symlink",
+        EntryKind::BlockDevice => "block device",
+        EntryKind::CharDevice => "character device",
+        EntryKind::Fifo => "fifo",
+        EntryKind::Socket => "socket",
+    }
+}

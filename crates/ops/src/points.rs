@@ -1,0 +1,245 @@
+//! The restorable points of an asset.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_format::{Id, Snapshot};
+use holdfast_model::estate::{Asset, Settings, repository_name};
+use holdfast_repo::{Catalog, Monitor, Repository, Trouble, TroubleKind};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::evidence::{self, Evidence};
+use crate::setup::{Setup, unusable};
+
+/// One restorable point.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// The snapshot's id.
+    pub id: String,
+    /// The instant that it stands for.
+    pub time: Timestamp,
+    /// `full`, `full, not read back`, `incremental`, or `foreign` for one that another program made.
+    pub kind: String,
+    /// The repository that holds it.
+    pub repository: String,
+    /// Bytes of all files in it, where known.
+    pub bytes: Option<u64>,
+    /// Files in it, where known.
+    pub files: Option<u64>,
+    /// Locations that list it.
+    pub copies: Vec<String>,
+    /// When it was last read in full and found whole, at the location where that is longest ago; absent when some copy
+    /// never was.
+    pub checked: Option<Timestamp>,
+    /// PASS, FAIL or NO_EVIDENCE.
+    pub verdict: &'static str,
+    /// Why.
+    pub reason: String,
+    /// What the point lacks since it was made; a point with any is degraded.
+    pub warnings: Vec<String>,
+}
+
+/// An asset's points with what it takes to read them.
+pub struct AssetPoints {
+    /// The repository, open.
+    pub repository: Repository,
+    /// Its listings.
+    pub catalog: Catalog,
+    /// Locations that could not be asked; each was reported.
+    pub unasked: BTreeSet<String>,
+    /// The asset's snapshots, oldest first.
+    pub snapshots: Vec<(Id, Snapshot)>,
+}
+
+/// Opens the asset's repository and finds its snapshots. A location that could not be asked is told to the monitor: the
+/// newest point may lie there alone.
+pub fn find(
+    setup: &Setup,
+    asset_name: &str,
+    only: Option<&str>,
+    monitor: &dyn Monitor,
+) -> Result<AssetPoints> {
+    let asset = setup.asset(asset_name)?;
+    let repository = setup.open(repository_name(asset).as_str(), only)?;
+    let ready = repository.require_ready()?;
+    let mut unasked: BTreeMap<String, String> = unusable(&repository).into_iter().collect();
+    let catalog = holdfast_repo::list(&ready)?;
+    unasked.extend(catalog.failures.iter().map(|(mirror, e)| (mirror.name().to_owned(), e.to_string())));
+    for (location, reason) in &unasked {
+        monitor.trouble(Trouble::new(TroubleKind::Location, location, format!("not asked: {reason}")));
+    }
+    let mut snapshots = repository.load_snapshots(&catalog, monitor);
+    snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
+    Ok(AssetPoints { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
+}
+
+/// Lists the asset's points, newest last.
+pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<Vec<Point>> {
+    let asset = setup.asset(asset_name)?;
+    let repository = repository_name(asset).to_string();
+    let found = find(setup, asset_name, None, monitor)?;
+    let judge = Judge {
+        setup,
+        evidence: evidence::load(&setup.places.state, &repository, setup.location_names())?,
+        unasked: &found.unasked,
+        wanted: setup.policy.storage.copies.value.locations_min as usize,
+    };
+    let describe = |(id, snapshot): &(Id, Snapshot)| {
+        let bits = found.catalog.snapshots.get(id).copied().unwrap_or(0);
+        let copies: Vec<String> = found.catalog.holders(bits).map(|m| m.name().to_owned()).collect();
+        let checked = judge.checked(id, &copies);
+        let (verdict, reason) = judge.verdict(id, &copies, checked);
+        Point {
+            id: id.to_hex(),
+            time: snapshot.time,
+            kind: kind(snapshot, checked.is_some()),
+            repository: repository.clone(),
+            bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
+            files: snapshot.summary.as_ref().map(|s| s.total_files_processed),
+            copies,
+            checked,
+            verdict,
+            reason,
+            warnings: warnings(snapshot),
+        }
+    };
+    Ok(found.snapshots.iter().map(describe).collect())
+}
+
+/// Which point a command line means.
+#[derive(Clone, Debug, Default)]
+pub enum Which {
+    /// The newest.
+    #[default]
+    Latest,
+    /// By the start of its id.
+    Id(String),
+    /// The newest that is not younger than this.
+    At(Timestamp),
+}
+
+/// Picks a point.
+pub fn pick<'a>(asset: &str, snapshots: &'a [(Id, Snapshot)], which: &Which) -> Result<&'a (Id, Snapshot)> {
+    let hint = format!("`holdfast points {asset}` lists what there is");
+    let found = match which {
+        Which::Latest => snapshots.last(),
+        Which::At(time) => snapshots.iter().rev().find(|(_, s)| s.time <= *time),
+        Which::Id(prefix) => {
+            let mut matching = snapshots.iter().filter(|(id, _)| id.to_hex().starts_with(prefix.as_str()));
+            let first = matching.next();
+            if matching.next().is_some() {
+                return Err(Error::usage(format!("several points of {asset} begin with {prefix}")).hint(hint));
+            }
+            first
+        }
+    };
+    found.ok_or_else(|| {
+        let what = match which {
+            Which::Latest => "has no point yet".to_owned(),
+            Which::At(time) => format!("has no point from {time} or before"),
+            Which::Id(prefix) => format!("has no point {prefix}"),
+        };
+        Error::usage(format!("{asset} {what}")).hint(hint)
+    })
+}
+
+/// Whether a snapshot is a point of the asset.
+pub(crate) fn belongs(asset_name: &str, asset: &Asset, snapshot: &Snapshot) -> bool {
+    let tag = format!("asset:{asset_name}");
+    let is_tagged = snapshot.tags.iter().any(|t| t.starts_with("asset:"));
+    if is_tagged {
+        return snapshot.tags.contains(&tag);
+    }
+    root_of(asset).is_some_and(|root| snapshot.paths.iter().any(|path| std::path::Path::new(path) == root))
+}
+
+/// The folder that an asset's points hold.
+pub(crate) fn root_of(asset: &Asset) -> Option<&std::path::Path> {
+    match &asset.settings {
+        Settings::Website(site) => Some(&site.path),
+        Settings::NotBuilt(_) => None,
+    }
+}
+
+/// A full is one only once it was read back everywhere.
+fn kind(snapshot: &Snapshot, is_read_back: bool) -> String {
+    match snapshot.tags.iter().find_map(|t| t.strip_prefix("kind:")) {
+        Some("full") if !is_read_back => "full, not read back".to_owned(),
+        Some(kind) => kind.to_owned(),
+        None => "foreign".to_owned(),
+    }
+}
+
+/// What a point says of itself: that not everything could be read when it was made.
+fn warnings(snapshot: &Snapshot) -> Vec<String> {
+    let count = |name: &str| snapshot.tags.iter().find_map(|t| t.strip_prefix(name)?.strip_prefix(':'));
+    let unreadable = count("unreadable").map(|n| format!("{n} entries could not be read"));
+    let changed = count("changed").map(|n| format!("{n} files changed while they were read"));
+    unreadable.into_iter().chain(changed).collect()
+}
+
+/// What a verdict is made from.
+struct Judge<'a> {
+    setup: &'a Setup,
+    evidence: BTreeMap<String, Evidence>,
+    unasked: &'a BTreeSet<String>,
+    wanted: usize,
+}
+
+impl Judge<'_> {
+    /// The oldest of the newest readings of each copy.
+    fn checked(&self, id: &Id, copies: &[String]) -> Option<Timestamp> {
+        let of_copy = |location: &String| self.evidence.get(location)?.points.get(&id.to_hex())?.read;
+        copies.iter().map(of_copy).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    fn verdict(&self, id: &Id, copies: &[String], checked: Option<Timestamp>) -> (&'static str, String) {
+        let id = id.to_hex();
+        let known = |location: &&String| self.evidence.get(*location);
+        let is_damaged =
+            |e: &Evidence| e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty();
+        let damaged: Vec<&str> =
+            copies.iter().filter(|l| known(l).is_some_and(is_damaged)).map(String::as_str).collect();
+        if !damaged.is_empty() {
+            return ("FAIL", format!("damaged at {}", damaged.join(", ")));
+        }
+        let hosts: BTreeSet<_> = copies
+            .iter()
+            .filter_map(|name| self.setup.estate.locations.get(name.as_str()))
+            .map(|location| (&location.host, &location.site))
+            .collect();
+        let (count, wanted) = (hosts.len(), self.wanted);
+        if count < wanted {
+            if count + self.unasked.len() >= wanted {
+                let names: Vec<&str> = self.unasked.iter().map(String::as_str).collect();
+                return (
+                    "NO_EVIDENCE",
+                    format!("{count} of {wanted} copies; {} could not be asked", names.join(", ")),
+                );
+            }
+            let same = if copies.len() > count { ", more lie on the same host" } else { "" };
+            return ("FAIL", format!("{count} of {wanted} copies{same}"));
+        }
+        match checked {
+            Some(_) => ("PASS", format!("{} copies (places as declared), every byte read", copies.len())),
+            None => ("NO_EVIDENCE", "not every copy was read".to_owned()),
+        }
+    }
+}
+
+/// Whether a point can be relied on, as far as its holders' evidence goes: whole where it was read, or, as long as none of
+/// the asset's points was ever read anywhere, at least not damaged at each of its holders.
+pub(crate) fn is_good(
+    evidence: &BTreeMap<String, Evidence>,
+    holders: &[String],
+    id: &str,
+    any_was_read: bool,
+) -> bool {
+    let mut points = holders.iter().map(|l| evidence.get(l).and_then(|e| e.points.get(id)));
+    if any_was_read {
+        points.any(|point| point.is_some_and(|p| p.read.is_some()))
+    } else {
+        points.any(|point| point.is_none_or(|p| p.damaged.is_none()))
+    }
+}

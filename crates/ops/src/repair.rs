@@ -1,0 +1,53 @@
+//! Heals locations from each other.
+
+use holdfast_repo::{Progress, RepairRequest, Repaired, Trouble, Troubles};
+use serde::Serialize;
+
+use crate::ending::Ending;
+use crate::error::Result;
+use crate::setup::Setup;
+
+/// What repairing one repository did.
+#[derive(Debug, Serialize)]
+pub struct RepairReport {
+    /// The repository.
+    pub repository: String,
+    /// The steps, and what was lost; absent when it could not be done.
+    pub repaired: Option<Repaired>,
+    /// Why it could not be done.
+    pub error: Option<String>,
+    /// What went wrong on the way.
+    pub troubles: Vec<Trouble>,
+    /// How it ended: done when all healed, damage otherwise.
+    pub ending: Ending,
+}
+
+/// Repairs one repository, or with `dry_run` says what it would do.
+pub fn repair(setup: &Setup, repository: &str, dry_run: bool, progress: &Progress) -> Result<RepairReport> {
+    let troubles = Troubles::default();
+    let outcome = setup.open(repository, None).and_then(|mut opened| {
+        if !dry_run {
+            opened.establish();
+        }
+        Ok(opened.repair(&RepairRequest { dry_run }, None, &troubles, progress, &setup.cancel())?)
+    });
+    let mut report = RepairReport {
+        repository: repository.to_owned(),
+        repaired: None,
+        error: None,
+        troubles: Vec::new(),
+        ending: Ending::Done,
+    };
+    match outcome {
+        Ok(repaired) => {
+            report.ending = if repaired.is_healed() { Ending::Done } else { Ending::Damage };
+            report.repaired = Some(repaired);
+        }
+        Err(error) => {
+            report.ending = error.ending;
+            report.error = Some(error.message);
+        }
+    }
+    report.troubles = troubles.list();
+    Ok(report)
+}

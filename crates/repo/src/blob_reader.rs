@@ -1,0 +1,58 @@
+//! Reads blobs, from whichever mirror gives them whole.
+
+use std::sync::Arc;
+
+use holdfast_format::{BlobDecoder, BlobKind, Cipher, Id};
+use holdfast_location::Area;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{BlobPlace, Index};
+use crate::mirror::Mirror;
+use crate::monitor::{Monitor, Trouble, TroubleKind};
+
+/// Reads single blobs by ranged requests. Keep one per thread: it holds decompression state.
+pub struct BlobReader<'a> {
+    cipher: &'a Cipher,
+    index: &'a Index,
+    mirrors: &'a [Arc<Mirror>],
+    monitor: &'a dyn Monitor,
+    decoder: BlobDecoder,
+    scratch: Vec<u8>,
+}
+
+impl<'a> BlobReader<'a> {
+    /// A reader that asks `mirrors` in their order.
+    pub fn new(
+        cipher: &'a Cipher,
+        index: &'a Index,
+        mirrors: &'a [Arc<Mirror>],
+        monitor: &'a dyn Monitor,
+    ) -> BlobReader<'a> {
+        BlobReader { cipher, index, mirrors, monitor, decoder: BlobDecoder::new(), scratch: Vec::new() }
+    }
+
+    /// Reads a blob into `out`. Every place at every mirror is tried; damage met on the way is reported even when a later
+    /// one is good.
+    pub fn read(&mut self, kind: BlobKind, id: &Id, out: &mut Vec<u8>) -> Result<()> {
+        let places: Vec<BlobPlace> = self.index.all(kind, id).collect();
+        let mut last = Error::new(ErrorKind::Damaged, format!("blob {id} is in no index"));
+        for place in &places {
+            for mirror in self.mirrors {
+                let range = u64::from(place.offset)..u64::from(place.offset) + u64::from(place.length);
+                let outcome = mirror.get_range(Area::Data, &place.pack, range).and_then(|sealed| {
+                    let length = place.uncompressed.map(std::num::NonZeroU32::get);
+                    self.decoder
+                        .decode(self.cipher, &sealed, length, id, out, &mut self.scratch)
+                        .map_err(|e| Error::new(ErrorKind::Damaged, format!("blob {id}: {e}")))
+                });
+                let Err(error) = outcome else { return Ok(()) };
+                let subject = mirror.describe(Area::Data, &place.pack);
+                if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) {
+                    self.monitor.trouble(Trouble::new(TroubleKind::Damage, &subject, error.to_string()));
+                }
+                last = Error::because(error.kind, format!("read {subject}"), error);
+            }
+        }
+        Err(last)
+    }
+}

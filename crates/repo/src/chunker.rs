@@ -1,0 +1,72 @@
+//! Where files are cut into blobs.
+//!
+//! Readers never cut again, so any boundaries are legal; ours decide what is found again after a change. Small files are
+//! one blob; larger ones are cut by content (FastCDC), with tables seeded from the repository's secret polynomial, so
+//! that nobody without the key can recognise a known file by its chunk lengths. Holes become blobs of zeros of a few
+//! fixed sizes, so that a sparse file of 20 GB costs three blobs.
+
+use std::borrow::Cow;
+
+use fastcdc::v2020::{Normalization, cut_gear, get_gear_with_seed, select_masks};
+
+/// A file of at most this many bytes is one blob.
+pub const WHOLE_FILE_BYTES: usize = 512 << 10;
+/// No blob is larger; a reader's buffer must hold this much beyond the start of a chunk.
+pub const CHUNK_BYTES_MAX: usize = 4 << 20;
+const CHUNK_BYTES_AVERAGE: usize = 1 << 20;
+const CHUNK_BYTES_MIN: usize = 256 << 10;
+
+/// stock restic restores a file sparsely if it meets a blob of exactly this many zeros.
+pub const ZERO_BYTES_SMALL: usize = 512 << 10;
+/// The size of the other blobs of zeros in a hole.
+pub const ZERO_BYTES_LARGE: usize = 8 << 20;
+
+/// Cuts content into chunks.
+pub struct Chunker {
+    gear: Cow<'static, [u64]>,
+    gear_shifted: Cow<'static, [u64]>,
+    mask_strict: u64,
+    mask_loose: u64,
+}
+
+impl Chunker {
+    /// A chunker for a repository with this secret.
+    pub fn new(secret: u64) -> Chunker {
+        let (gear, gear_shifted) = get_gear_with_seed(secret);
+        let (mask_strict, mask_loose) = select_masks(CHUNK_BYTES_AVERAGE, Normalization::Level1);
+        Chunker { gear, gear_shifted, mask_strict, mask_loose }
+    }
+
+    /// The length of the first chunk of `data`, which must hold [`CHUNK_BYTES_MAX`] bytes or reach to the end.
+    pub fn cut(&self, data: &[u8]) -> usize {
+        let (_, length) = cut_gear(
+            data,
+            CHUNK_BYTES_MIN,
+            CHUNK_BYTES_AVERAGE,
+            CHUNK_BYTES_MAX,
+            self.mask_strict,
+            self.mask_loose,
+            self.mask_strict << 1,
+            self.mask_loose << 1,
+            &self.gear,
+            &self.gear_shifted,
+        );
+        length
+    }
+}
+
+/// The sizes of the zero blobs that stand for a hole of `length` bytes.
+pub fn cut_hole(mut length: u64) -> Vec<usize> {
+    let mut sizes = Vec::new();
+    while length > 0 {
+        let size = match sizes.len() {
+            0 => ZERO_BYTES_SMALL,
+            _ if length >= ZERO_BYTES_LARGE as u64 => ZERO_BYTES_LARGE,
+            _ => ZERO_BYTES_SMALL,
+        };
+        let size = length.min(size as u64);
+        sizes.push(size as usize);
+        length -= size;
+    }
+    sizes
+}

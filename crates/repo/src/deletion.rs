@@ -1,0 +1,301 @@
+//! Deleting, at every location, so that nothing comes back and nothing that is needed goes.
+//!
+//! Deletions are decided under exclusive locks, written down for every location that the repository is configured for,
+//! and then carried out where locations can be reached. A location that was away may hold a point that nobody else knew
+//! of when the deletion was decided. So what waits is looked at again before it is carried out, with the points of all
+//! locations that are reached: what a point needs meanwhile stays, and is listed anew.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use holdfast_format::{BlobKind, Id, IndexFile, IndexPack, Snapshot, encode_unpacked};
+use holdfast_location::Area;
+use serde::Serialize;
+
+use crate::cancel::Cancel;
+use crate::catalog::Catalog;
+use crate::closure::close_over;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::Index;
+use crate::locks::{HeldLock, Mode};
+use crate::mirror::Mirror;
+use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::repository::{MirrorState, Repository};
+use crate::sealed::Sealed;
+use crate::tombstones::Tombstones;
+
+/// Mirrors under exclusive locks, and those that could not be reached.
+pub(crate) struct Deleting {
+    pub held: Vec<(Arc<Mirror>, HeldLock)>,
+    pub away: Vec<(String, String)>,
+}
+
+/// What a location did with its deletions.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Deletions {
+    /// The location's name.
+    pub location: String,
+    /// Objects it deleted.
+    pub deleted: u64,
+    /// Objects it has yet to delete.
+    pub waiting: u64,
+    /// Why some wait.
+    pub failure: Option<String>,
+}
+
+impl Deleting {
+    pub fn mirrors(&self) -> Vec<Arc<Mirror>> {
+        self.held.iter().map(|(mirror, _)| Arc::clone(mirror)).collect()
+    }
+
+    /// An error once any of the locks may be taken for stale.
+    pub fn check(&self) -> Result<()> {
+        self.held.iter().try_for_each(|(_, lock)| lock.check())
+    }
+}
+
+impl Repository {
+    /// Locks every usable mirror exclusively. Somebody else's lock, or one that cannot be read, refuses the whole; a mirror
+    /// that is away is left out.
+    pub(crate) fn lock_for_deleting(&self, monitor: &dyn Monitor) -> Result<Deleting> {
+        self.require_ready()?;
+        let mut deleting = Deleting { held: Vec::new(), away: Vec::new() };
+        for (mirror, state) in self.states() {
+            let reason = match state {
+                MirrorState::Ready => {
+                    match HeldLock::take(mirror, &self.cipher, &self.writer, Mode::Exclusive) {
+                        Ok(lock) => {
+                            deleting.held.push((Arc::clone(mirror), lock));
+                            continue;
+                        }
+                        Err(error) if error.kind == ErrorKind::Unreachable => error.to_string(),
+                        Err(error) if error.kind == ErrorKind::Damaged => {
+                            let context = format!(
+                                "location {} holds a damaged lock; run `holdfast repair` first",
+                                mirror.name()
+                            );
+                            return Err(Error::because(error.kind, context, error));
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                MirrorState::Absent => "has no copy of the repository".to_owned(),
+                MirrorState::Unusable { reason, .. } => reason.clone(),
+            };
+            monitor.trouble(Trouble::new(TroubleKind::Location, mirror.name(), reason.clone()));
+            deleting.away.push((mirror.name().to_owned(), reason));
+        }
+        if deleting.held.is_empty() {
+            return Err(Error::new(ErrorKind::Unreachable, "no location can be locked for deleting"));
+        }
+        Ok(deleting)
+    }
+
+    /// The names of all configured locations.
+    pub(crate) fn location_names(&self) -> Vec<String> {
+        self.mirrors.iter().map(|m| m.name().to_owned()).collect()
+    }
+
+    /// Deletes what waits at one mirror in an order that is safe to be interrupted: points, index files, packs.
+    pub(crate) fn delete_waiting(&self, mirror: &Mirror, tombstones: &mut Tombstones) -> Deletions {
+        let mut outcome = Deletions { location: mirror.name().to_owned(), ..Deletions::default() };
+        for area in [Area::Snapshots, Area::Index, Area::Data] {
+            let waiting = tombstones.waiting_at(mirror.name()).into_iter().filter(|(a, _)| *a == area);
+            let mut done = Vec::new();
+            for object in waiting {
+                if outcome.failure.is_some() {
+                    break;
+                }
+                match mirror.delete(object.0, &object.1) {
+                    Ok(()) => done.push(object),
+                    Err(error) => outcome.failure = Some(error.to_string()),
+                }
+            }
+            outcome.deleted += done.len() as u64;
+            if !done.is_empty()
+                && let Err(error) = tombstones.confirm(&done, mirror.name())
+            {
+                outcome.failure = Some(error.to_string());
+            }
+        }
+        outcome.waiting = tombstones.waiting_at(mirror.name()).len() as u64;
+        outcome
+    }
+
+    /// Carries out the deletions that wait, after another look at what the points of all reached locations need.
+    /// `complete` are the mirrors that have every live object; the others only lose points that were forgotten.
+    pub(crate) fn carry_out_tombstones(
+        &self,
+        deleting: &Deleting,
+        catalog: &Catalog,
+        complete: &[Arc<Mirror>],
+        tombstones: &mut Tombstones,
+        monitor: &dyn Monitor,
+        cancel: &Cancel,
+    ) -> Result<Vec<Deletions>> {
+        let mirrors = deleting.mirrors();
+        if mirrors.iter().all(|m| tombstones.waiting_at(m.name()).is_empty()) {
+            return Ok(Vec::new());
+        }
+        self.rescue(catalog, complete, tombstones, monitor, cancel)?;
+        let mut outcomes = Vec::new();
+        for mirror in &mirrors {
+            deleting.check()?;
+            if complete.iter().any(|m| m.name() == mirror.name()) {
+                outcomes.push(self.delete_waiting(mirror, tombstones));
+            } else {
+                outcomes.push(Deletions {
+                    location: mirror.name().to_owned(),
+                    deleted: 0,
+                    waiting: tombstones.waiting_at(mirror.name()).len() as u64,
+                    failure: Some(
+                        "it does not have everything yet that replaces what is to be deleted".to_owned(),
+                    ),
+                });
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Takes back the deletion of packs that are needed after all, and lists them in a new index file.
+    fn rescue(
+        &self,
+        catalog: &Catalog,
+        complete: &[Arc<Mirror>],
+        tombstones: &mut Tombstones,
+        monitor: &dyn Monitor,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let live = self.load_live(catalog, tombstones, monitor)?;
+        let mut needed: BTreeSet<Id> = live.index.packs().iter().map(|p| p.id).collect();
+        needed.retain(|id| tombstones.contains(Area::Data, id));
+        let mut everything = Index::default();
+        let mut buried: Vec<IndexPack> = Vec::new();
+        for pack in &live.packs {
+            everything.add(pack);
+        }
+        for (id, bits) in catalog.indexes.iter().filter(|(id, _)| tombstones.contains(Area::Index, id)) {
+            for pack in self.read_index(catalog, id, *bits, monitor)?.packs {
+                if everything.add(&pack) {
+                    buried.push(pack);
+                }
+            }
+        }
+        let roots = live.snapshots.iter().map(|(_, s)| s.tree);
+        let closure = close_over(self, &everything, &catalog.mirrors, roots, cancel)?;
+        if let Some(error) = closure.unknown {
+            return Err(error);
+        }
+        if !closure.missing.is_empty() {
+            return Err(damaged_points(closure.missing.len()));
+        }
+        buried.retain(|pack| {
+            pack.blobs.iter().any(|b| closure.uses(b.kind, &b.id) && !live.index.contains(b.kind, &b.id))
+        });
+        needed.extend(buried.iter().map(|p| p.id));
+        if needed.is_empty() {
+            return Ok(());
+        }
+        if !buried.is_empty() {
+            let json = IndexFile { packs: buried, ..IndexFile::default() }.to_json();
+            let sealed = Sealed::new(Area::Index, encode_unpacked(&self.cipher, self.writer.nonce(), &json));
+            let holders: Vec<&Arc<Mirror>> = complete.iter().collect();
+            for mirror in holders {
+                // Each location gets the packs before the index that names them.
+                for id in &needed {
+                    let stored = first_good(&catalog.mirrors, Area::Data, id)?;
+                    mirror.put(Area::Data, id, stored)?;
+                }
+                mirror.put(Area::Index, &sealed.id, sealed.bytes.clone())?;
+            }
+        }
+        let objects: Vec<(Area, Id)> = needed.into_iter().map(|id| (Area::Data, id)).collect();
+        for name in self.location_names() {
+            tombstones.confirm(&objects, &name)?;
+        }
+        Ok(())
+    }
+
+    /// Loads what is live: points and index files without a tombstone. Anything unreadable is an error, for whoever deletes
+    /// must know everything.
+    pub(crate) fn load_live(
+        &self,
+        catalog: &Catalog,
+        tombstones: &Tombstones,
+        monitor: &dyn Monitor,
+    ) -> Result<Live> {
+        if let Some((mirror, error)) = catalog.failures.first() {
+            return Err(Error::new(
+                error.kind,
+                format!(
+                    "nothing is deleted, because location {} could not be listed: {error}",
+                    mirror.name()
+                ),
+            ));
+        }
+        let mut live =
+            Live { snapshots: Vec::new(), index: Index::default(), files: Vec::new(), packs: Vec::new() };
+        live.snapshots = self.load_snapshots(catalog, monitor);
+        live.snapshots.retain(|(id, _)| !tombstones.contains(Area::Snapshots, id));
+        let listed = catalog.snapshots.keys().filter(|id| !tombstones.contains(Area::Snapshots, id)).count();
+        if live.snapshots.len() != listed {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "{} points cannot be read; run `holdfast repair` first",
+                    listed - live.snapshots.len()
+                ),
+            ));
+        }
+        for (id, bits) in &catalog.indexes {
+            if tombstones.contains(Area::Index, id) {
+                continue;
+            }
+            let file = self.read_index(catalog, id, *bits, monitor).map_err(|e| {
+                let context = format!("index {id} cannot be read; run `holdfast repair` first");
+                Error::because(e.kind, context, e)
+            })?;
+            live.files.push((*id, file.packs.iter().map(|p| p.id).collect()));
+            for pack in file.packs {
+                if live.index.add(&pack) {
+                    live.packs.push(pack);
+                }
+            }
+        }
+        Ok(live)
+    }
+}
+
+/// Everything that is not to be deleted.
+pub(crate) struct Live {
+    pub snapshots: Vec<(Id, Snapshot)>,
+    pub index: Index,
+    /// Index files with the packs that they name.
+    pub files: Vec<(Id, Vec<Id>)>,
+    pub packs: Vec<IndexPack>,
+}
+
+/// Says that points are damaged already.
+pub(crate) fn damaged_points(blobs: usize) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "nothing is deleted, because points need {blobs} blobs that cannot be found; run `holdfast repair` first"
+        ),
+    )
+}
+
+/// Reads an object from the first mirror that gives it whole.
+pub(crate) fn first_good(mirrors: &[Arc<Mirror>], area: Area, id: &Id) -> Result<bytes::Bytes> {
+    let mut last = Error::new(ErrorKind::Damaged, format!("{} {id} is at no location", area.folder()));
+    for mirror in mirrors {
+        match mirror.get(area, id) {
+            Ok(stored) => return Ok(stored),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Kinds in the order in which packs are filled.
+pub(crate) const KINDS: [BlobKind; 2] = [BlobKind::Tree, BlobKind::Data];

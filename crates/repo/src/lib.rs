@@ -1,0 +1,59 @@
+//! The repository engine: the restic format, mirrored over locations.
+//!
+//! Archive, restore, verify, repair, forget and prune live here. The engine knows nothing of policies or assets: it is
+//! handed a source, a set of mirrors and a key, and reports what happened.
+
+mod align;
+mod archive;
+mod blob_reader;
+mod cancel;
+mod catalog;
+mod chunker;
+mod claims;
+mod closure;
+mod compression;
+mod deletion;
+mod error;
+mod forget;
+mod index;
+mod listing;
+mod locks;
+mod mirror;
+mod monitor;
+mod outbox;
+mod packer;
+mod progress;
+mod prune;
+mod repair;
+mod repository;
+mod restore;
+mod sealed;
+mod spool;
+mod tombstones;
+mod tree_reader;
+mod verify;
+mod writer;
+
+pub use align::Debt;
+pub use archive::{ArchiveRequest, Archived, Totals};
+pub use blob_reader::BlobReader;
+pub use cancel::Cancel;
+pub use catalog::{Catalog, LoadedIndex, list};
+pub use deletion::Deletions;
+pub use error::{Error, ErrorKind, Result};
+pub use forget::Forgotten;
+pub use index::{BlobPlace, Index, PackSummary};
+pub use listing::Listed;
+pub use locks::{HeldLock, Mode, is_stale, read_lock};
+pub use mirror::Mirror;
+pub use monitor::{Monitor, Trouble, TroubleKind, Troubles};
+pub use outbox::Delivery;
+pub use progress::{Count, Progress};
+pub use prune::{PruneOptions, PrunePlan, Pruned};
+pub use repair::{Action, Lost, RepairRequest, Repaired, Step};
+pub use repository::{Identity, LocalFolders, MirrorState, Repository};
+pub use restore::{Include, RestoreRequest, Restored};
+pub use tombstones::Tombstones;
+pub use tree_reader::TreeReader;
+pub use verify::{LocationState, LocationVerified, Problem, ProblemKind, Read, Verified, VerifyRequest};
+pub use writer::Writer;

@@ -1,0 +1,139 @@
+//! One location's copy of a repository.
+//!
+//! Objects other than `config` are named by the SHA-256 of their stored bytes, so a whole object is checked against its
+//! name whenever it is read: bytes that a place hands out are never believed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_format::Id;
+use holdfast_location::{Area, Key, Location, Put};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A repository at one location.
+#[derive(Clone)]
+pub struct Mirror {
+    writer: Arc<dyn Location>,
+    deleter: Option<Arc<dyn Location>>,
+    repository: Arc<str>,
+}
+
+impl Mirror {
+    /// A mirror of `repository` at `writer`. Deletions go through `deleter` where the estate has separate credentials
+    /// for them, else through `writer`.
+    pub fn new(writer: Arc<dyn Location>, deleter: Option<Arc<dyn Location>>, repository: &str) -> Mirror {
+        Mirror { writer, deleter, repository: Arc::from(repository) }
+    }
+
+    /// The location's name.
+    pub fn name(&self) -> &str {
+        self.writer.name()
+    }
+
+    /// The repository's name.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Makes the place ready to hold the repository.
+    pub fn prepare(&self) -> Result<()> {
+        Ok(self.writer.prepare(&self.repository)?)
+    }
+
+    /// Stores an object under its name.
+    pub fn put(&self, area: Area, id: &Id, bytes: Bytes) -> Result<Put> {
+        Ok(self.writer.put(&self.key(area, id), bytes)?)
+    }
+
+    /// Reads a whole object and checks it against its name.
+    pub fn get(&self, area: Area, id: &Id) -> Result<Bytes> {
+        let bytes = self.get_unchecked(area, id)?;
+        if Id::of(&bytes) != *id {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{}: the stored bytes do not match the object's name", self.describe(area, id)),
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a whole object as it is, for callers that check it themselves.
+    pub fn get_unchecked(&self, area: Area, id: &Id) -> Result<Bytes> {
+        Ok(self.writer.get(&self.key(area, id), None)?)
+    }
+
+    /// Reads a part of an object. The caller authenticates it.
+    pub fn get_range(&self, area: Area, id: &Id, range: Range<u64>) -> Result<Bytes> {
+        Ok(self.writer.get(&self.key(area, id), Some(range))?)
+    }
+
+    /// The config file as stored, or `None` where the place was reached and has none.
+    pub fn get_config(&self) -> Result<Option<Bytes>> {
+        match self.writer.get(&self.config_key(), None) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind == holdfast_location::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the place was reached and holds nothing of a repository of this name: no config, and no parts of one that
+    /// lost its config.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.get_config()?.is_none() && !self.holds_any(&[Area::Keys, Area::Snapshots, Area::Index])?)
+    }
+
+    /// Whether one of `areas` holds an object.
+    pub fn holds_any(&self, areas: &[Area]) -> Result<bool> {
+        for area in areas {
+            if !self.list(*area)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Stores the config file.
+    pub fn put_config(&self, bytes: Bytes) -> Result<Put> {
+        Ok(self.writer.put(&self.config_key(), bytes)?)
+    }
+
+    /// Removes a damaged config file, so that a good one can be stored.
+    pub fn delete_config(&self) -> Result<()> {
+        Ok(self.deleter().delete(&self.config_key())?)
+    }
+
+    /// Every object of an area with its stored size, or an error: never a part of the list.
+    pub fn list(&self, area: Area) -> Result<Vec<(Id, u64)>> {
+        let listed = self.writer.list(&self.repository, area)?;
+        Ok(listed.into_iter().filter_map(|o| Some((Id::from_hex(&o.name)?, o.size))).collect())
+    }
+
+    /// Removes an object, with the credentials that may.
+    pub fn delete(&self, area: Area, id: &Id) -> Result<()> {
+        Ok(self.deleter().delete(&self.key(area, id))?)
+    }
+
+    /// Removes one of our own locks, which the writer's credentials suffice for.
+    pub fn delete_lock(&self, id: &Id) -> Result<()> {
+        Ok(self.writer.delete(&self.key(Area::Locks, id))?)
+    }
+
+    /// How an object is called in messages.
+    pub fn describe(&self, area: Area, id: &Id) -> String {
+        format!("{} at location {}", self.key(area, id), self.name())
+    }
+
+    fn deleter(&self) -> &dyn Location {
+        self.deleter.as_deref().unwrap_or(&*self.writer)
+    }
+
+    fn key(&self, area: Area, id: &Id) -> Key {
+        Key::new(&self.repository, area, id.to_hex())
+    }
+
+    fn config_key(&self) -> Key {
+        Key::new(&self.repository, Area::Config, "config")
+    }
+}

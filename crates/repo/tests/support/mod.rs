@@ -1,0 +1,177 @@
+//! What the engine's tests share: a repository over local folders, ready to use.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(missing_docs, reason = "test support")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use holdfast_location::{Place, Surroundings};
+use holdfast_repo::{
+    ArchiveRequest, Archived, Cancel, LocalFolders, Mirror, Progress, Repository, Troubles, Writer,
+};
+use holdfast_testkit::folder_source::FolderSource;
+use holdfast_world::{SystemClock, SystemRandom};
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const REPOSITORY: &str = "C-1042";
+
+/// Two local folders as locations, and the machine's own state.
+pub struct Bench {
+    pub folder: TempDir,
+    pub locations: Vec<String>,
+    pub threads: usize,
+}
+
+impl Bench {
+    pub fn new(locations: &[&str]) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        for name in locations {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Bench { folder, locations: locations.iter().map(|&n| n.to_owned()).collect(), threads: 2 }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn repository_path(&self, location: &str) -> PathBuf {
+        self.path(location).join(REPOSITORY)
+    }
+
+    pub fn writer(&self) -> Writer {
+        Writer {
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom),
+            hostname: "testhost".to_owned(),
+            username: "tester".to_owned(),
+            uid: 0,
+            gid: 0,
+            pid: std::process::id(),
+            is_process_alive: Arc::new(|pid| Path::new(&format!("/proc/{pid}")).exists()),
+            threads: self.threads,
+        }
+    }
+
+    pub fn mirrors(&self) -> Vec<Arc<Mirror>> {
+        self.locations.iter().map(|name| self.mirror(name)).collect()
+    }
+
+    pub fn mirror(&self, name: &str) -> Arc<Mirror> {
+        let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let place =
+            Place { name: name.to_owned(), url: self.path(name).display().to_string(), credentials: None };
+        let location = if self.path(name).is_dir() {
+            holdfast_location::establish(&place, &surroundings).unwrap()
+        } else {
+            holdfast_location::open(&place, &surroundings).unwrap()
+        };
+        Arc::new(Mirror::new(location, None, REPOSITORY))
+    }
+
+    pub fn folders(&self) -> LocalFolders {
+        LocalFolders {
+            cache: self.path("state/cache"),
+            spool: self.path("state/spool"),
+            spool_bytes_max: 64 << 20,
+            tombstones: self.path("state/tombstones.jsonl"),
+        }
+    }
+
+    /// A new repository at every location.
+    pub fn create(&self) -> Repository {
+        let writer = self.writer();
+        let identity = Repository::generate(PASSWORD, &writer);
+        let mut repository =
+            Repository::open(self.mirrors(), identity, PASSWORD, self.folders(), writer).unwrap();
+        for (location, outcome) in repository.establish() {
+            outcome.unwrap_or_else(|e| panic!("{location}: {e}"));
+        }
+        repository
+    }
+
+    /// The existing repository, opened again with these mirrors.
+    pub fn reopen(&self, mirrors: Vec<Arc<Mirror>>) -> Repository {
+        let identity = Repository::adopt(&mirrors, PASSWORD).unwrap();
+        Repository::open(mirrors, identity, PASSWORD, self.folders(), self.writer()).unwrap()
+    }
+
+    /// Archives a folder; troubles are returned beside the outcome.
+    pub fn archive(
+        &self,
+        repository: &Repository,
+        folder: &Path,
+        full: bool,
+    ) -> (holdfast_repo::Result<Archived>, Troubles) {
+        let source = FolderSource::new(folder);
+        let request = ArchiveRequest {
+            source: &source,
+            cache_name: "test",
+            tags: Vec::new(),
+            excludes: Vec::new(),
+            full,
+        };
+        let troubles = Troubles::default();
+        let outcome = repository.archive(&request, &troubles, &Progress::default(), &Cancel::default());
+        (outcome, troubles)
+    }
+
+    /// Runs stock restic on the copy at `location`.
+    pub fn restic(&self, program: &Path, location: &str, arguments: &[&str]) -> std::process::Output {
+        Command::new(program)
+            .args(["--no-cache", "--repo"])
+            .arg(self.repository_path(location))
+            .args(arguments)
+            .env("RESTIC_PASSWORD", PASSWORD)
+            .output()
+            .unwrap_or_else(|e| panic!("{} is missing ({e}): run `cargo xtask test`", program.display()))
+    }
+}
+
+/// Debian's restic.
+pub fn restic() -> PathBuf {
+    PathBuf::from("/usr/bin/restic")
+}
+
+/// Panics with everything it printed unless the command succeeded.
+#[track_caller]
+pub fn must_succeed(output: &std::process::Output) -> String {
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+pub fn make_tree(root: &Path) {
+    fs::create_dir_all(root.join("uploads/2026")).unwrap();
+    fs::create_dir(root.join("empty")).unwrap();
+    fs::write(root.join("index.php"), "<?php echo 'hello & <world>';\n").unwrap();
+    fs::write(root.join("empty.txt"), "").unwrap();
+    fs::write(root.join("new\nline"), "x").unwrap();
+    fs::write(root.join("ümlaut \u{a0}\u{2028}"), "x").unwrap();
+    let big: Vec<u8> =
+        (0..12_000_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()).collect();
+    fs::write(root.join("uploads/2026/big.bin"), &big).unwrap();
+    for n in 0..300 {
+        fs::write(root.join(format!("uploads/file{n}.txt")), format!("content {n}\n").repeat(n)).unwrap();
+    }
+    symlink("nowhere", root.join("dangling")).unwrap();
+    fs::hard_link(root.join("index.php"), root.join("uploads/linked.php")).unwrap();
+}
+
+/// Compares content and metadata of two trees with rsync, which prints every difference.
+#[track_caller]
+pub fn assert_same(left: &Path, right: &Path) {
+    let output = Command::new("rsync")
+        .args(["-aHAXnci", "--delete"])
+        .arg(format!("{}/", left.display()))
+        .arg(format!("{}/", right.display()))
+        .output()
+        .expect("rsync is missing: run `cargo xtask test`");
+    assert_eq!(must_succeed(&output), "");
+}

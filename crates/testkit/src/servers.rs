@@ -1,0 +1,28 @@
+//! Real servers for tests, each on free ports, in a folder of its own, ended when dropped.
+//!
+//! A fake would agree with whatever we believe about a server; these are the servers that customers have.
+
+mod process;
+mod rclone;
+mod rest_server;
+mod seaweed;
+mod sshd;
+mod tls;
+
+pub use rclone::{RcloneRest, RcloneS3};
+pub use rest_server::{RestOptions, RestServer};
+pub use seaweed::Seaweed;
+pub use sshd::Sshd;
+pub use tls::Certificates;
+
+/// The user of every server that has users.
+pub const USER: &str = "holdfast-user";
+
+/// The password of every server that has passwords; recognisable, so that a leak of it can be searched for.
+pub const PASSWORD: &str = "hunter2-PASSWORD-canary";
+
+/// The access key of every S3 server.
+pub const ACCESS_KEY: &str = "AKHOLDFASTCANARY0001";
+
+/// The secret key of every S3 server.
+pub const SECRET_KEY: &str = "SKholdfastCANARYsecretKEY0000000000000001";

@@ -1,0 +1,133 @@
+//! SeaweedFS: an S3 server that keeps its word about "only if it is not there".
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::process::{Process, below, folder, free_port};
+use super::{ACCESS_KEY, SECRET_KEY};
+use crate::lab;
+
+/// SeaweedFS listens for its own kind this far above each port.
+const GRPC_ABOVE: u16 = 10_000;
+
+/// A running SeaweedFS with its S3 gateway.
+pub struct Seaweed {
+    /// The port of the S3 gateway on 127.0.0.1.
+    pub port: u16,
+    master: u16,
+    filer: u16,
+    process: Process,
+    _folder: tempfile::TempDir,
+}
+
+impl Seaweed {
+    /// Starts a server and makes the bucket `bucket`.
+    pub fn start(bucket: &str) -> Seaweed {
+        let folder = folder();
+        let config = folder.path().join("s3.json");
+        fs::write(
+            &config,
+            format!(
+                r#"{{"identities":[
+                {{"name":"admin","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],
+                  "actions":["Admin","Read","Write","List","Tagging"]}},
+                {{"name":"reader","credentials":[{{"accessKey":"R{ACCESS_KEY}","secretKey":"R{SECRET_KEY}"}}],
+                  "actions":["Read","List"]}}]}}"#
+            ),
+        )
+        .unwrap();
+        let data = below(folder.path(), "data");
+        let ports: [u16; 4] = std::array::from_fn(|_| free_port(GRPC_ABOVE));
+        let [port, master, volume, filer] = ports;
+        let (program, at) = (lab::program("weed"), folder.path().to_owned());
+        let process = Process::start(folder.path().join("log"), port, move || {
+            let mut command = Command::new(&program);
+            command
+                .arg(format!("-logdir={}", at.display()))
+                .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.port.iceberg=0"])
+                .args(["-s3.port.lance=0", "-volume.max=0", "-master.volumeSizeLimitMB=64"])
+                .arg(format!("-dir={}", data.display()))
+                .arg(format!("-s3.config={}", config.display()))
+                .arg(format!("-s3.port={port}"))
+                .arg(format!("-master.port={master}"))
+                .arg(format!("-volume.port={volume}"))
+                .arg(format!("-filer.port={filer}"))
+                .arg(format!("-filer.localSocket={}/f.sock", at.display()))
+                .arg(format!("-s3.localSocket={}/s.sock", at.display()))
+                .current_dir(&at);
+            command
+        });
+        let seaweed = Seaweed { port, master, filer, process, _folder: folder };
+        seaweed.make_bucket(bucket);
+        seaweed
+    }
+
+    /// The URL of a folder in a bucket.
+    pub fn url(&self, bucket: &str, prefix: &str) -> String {
+        format!("s3://{bucket}/{prefix}?endpoint=http://127.0.0.1:{}", self.port)
+    }
+
+    /// Credentials that may do everything.
+    pub fn credentials_toml(&self) -> String {
+        format!("access_key = \"{ACCESS_KEY}\"\nsecret_key = \"{SECRET_KEY}\"\n")
+    }
+
+    /// Credentials that may read and list.
+    pub fn reader_credentials_toml(&self) -> String {
+        format!("access_key = \"R{ACCESS_KEY}\"\nsecret_key = \"R{SECRET_KEY}\"\n")
+    }
+
+    /// Makes a bucket, waiting until the server has settled.
+    pub fn make_bucket(&self, bucket: &str) {
+        let mut said = String::new();
+        for _ in 0..100 {
+            let mut shell = Command::new(lab::program("weed"))
+                .arg("shell")
+                .arg(format!("-master=127.0.0.1:{}", self.master))
+                .arg(format!("-filer=127.0.0.1:{}", self.filer))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut orders = shell.stdin.take().expect("it is piped");
+            // It may end before it reads everything; what it says is looked at below.
+            let _ = write!(orders, "s3.bucket.create -name {bucket}\ns3.bucket.list\n");
+            drop(orders);
+            let output = shell.wait_with_output().unwrap();
+            said = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            if said.lines().any(|line| line.trim_start_matches(['>', ' ']).starts_with(bucket)) {
+                return;
+            }
+            sleep(Duration::from_millis(100));
+        }
+        panic!("the bucket was not made:\n{said}\n{}", self.process.said());
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts again on the same ports and data.
+    pub fn restart(&mut self) {
+        self.process.restart();
+    }
+
+    /// Stops answering without closing anything.
+    pub fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// Ends a freeze.
+    pub fn thaw(&self) {
+        self.process.thaw();
+    }
+}
