@@ -121,8 +121,7 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
     report.seconds = (setup.world.clock.monotonic() - start).as_secs_f64();
     report.troubles = troubles.list();
     report.ending = report.ending.and(judge(&report));
-    let name = format!("{}-{asset_name}", setup.world.clock.now().strftime("%Y%m%dT%H%M%S%.6f"));
-    record::keep(&setup.places.state, "runs", &name, &report)?;
+    record::keep(&setup.places.state, "runs", asset_name, &report)?;
     Ok(report)
 }
 

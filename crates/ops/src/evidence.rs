@@ -5,10 +5,12 @@
 //! A reading that speaks for points it never followed, because they arrived later: so points are named, times are never
 //! compared. And an unreadable file that is taken for "nothing was found": so it is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use holdfast_repo::{LocationState, LocationVerified, Problem, ProblemKind, Read, Verified};
+use holdfast_repo::{
+    LocationState, LocationVerified, Lost, Problem, ProblemKind, Read, Repaired, Verified,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -113,10 +115,14 @@ impl Evidence {
         (0..of.max(1)).map(|slice| (read(&slice), slice)).min().unwrap_or((None, 0))
     }
 
-    /// A repair healed the location: what was damaged may be whole again, and has to be read before that is believed.
-    fn heal(&mut self) {
-        self.other_damage.clear();
-        self.points.retain(|_, point| point.damaged.is_none());
+    /// A repair did what it could at this location: what was damaged may be whole again, and has to be read before that is
+    /// believed. What it reported as lost stays damaged.
+    fn heal(&mut self, lost: &[Lost]) {
+        if lost.iter().all(|lost| !lost.points.is_empty()) {
+            self.other_damage.clear();
+        }
+        let is_lost = |id: &String| lost.iter().any(|lost| lost.points.iter().any(|p| p.to_hex() == *id));
+        self.points.retain(|id, point| point.damaged.is_none() || is_lost(id));
     }
 }
 
@@ -146,16 +152,14 @@ pub fn keep(state: &Path, repository: &str, time: Timestamp, read: &Read, verifi
     Ok(())
 }
 
-/// Keeps that these locations were healed.
-pub fn keep_healed<'a>(
-    state: &Path,
-    repository: &str,
-    locations: impl Iterator<Item = &'a str>,
-) -> Result<()> {
-    for location in locations {
+/// Keeps what a repair did, for each location where every step of it was done.
+pub fn keep_healed(state: &Path, repository: &str, repaired: &Repaired) -> Result<()> {
+    let touched: BTreeSet<&str> = repaired.steps.iter().map(|step| step.location.as_str()).collect();
+    let is_done = |location: &&str| repaired.steps.iter().all(|s| s.done || s.location != *location);
+    for location in touched.into_iter().filter(is_done) {
         let kind = kind(repository);
         if let Some(mut evidence) = record::one::<Evidence>(state, &kind, location)? {
-            evidence.heal();
+            evidence.heal(&repaired.lost);
             record::keep(state, &kind, location, &evidence)?;
         }
     }
@@ -235,6 +239,22 @@ mod tests {
             let expected = [None, None, None, Some(at(1)), Some(at(2))][time as usize - 1];
             assert_eq!(only(&evidence).read, expected, "after {time} readings");
         }
+    }
+
+    #[test]
+    fn a_repair_clears_what_it_healed_and_nothing_that_is_lost() {
+        let mut evidence = Evidence::default();
+        evidence.note(at(1), &Read::All, &look(Some(ProblemKind::Altered)), &[]);
+        let lost = Lost {
+            object: "data/09".to_owned(),
+            points: vec![holdfast_format::Id([1; 32])],
+            files: Vec::new(),
+            files_total: 1,
+        };
+        evidence.heal(&[lost]);
+        assert_eq!(only(&evidence).damaged, Some(at(1)));
+        evidence.heal(&[]);
+        assert!(evidence.points.is_empty(), "nothing is known until it is read again");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::evidence::{self, Evidence};
+use crate::evidence::{self, Evidence, PointEvidence};
 use crate::setup::{Setup, unusable};
 
 /// One restorable point.
@@ -228,18 +228,39 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a point can be relied on, as far as its holders' evidence goes: whole where it was read, or, as long as none of
-/// the asset's points was ever read anywhere, at least not damaged at each of its holders.
-pub(crate) fn is_good(
-    evidence: &BTreeMap<String, Evidence>,
-    holders: &[String],
-    id: &str,
+/// Tells which of an asset's points can be relied on, for the decision which one must stay whatever its age.
+pub(crate) struct Goodness<'a> {
+    evidence: BTreeMap<String, Evidence>,
+    catalog: &'a Catalog,
     any_was_read: bool,
-) -> bool {
-    let mut points = holders.iter().map(|l| evidence.get(l).and_then(|e| e.points.get(id)));
-    if any_was_read {
-        points.any(|point| point.is_some_and(|p| p.read.is_some()))
-    } else {
-        points.any(|point| point.is_none_or(|p| p.damaged.is_none()))
+}
+
+impl Goodness<'_> {
+    /// Loads the evidence about the points found.
+    pub(crate) fn of<'a>(setup: &Setup, asset: &Asset, found: &'a AssetPoints) -> Result<Goodness<'a>> {
+        let repository = repository_name(asset).to_string();
+        let evidence = evidence::load(&setup.places.state, &repository, setup.location_names())?;
+        let mut goodness = Goodness { evidence, catalog: &found.catalog, any_was_read: false };
+        goodness.any_was_read =
+            found.snapshots.iter().any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
+        Ok(goodness)
+    }
+
+    /// Whole where it was read. As long as none of the asset's points was ever read anywhere: not known to be damaged at
+    /// every location that holds it.
+    pub(crate) fn is_good(&self, id: &Id) -> bool {
+        let mut copies = self.known_copies(id);
+        if self.any_was_read {
+            copies.flatten().any(|p| p.read.is_some())
+        } else {
+            copies.any(|copy| copy.is_none_or(|p| p.damaged.is_none()))
+        }
+    }
+
+    /// What is known about each copy of a point.
+    fn known_copies(&self, id: &Id) -> impl Iterator<Item = Option<&PointEvidence>> {
+        let bits = self.catalog.snapshots.get(id).copied().unwrap_or(0);
+        let hex = id.to_hex();
+        self.catalog.holders(bits).map(move |mirror| self.evidence.get(mirror.name())?.points.get(&hex))
     }
 }

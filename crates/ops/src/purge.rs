@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{points, record};
+use crate::points::{self, Goodness};
+use crate::record;
 
 /// A longer pause since the last backup is taken for a jump of the clock.
 const PAUSE_DAYS_MAX: u32 = 60;
@@ -67,10 +68,9 @@ pub struct RepositoryPurge {
 /// Applies the policy's retention to every asset; with `dry_run` only tells.
 pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeReport> {
     let troubles = Troubles::default();
-    let runs: Vec<RunTime> = record::all(&setup.places.state, "runs");
     let clock = ClockEvidence {
         now: setup.world.clock.now(),
-        last_run: runs.iter().filter_map(|run| run.time).max(),
+        last_run: last_run(setup)?,
         pause_days_max: PAUSE_DAYS_MAX,
     };
     let mut report = PurgeReport {
@@ -109,6 +109,17 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
     Ok(report)
 }
 
+/// When a point of any asset was last made. A record that cannot be read stops the purge: without it a clock that jumped
+/// ahead would look like time that passed.
+fn last_run(setup: &Setup) -> Result<Option<Timestamp>> {
+    let mut newest = None;
+    for asset in setup.estate.assets.keys() {
+        let run: Option<RunTime> = record::one(&setup.places.state, "runs", asset.as_ref())?;
+        newest = newest.max(run.and_then(|run| run.time));
+    }
+    Ok(newest)
+}
+
 /// Decides on every point of an asset; returns those that go.
 fn decide(
     setup: &Setup,
@@ -125,9 +136,12 @@ fn decide(
     let found = points::find(setup, asset_name, None, troubles)?;
     let times: BTreeMap<String, (Id, Timestamp)> =
         found.snapshots.iter().map(|(id, s)| (id.to_hex(), (*id, s.time))).collect();
-    let is_good = |id: &String| points::is_undamaged(setup, id);
-    let ages =
-        times.iter().map(|(id, (_, time))| PointAge { is_good: is_good(id), id: id.clone(), time: *time });
+    let goodness = Goodness::of(setup, asset, &found)?;
+    let ages = times.iter().map(|(hex, (id, time))| PointAge {
+        is_good: goodness.is_good(id),
+        id: hex.clone(),
+        time: *time,
+    });
     let ages: Vec<PointAge> = ages.collect();
     let decided = retention::expired(&ages, &rule.value.retention, clock)
         .map_err(|refusal| Error::new(Ending::Refused, format!("{asset_name}: {refusal}")))?;

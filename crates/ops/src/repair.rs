@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::Result;
+use crate::evidence;
 use crate::setup::Setup;
 
 /// What repairing one repository did.
@@ -29,7 +30,12 @@ pub fn repair(setup: &Setup, repository: &str, dry_run: bool, progress: &Progres
         if !dry_run {
             opened.establish();
         }
-        Ok(opened.repair(&RepairRequest { dry_run }, None, &troubles, progress, &setup.cancel())?)
+        let repaired =
+            opened.repair(&RepairRequest { dry_run }, None, &troubles, progress, &setup.cancel())?;
+        if !dry_run {
+            evidence::keep_healed(&setup.places.state, repository, &repaired)?;
+        }
+        Ok(repaired)
     });
     let mut report = RepairReport {
         repository: repository.to_owned(),

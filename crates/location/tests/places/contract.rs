@@ -156,7 +156,7 @@ fn before_establishing(url: &str, credentials: &str) {
     for failure in failures {
         assert_eq!(failure.kind, ErrorKind::Unreachable, "{failure}");
         assert!(
-            failure.to_string().contains("holdfast init") || failure.to_string().contains("exist"),
+            failure.to_string().contains("holdfast location establish"),
             "{failure}"
         );
     }
