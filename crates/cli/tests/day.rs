@@ -151,3 +151,20 @@ fn a_location_is_proven_by_trying() {
     assert_eq!(outcome("delete-refused").as_deref(), Some("no"), "{report}");
     assert_eq!(customer.run(2, &["location", "test", "nowhere"]).matches("hint:").count(), 1);
 }
+
+/// Its owner could otherwise stop the backups of everybody with one command.
+#[test]
+fn a_file_that_claims_exabytes_is_left_out_and_named() {
+    let customer = Customer::new();
+    // tmpfs allows such sizes; ext4 does not.
+    let site = tempfile::tempdir_in("/dev/shm").unwrap();
+    fill(site.path());
+    fs::File::create(site.path().join("huge.img")).unwrap().set_len(1 << 62).unwrap();
+    let estate = fs::read_to_string(customer.path("etc/estate.toml")).unwrap();
+    let old = customer.path("site").display().to_string();
+    fs::write(customer.path("etc/estate.toml"), estate.replace(&old, &site.path().display().to_string()))
+        .unwrap();
+    let degraded = customer.run(1, &["backup", ASSET]);
+    assert!(degraded.contains("huge.img") && degraded.contains("too large"), "{degraded}");
+    assert!(customer.run(0, &["ls", ASSET]).contains("index.php"));
+}

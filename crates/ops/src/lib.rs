@@ -27,6 +27,6 @@ pub mod verify;
 
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{
-    Action as RepairAction, LocationState, Problem, ProblemKind, Progress, Step as RepairStep, Trouble,
-    TroubleKind, Troubles,
+    Action as RepairAction, LocationState, Problem, ProblemKind, Progress, RepairRequest, Step as RepairStep,
+    Trouble, TroubleKind, Troubles,
 };

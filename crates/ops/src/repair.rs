@@ -23,16 +23,20 @@ pub struct RepairReport {
     pub ending: Ending,
 }
 
-/// Repairs one repository, or with `dry_run` says what it would do.
-pub fn repair(setup: &Setup, repository: &str, dry_run: bool, progress: &Progress) -> Result<RepairReport> {
+/// Repairs one repository, or in a dry run says what it would do.
+pub fn repair(
+    setup: &Setup,
+    repository: &str,
+    request: RepairRequest,
+    progress: &Progress,
+) -> Result<RepairReport> {
     let troubles = Troubles::default();
     let outcome = setup.open(repository, None).and_then(|mut opened| {
-        if !dry_run {
+        if !request.dry_run {
             opened.establish();
         }
-        let repaired =
-            opened.repair(&RepairRequest { dry_run }, None, &troubles, progress, &setup.cancel())?;
-        if !dry_run {
+        let repaired = opened.repair(&request, None, &troubles, progress, &setup.cancel())?;
+        if !request.dry_run {
             evidence::keep_healed(&setup.places.state, repository, &repaired)?;
         }
         Ok(repaired)

@@ -12,7 +12,7 @@ use holdfast_model::estate::{
 };
 use holdfast_model::{Estate, Policy};
 use holdfast_repo::{Cancel, LocalFolders, Mirror, MirrorState, Repository, Writer};
-use holdfast_world::{ExposeSecret, World, secrets};
+use holdfast_world::{Environment, ExposeSecret, World, secrets};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -153,6 +153,7 @@ impl Setup {
             clock: Arc::clone(&self.world.clock),
             random: Arc::clone(&self.world.random),
             hostname: environment.hostname().to_owned(),
+            machine: machine_mark(&environment),
             username: environment.user_name().to_owned(),
             uid: environment.uid(),
             gid: environment.gid(),
@@ -359,6 +360,12 @@ impl Setup {
             }
         }
     }
+}
+
+/// A mark of this machine that tells nothing about it. One without a machine id goes by its name.
+fn machine_mark(environment: &Environment) -> String {
+    let id = environment.machine_id().unwrap_or(environment.hostname());
+    holdfast_format::Id::of(id.as_bytes()).to_hex()[..8].to_owned()
 }
 
 /// Locations of an open repository that cannot be used, each with the reason.

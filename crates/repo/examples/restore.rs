@@ -36,6 +36,7 @@ fn main() {
         clock: Arc::new(SystemClock::new()),
         random: Arc::new(SystemRandom),
         hostname: "here".to_owned(),
+        machine: "0a1b2c3d".to_owned(),
         username: "root".to_owned(),
         uid: 0,
         gid: 0,

@@ -4,15 +4,24 @@
 //! its index. So whatever the listings of two mirrors differ by, and no tombstone forbids, is owed to the one that lacks
 //! it, with the packs that the index files name. That holds after a crash, after a lost state folder, and after somebody
 //! ran stock restic against one of the mirrors.
+//!
+//! Two things are no debts. Bytes that cannot be read are damage, and one junk file at one location must not keep the
+//! others from getting their copies. And a snapshot whose packs were deleted meanwhile would be a point that cannot be
+//! restored there, so where deletions wait it is first followed to the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_format::Id;
+use holdfast_format::{Id, IndexFile, Snapshot};
 use holdfast_location::Area;
 
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::error::{Error, Result};
-use crate::monitor::Monitor;
+use crate::closure::close_over;
+use crate::doubts::Doubts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::Index;
+use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::outbox::Outbox;
 use crate::repository::Repository;
 use crate::tombstones::Tombstones;
 
@@ -21,52 +30,187 @@ use crate::tombstones::Tombstones;
 pub struct Debt {
     /// The objects.
     pub objects: Vec<(Area, Id, u32)>,
+    /// Snapshots that it lacks and cannot get yet, because what they need is not there to be delivered.
+    pub kept_back: Vec<Id>,
     /// Set when it could not be found out what is owed.
     pub failure: Option<Error>,
 }
 
+/// Index files that a writer relies on, and the packs of which it does not.
+pub(crate) struct Trusted {
+    /// Readable, not deleted, and either everywhere or such that everywhere can get it; with the mirrors that have it.
+    files: BTreeMap<Id, (u32, IndexFile)>,
+    doubts: Doubts,
+    /// Whether an index file was left out, so that a snapshot may need what nobody is sent.
+    is_partial: bool,
+}
+
+impl Trusted {
+    /// Where the blobs lie that need not be stored again.
+    pub fn index(&self) -> Index {
+        let mut index = Index::default();
+        for (bits, file) in self.files.values() {
+            for pack in file.packs.iter().filter(|pack| !self.doubts.contains(&pack.id)) {
+                if index.add(pack) {
+                    index.set_not_due(&pack.id, !bits);
+                }
+            }
+        }
+        index
+    }
+
+    /// Keeps no snapshot back, for whoever brings what it needs afterwards.
+    pub fn with_every_point(self) -> Trusted {
+        Trusted { is_partial: false, ..self }
+    }
+}
+
 impl Repository {
-    /// The debts of each mirror of `catalog`, in its order.
-    pub fn debts(&self, catalog: &Catalog, tombstones: &Tombstones, monitor: &dyn Monitor) -> Vec<Debt> {
+    /// Reads the index files that a writer may rely on. Those that no holder gives whole are reported and left out: it
+    /// stores some data again.
+    pub(crate) fn trusted_indexes(
+        &self,
+        catalog: &Catalog,
+        tombstones: &Tombstones,
+        monitor: &dyn Monitor,
+    ) -> Trusted {
+        let everywhere = (1u32 << catalog.mirrors.len()) - 1;
+        let mut trusted = Trusted {
+            files: BTreeMap::new(),
+            doubts: Doubts::load(&self.folders.cache),
+            is_partial: !tombstones.is_empty(),
+        };
+        for (id, bits) in &catalog.indexes {
+            if tombstones.contains(Area::Index, id) {
+                continue;
+            }
+            match self.read_index(catalog, id, *bits, monitor) {
+                // A location that lacks such a file cannot get it with all that it names.
+                Ok(file)
+                    if *bits != everywhere && file.packs.iter().any(|p| trusted.doubts.contains(&p.id)) =>
+                {
+                    trusted.is_partial = true;
+                }
+                Ok(file) => {
+                    trusted.files.insert(*id, (*bits, file));
+                }
+                Err(error) => {
+                    trusted.is_partial = true;
+                    let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
+                    monitor.trouble(trouble);
+                }
+            }
+        }
+        self.forget_cached(catalog);
+        trusted
+    }
+
+    /// The debts of each mirror of `catalog`, in its order. `snapshots` are those that could be read.
+    pub(crate) fn debts(
+        &self,
+        catalog: &Catalog,
+        trusted: &Trusted,
+        snapshots: &[(Id, Snapshot)],
+        tombstones: &Tombstones,
+        cancel: &Cancel,
+    ) -> Vec<Debt> {
+        let index = trusted.is_partial.then(|| trusted.index());
         (0..catalog.mirrors.len())
-            .map(|lane| match self.debt_of(catalog, lane, tombstones, monitor) {
-                Ok(objects) => Debt { objects, failure: None },
-                Err(error) => Debt { objects: Vec::new(), failure: Some(error) },
+            .map(|lane| {
+                let mut debt = Debt::default();
+                let outcome = self.owed_files(catalog, lane, trusted, tombstones, &mut debt).and_then(|()| {
+                    self.owed_snapshots(catalog, lane, index.as_ref(), snapshots, cancel, &mut debt)
+                });
+                debt.failure = outcome.err();
+                debt
             })
             .collect()
     }
 
-    fn debt_of(
+    fn owed_files(
         &self,
         catalog: &Catalog,
         lane: usize,
+        trusted: &Trusted,
         tombstones: &Tombstones,
-        monitor: &dyn Monitor,
-    ) -> Result<Vec<(Area, Id, u32)>> {
-        let lacks = |listed: &BTreeMap<Id, u32>, area: Area| -> Vec<(Area, Id, u32)> {
-            listed
-                .iter()
-                .filter(|(id, bits)| **bits & (1 << lane) == 0 && !tombstones.contains(area, id))
-                .map(|(id, bits)| (area, *id, *bits))
-                .collect()
-        };
-        let indexes = lacks(&catalog.indexes, Area::Index);
-        let snapshots = lacks(&catalog.snapshots, Area::Snapshots);
-        let mut objects = Vec::new();
-        if !indexes.is_empty() {
-            let present: BTreeSet<Id> =
-                catalog.mirrors[lane].list(Area::Data)?.into_iter().map(|(id, _)| id).collect();
-            let mut seen = BTreeSet::new();
-            for (_, id, bits) in &indexes {
-                for pack in self.read_index(catalog, id, *bits, monitor)?.packs {
-                    if !present.contains(&pack.id) && seen.insert(pack.id) {
-                        objects.push((Area::Data, pack.id, *bits));
-                    }
+        debt: &mut Debt,
+    ) -> Result<()> {
+        let lacking: Vec<(&Id, &IndexFile, u32)> = trusted
+            .files
+            .iter()
+            .map(|(id, (bits, file))| (id, file, *bits))
+            .filter(|(_, _, bits)| bits & (1 << lane) == 0)
+            .collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let present: BTreeSet<Id> =
+            catalog.mirrors[lane].list(Area::Data)?.into_iter().map(|(id, _)| id).collect();
+        let mut seen = BTreeSet::new();
+        for (_, file, bits) in &lacking {
+            for pack in &file.packs {
+                let is_deleted = tombstones.contains(Area::Data, &pack.id);
+                if !present.contains(&pack.id) && !is_deleted && seen.insert(pack.id) {
+                    debt.objects.push((Area::Data, pack.id, *bits));
                 }
             }
         }
-        objects.extend(indexes);
-        objects.extend(snapshots);
-        Ok(objects)
+        debt.objects.extend(lacking.iter().map(|(id, _, bits)| (Area::Index, **id, *bits)));
+        Ok(())
+    }
+
+    /// With `index` given, only snapshots of which it names everything are owed; the others are kept back.
+    fn owed_snapshots(
+        &self,
+        catalog: &Catalog,
+        lane: usize,
+        index: Option<&Index>,
+        snapshots: &[(Id, Snapshot)],
+        cancel: &Cancel,
+        debt: &mut Debt,
+    ) -> Result<()> {
+        let lacking = snapshots.iter().filter(|(id, _)| catalog.snapshots[id] & (1 << lane) == 0);
+        for (id, snapshot) in lacking {
+            let is_covered = match index {
+                None => true,
+                Some(index) => {
+                    let closure = close_over(self, index, &catalog.mirrors, [snapshot.tree], cancel)?;
+                    closure.missing.is_empty() && closure.unknown.is_none()
+                }
+            };
+            if is_covered {
+                debt.objects.push((Area::Snapshots, *id, catalog.snapshots[id]));
+            } else {
+                debt.kept_back.push(*id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Hands the debts to an outbox. A mirror of which nobody knows what it lacks takes no part.
+pub(crate) fn owe(debts: Vec<Debt>, catalog: &Catalog, outbox: &Outbox<'_>, monitor: &dyn Monitor) {
+    for (lane, debt) in debts.into_iter().enumerate() {
+        let Debt { objects, kept_back, failure } = debt;
+        if let Some(error) = failure {
+            outbox.exclude(lane, error.kind, error.to_string());
+            continue;
+        }
+        for (area, id, holders) in objects {
+            outbox.owe(lane, area, id, holders);
+        }
+        for id in kept_back {
+            let reason = format!(
+                "point {id} cannot be brought to location {}, because some of what it needs was deleted or damaged; \
+                 run `holdfast repair`",
+                catalog.mirrors[lane].name()
+            );
+            monitor.trouble(Trouble::new(
+                TroubleKind::Location,
+                catalog.mirrors[lane].name(),
+                reason.clone(),
+            ));
+            outbox.note_owed(lane, ErrorKind::Damaged, reason);
+        }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod queue;
 mod record;
 mod stat_cache;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::align::Debt;
+use crate::align::owe;
 use crate::archive::directory::Opening;
 use crate::archive::job::{Counts, Hand, Job, ParentTrees, Task};
 use crate::archive::queue::Queue;
@@ -36,6 +36,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{self, Catalog};
 use crate::chunker::Chunker;
 use crate::claims::Claims;
+use crate::doubts::Doubts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 use crate::locks::{HeldLock, Mode};
@@ -121,21 +122,16 @@ impl Repository {
             monitor.trouble(Trouble::new(TroubleKind::Location, mirror.name(), error.to_string()));
             left_out.push(not_reached(&mirror, error.kind, error.to_string()));
         }
-        let index = self.load_live_index(&catalog, monitor).index;
-        let parent = self.parent_of(request.source, &catalog, monitor);
         let tombstones = Tombstones::load(&self.folders.tombstones)?;
-        let debts = self.debts(&catalog, &tombstones, monitor);
+        let trusted = self.trusted_indexes(&catalog, &tombstones, monitor);
+        let index = trusted.index();
+        let snapshots = self.load_snapshots(&catalog, monitor);
+        let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);
+        drop(trusted);
+        let parent = self.parent_of(request.source, snapshots);
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
-        for (lane, debt) in debts.into_iter().enumerate() {
-            let Debt { objects, failure } = debt;
-            if let Some(error) = failure {
-                outbox.exclude(lane, error.kind, error.to_string());
-            }
-            for (area, id, holders) in objects {
-                outbox.owe(lane, area, id, holders);
-            }
-        }
+        owe(debts, &catalog, &outbox, monitor);
         let (outcome, mut deliveries) = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);
@@ -154,6 +150,8 @@ impl Repository {
             (outcome, deliveries)
         });
         let finished = outcome?;
+        let mut doubts = Doubts::load(&self.folders.cache);
+        doubts.note(outbox.whole_nowhere(), []);
         let is_captured = (0..deliveries.len()).any(|lane| outbox.has(lane, &finished.id));
         if !is_captured {
             cancel.check()?;
@@ -204,14 +202,8 @@ impl Repository {
     }
 
     /// The newest snapshot of the same host and path.
-    fn parent_of(
-        &self,
-        source: &dyn Source,
-        catalog: &Catalog,
-        monitor: &dyn Monitor,
-    ) -> Option<(Id, Snapshot)> {
+    fn parent_of(&self, source: &dyn Source, snapshots: Vec<(Id, Snapshot)>) -> Option<(Id, Snapshot)> {
         let path = display_path(source);
-        let snapshots = self.load_snapshots(catalog, monitor);
         snapshots
             .into_iter()
             .rev()
@@ -287,7 +279,8 @@ impl Run<'_> {
         packed?;
         for (lane, mirror) in self.catalog.mirrors.iter().enumerate() {
             let lock = held.iter().find(|(m, _)| m.name() == mirror.name());
-            if let Some(Err(error)) = lock.map(|(_, lock)| lock.confirm()) {
+            let confirmed = lock.map_or(Ok(()), |(_, lock)| lock.confirm());
+            if let Err(error) = confirmed.and_then(|()| self.is_index_still_there(lane)) {
                 outbox.exclude(lane, error.kind, error.to_string());
             }
         }
@@ -299,6 +292,25 @@ impl Run<'_> {
         let totals = totals(&job.counts, self.progress);
         let names = job.names.into_inner();
         Ok(Finished { id, snapshot, totals, cache: job.new_cache, names })
+    }
+
+    /// Whoever prunes deletes index files. A prune that began just before our lock could be seen, and has ended since, left
+    /// no other trace; but what this run took for stored may be gone with it.
+    fn is_index_still_there(&self, lane: usize) -> Result<()> {
+        let mirror = &self.catalog.mirrors[lane];
+        let listed: BTreeSet<Id> = mirror.list(Area::Index)?.into_iter().map(|(id, _)| id).collect();
+        let relied_on = self.catalog.indexes.iter().filter(|(_, bits)| **bits & (1 << lane) != 0);
+        match relied_on.map(|(id, _)| id).find(|id| !listed.contains(id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::new(
+                ErrorKind::Locked,
+                format!(
+                    "index {id} disappeared from location {} during the run: another program pruned there; run the \
+                     backup again",
+                    mirror.name()
+                ),
+            )),
+        }
     }
 
     /// Walks the source; returns the tree that stands for `/`.

@@ -37,7 +37,11 @@ impl<'a> BlobReader<'a> {
         let places: Vec<BlobPlace> = self.index.all(kind, id).collect();
         let mut last = Error::new(ErrorKind::Damaged, format!("blob {id} is in no index"));
         for place in &places {
-            for mirror in self.mirrors {
+            // First those that must have the pack. What another merely lacks is owed to it, and no damage.
+            let is_due = |number: &usize| self.index.is_due(&place.pack, *number);
+            let all = 0..self.mirrors.len();
+            for number in all.clone().filter(is_due).chain(all.filter(|n| !is_due(n))) {
+                let mirror = &self.mirrors[number];
                 let range = u64::from(place.offset)..u64::from(place.offset) + u64::from(place.length);
                 let outcome = mirror.get_range(Area::Data, &place.pack, range).and_then(|sealed| {
                     let length = place.uncompressed.map(std::num::NonZeroU32::get);
@@ -47,7 +51,8 @@ impl<'a> BlobReader<'a> {
                 });
                 let Err(error) = outcome else { return Ok(()) };
                 let subject = mirror.describe(Area::Data, &place.pack);
-                if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) {
+                let is_owed = error.kind == ErrorKind::NotFound && !is_due(&number);
+                if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) && !is_owed {
                     self.monitor.trouble(Trouble::new(TroubleKind::Damage, &subject, error.to_string()));
                 }
                 last = Error::because(error.kind, format!("read {subject}"), error);

@@ -83,29 +83,21 @@ impl Catalog {
 }
 
 impl Repository {
-    /// Loads the index files of a catalog. Those that no holder gives whole are reported and named in the result: who
-    /// only adds may go on without them and stores some data again, who deletes must not.
+    /// Loads the index files of a catalog for a reader. Those that no holder gives whole are reported and named in the
+    /// result. Writers rely on less, see [`Repository::trusted_indexes`].
     pub fn load_index(&self, catalog: &Catalog, monitor: &dyn Monitor) -> LoadedIndex {
-        self.load_index_with(catalog, true, monitor)
-    }
-
-    /// Like [`Repository::load_index`], without index files that are to be deleted: a writer that relied on what they
-    /// name would build points on packs that are about to go.
-    pub(crate) fn load_live_index(&self, catalog: &Catalog, monitor: &dyn Monitor) -> LoadedIndex {
-        self.load_index_with(catalog, false, monitor)
-    }
-
-    fn load_index_with(&self, catalog: &Catalog, with_buried: bool, monitor: &dyn Monitor) -> LoadedIndex {
         let mut loaded = LoadedIndex { index: Index::default(), unreadable: Vec::new() };
         let tombstones = self.tombstones_if_readable(monitor);
         let is_buried = |id: &Id| tombstones.as_ref().is_some_and(|t| t.contains(Area::Index, id));
         // The first place of a blob is asked first, so what stays comes before what goes.
         let live = catalog.indexes.iter().filter(|(id, _)| !is_buried(id));
-        let buried = catalog.indexes.iter().filter(|(id, _)| with_buried && is_buried(id));
+        let buried = catalog.indexes.iter().filter(|(id, _)| is_buried(id));
         for (id, bits) in live.chain(buried) {
             match self.read_index(catalog, id, *bits, monitor) {
                 Ok(file) => file.packs.iter().for_each(|pack| {
-                    loaded.index.add(pack);
+                    if loaded.index.add(pack) {
+                        loaded.index.set_not_due(&pack.id, !bits);
+                    }
                 }),
                 Err(error) => {
                     let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
@@ -114,7 +106,7 @@ impl Repository {
                 }
             }
         }
-        self.forget_cached_indexes(catalog);
+        self.forget_cached(catalog);
         loaded
     }
 
@@ -218,8 +210,8 @@ impl Repository {
         Err(last)
     }
 
-    /// Drops cached index files that are listed nowhere any more.
-    fn forget_cached_indexes(&self, catalog: &Catalog) {
+    /// Drops cached index files and snapshots that are listed nowhere any more.
+    pub(crate) fn forget_cached(&self, catalog: &Catalog) {
         for (folder, known) in [("index", &catalog.indexes), ("snapshots", &catalog.snapshots)] {
             let Ok(entries) = fs::read_dir(self.folders.cache.join(folder)) else { continue };
             for entry in entries.flatten() {

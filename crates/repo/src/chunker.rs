@@ -55,18 +55,16 @@ impl Chunker {
     }
 }
 
-/// The sizes of the zero blobs that stand for a hole of `length` bytes.
-pub fn cut_hole(mut length: u64) -> Vec<usize> {
-    let mut sizes = Vec::new();
-    while length > 0 {
-        let size = match sizes.len() {
-            0 => ZERO_BYTES_SMALL,
-            _ if length >= ZERO_BYTES_LARGE as u64 => ZERO_BYTES_LARGE,
-            _ => ZERO_BYTES_SMALL,
-        };
-        let size = length.min(size as u64);
-        sizes.push(size as usize);
-        length -= size;
-    }
-    sizes
+/// The sizes of the zero blobs that stand for a hole of `length` bytes. Not a list: a hostile file may claim exabytes.
+pub fn cut_hole(length: u64) -> impl Iterator<Item = usize> {
+    let mut left = length;
+    let mut is_first = true;
+    std::iter::from_fn(move || {
+        let size =
+            if is_first || left < ZERO_BYTES_LARGE as u64 { ZERO_BYTES_SMALL } else { ZERO_BYTES_LARGE };
+        let size = left.min(size as u64);
+        is_first = false;
+        left -= size;
+        (size > 0).then_some(size as usize)
+    })
 }

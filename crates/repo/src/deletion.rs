@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::closure::close_over;
+use crate::closure::{Closure, close_over};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 use crate::locks::{HeldLock, Mode};
@@ -23,6 +23,7 @@ use crate::monitor::{Monitor, Trouble, TroubleKind};
 use crate::repository::{MirrorState, Repository};
 use crate::sealed::Sealed;
 use crate::tombstones::Tombstones;
+use crate::written_off::WrittenOff;
 
 /// Mirrors under exclusive locks, and those that could not be reached.
 pub(crate) struct Deleting {
@@ -56,7 +57,7 @@ impl Deleting {
 
 impl Repository {
     /// Locks every usable mirror exclusively. Somebody else's lock, or one that cannot be read, refuses the whole; a mirror
-    /// that is away is left out.
+    /// that is away, or takes no lock, is left out.
     pub(crate) fn lock_for_deleting(&self, monitor: &dyn Monitor) -> Result<Deleting> {
         self.require_ready()?;
         let mut deleting = Deleting { held: Vec::new(), away: Vec::new() };
@@ -68,7 +69,15 @@ impl Repository {
                             deleting.held.push((Arc::clone(mirror), lock));
                             continue;
                         }
-                        Err(error) if error.kind == ErrorKind::Unreachable => error.to_string(),
+                        // A place that takes no lock, because it is full or read-only, must not stop the others.
+                        Err(error)
+                            if matches!(
+                                error.kind,
+                                ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Refused
+                            ) =>
+                        {
+                            error.to_string()
+                        }
                         Err(error) if error.kind == ErrorKind::Damaged => {
                             let context = format!(
                                 "location {} holds a damaged lock; run `holdfast repair` first",
@@ -186,9 +195,7 @@ impl Repository {
         if let Some(error) = closure.unknown {
             return Err(error);
         }
-        if !closure.missing.is_empty() {
-            return Err(damaged_points(closure.missing.len()));
-        }
+        self.refuse_missing(&closure)?;
         buried.retain(|pack| {
             pack.blobs.iter().any(|b| closure.uses(b.kind, &b.id) && !live.index.contains(b.kind, &b.id))
         });
@@ -214,6 +221,22 @@ impl Repository {
             tombstones.confirm(&objects, &name)?;
         }
         Ok(())
+    }
+
+    /// Stops where points need blobs that cannot be found, unless a person has written them off.
+    pub(crate) fn refuse_missing(&self, closure: &Closure) -> Result<()> {
+        let written_off = WrittenOff::load(&self.folders.cache);
+        let missing = closure.missing.iter().filter(|(kind, id)| !written_off.contains(*kind, id)).count();
+        if missing == 0 {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "nothing is deleted, because points need {missing} blobs that cannot be found; run `holdfast repair`, \
+                 and `holdfast repair --write-off` when what it reports as lost is to be given up"
+            ),
+        ))
     }
 
     /// Loads what is live: points and index files without a tombstone. Anything unreadable is an error, for whoever deletes
@@ -273,16 +296,6 @@ pub(crate) struct Live {
     /// Index files with the packs that they name.
     pub files: Vec<(Id, Vec<Id>)>,
     pub packs: Vec<IndexPack>,
-}
-
-/// Says that points are damaged already.
-pub(crate) fn damaged_points(blobs: usize) -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        format!(
-            "nothing is deleted, because points need {blobs} blobs that cannot be found; run `holdfast repair` first"
-        ),
-    )
 }
 
 /// Reads an object from the first mirror that gives it whole.

@@ -43,6 +43,8 @@ pub struct PackSummary {
     pub blobs: u32,
     /// Size of the whole pack file in bytes, as its header implies.
     pub size: u64,
+    /// Mirrors, one bit each, that do not list an index file with the pack: they may not have it yet.
+    pub not_due: u32,
 }
 
 /// Every blob of a repository.
@@ -86,12 +88,24 @@ impl Index {
                 .iter()
                 .map(|b| u64::from(b.length) + if b.uncompressed.is_some() { 41 } else { 37 })
                 .sum::<u64>();
-        self.packs.push(PackSummary { id: pack.id, blobs: pack.blobs.len() as u32, size });
+        self.packs.push(PackSummary { id: pack.id, blobs: pack.blobs.len() as u32, size, not_due: 0 });
         self.pack_numbers.insert(pack.id, number);
         for blob in &pack.blobs {
             self.push(number, blob);
         }
         true
+    }
+
+    /// Notes which mirrors are not known to have the pack.
+    pub fn set_not_due(&mut self, pack: &Id, mirrors: u32) {
+        if let Some(&number) = self.pack_numbers.get(pack) {
+            self.packs[number as usize].not_due = mirrors;
+        }
+    }
+
+    /// Whether the mirror with this number must have the pack.
+    pub fn is_due(&self, pack: &Id, mirror: usize) -> bool {
+        self.pack(pack).is_none_or(|pack| pack.not_due & (1 << mirror) == 0)
     }
 
     /// One place of a blob; the first that was added, where there are several.
@@ -221,5 +235,31 @@ impl Index {
 impl Entry {
     fn kind(&self) -> BlobKind {
         if self.pack & TREE_BIT == 0 { BlobKind::Data } else { BlobKind::Tree }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_costs_at_most_sixty_bytes() {
+        let mut index = Index::default();
+        let mut number = 0u64;
+        for pack in 0..400u64 {
+            let blobs = (0..1000).map(|_| {
+                number += 1;
+                let id = Id::of(&number.to_le_bytes());
+                PackEntry { kind: BlobKind::Data, id, offset: 0, length: 100, uncompressed: None }
+            });
+            index.add(&IndexPack { id: Id::of(&pack.to_be_bytes()), blobs: blobs.collect() });
+            // Whatever the moment between two doublings of the table, once there is enough to matter.
+            if index.len() >= 100_000 {
+                assert!(index.blob_bytes() <= 60 * index.len(), "{} for {}", index.blob_bytes(), index.len());
+            }
+        }
+        assert_eq!(index.len(), 400_000);
+        assert!(index.contains(BlobKind::Data, &Id::of(&number.to_le_bytes())));
+        assert!(!index.contains(BlobKind::Tree, &Id::of(&number.to_le_bytes())));
     }
 }

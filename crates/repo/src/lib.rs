@@ -13,6 +13,7 @@ mod claims;
 mod closure;
 mod compression;
 mod deletion;
+mod doubts;
 mod error;
 mod forget;
 mod index;
@@ -33,6 +34,7 @@ mod tombstones;
 mod tree_reader;
 mod verify;
 mod writer;
+mod written_off;
 
 pub use align::Debt;
 pub use archive::{ArchiveRequest, Archived, Totals};

@@ -16,6 +16,8 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::Mirror;
+use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::repository::Repository;
 use crate::writer::Writer;
 
 /// How a lock excludes others.
@@ -150,7 +152,7 @@ fn write_lock(mirror: &Mirror, cipher: &Cipher, writer: &Writer, mode: Mode) -> 
         time: writer.clock.now(),
         exclusive: mode == Mode::Exclusive,
         hostname: writer.hostname.clone(),
-        username: writer.username.clone(),
+        username: writer.lock_owner(),
         pid: i64::from(writer.pid),
         uid: writer.uid,
         gid: writer.gid,
@@ -202,6 +204,25 @@ fn look_for_conflict(
     Ok(())
 }
 
+impl Repository {
+    /// Shared locks at `mirrors`, so that nobody deletes what is being read. Where none is to be had (a read-only place, a
+    /// deletion under way) reading goes on all the same, and that is told.
+    pub(crate) fn lock_for_reading(&self, mirrors: &[Arc<Mirror>], monitor: &dyn Monitor) -> Vec<HeldLock> {
+        let mut held = Vec::new();
+        for mirror in mirrors {
+            match HeldLock::take(mirror, &self.cipher, &self.writer, Mode::Shared) {
+                Ok(lock) => held.push(lock),
+                Err(error) => monitor.trouble(Trouble::new(
+                    TroubleKind::Notice,
+                    mirror.name(),
+                    format!("read without a lock, so objects may change meanwhile: {error}"),
+                )),
+            }
+        }
+        held
+    }
+}
+
 /// Reads the lock `id`.
 pub fn read_lock(mirror: &Mirror, cipher: &Cipher, id: &Id) -> Result<Lock> {
     let stored = mirror.get(Area::Locks, id)?;
@@ -213,10 +234,13 @@ pub fn read_lock(mirror: &Mirror, cipher: &Cipher, id: &Id) -> Result<Lock> {
         })
 }
 
-/// Whether a lock's holder is certainly gone, by restic's rules: not refreshed for 30 minutes, or its process ended.
+/// Whether a lock's holder is certainly gone: not refreshed for 30 minutes (restic's rule), or a process of ours on this
+/// machine that ended. restic goes by the host's name there, but only when a person runs `unlock`; many machines are
+/// called "localhost" or "vm", and this is decided without anybody looking.
 pub fn is_stale(lock: &Lock, writer: &Writer) -> bool {
     let age_seconds = writer.clock.now().duration_since(lock.time).as_secs();
-    age_seconds > STALE_SECONDS || (lock.hostname == writer.hostname && !is_alive(lock.pid, writer))
+    let is_ours = lock.hostname == writer.hostname && lock.username == writer.lock_owner();
+    age_seconds > STALE_SECONDS || (is_ours && !is_alive(lock.pid, writer))
 }
 
 fn is_alive(pid: i64, writer: &Writer) -> bool {

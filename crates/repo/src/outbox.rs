@@ -6,9 +6,10 @@
 //! fails drops out, and the run goes on as long as one location accepts.
 //!
 //! Within a lane order is a promise: an index becomes visible only after every pack before it, a snapshot only after its
-//! index. Everything but packs is therefore a barrier.
+//! index. Everything but packs is therefore a barrier. An object that nobody gives any more leaves a gap, which is no
+//! fault of the lane that lacks it: the lane goes on, without whatever may refer to what is missing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::thread::Scope;
 
@@ -61,6 +62,8 @@ struct State {
     lanes: Vec<Lane>,
     /// Which lanes have confirmed an object, one bit each; only for objects of this run or owed from before.
     stored: HashMap<Id, u32>,
+    /// Packs that every location that should have them gave damaged, or not at all.
+    whole_nowhere: BTreeSet<Id>,
     closing: bool,
 }
 
@@ -74,6 +77,12 @@ struct Lane {
     bytes: u64,
     owed: u64,
     failure: Option<(ErrorKind, String)>,
+    /// Why something that was owed from before could not be had: index files owed from before are kept back.
+    gap_in_debts: Option<(ErrorKind, String)>,
+    /// The same for an object of this run: its index files are kept back.
+    gap_in_run: Option<(ErrorKind, String)>,
+    /// Why an older point is not delivered.
+    kept_back: Option<(ErrorKind, String)>,
 }
 
 #[derive(Clone)]
@@ -81,6 +90,14 @@ struct Item {
     area: Area,
     id: Id,
     bytes: Option<Bytes>,
+    /// Owed from before this run.
+    is_debt: bool,
+}
+
+/// Why an upload failed: the location did not take the object, or nobody gave it.
+enum Failure {
+    Put(Error),
+    Fetch(Error),
 }
 
 impl Item {
@@ -104,7 +121,12 @@ impl<'a> Outbox<'a> {
             spool,
             monitor,
             progress,
-            state: Mutex::new(State { lanes, stored: HashMap::new(), closing: false }),
+            state: Mutex::new(State {
+                lanes,
+                stored: HashMap::new(),
+                whole_nowhere: BTreeSet::new(),
+                closing: false,
+            }),
             changed: Condvar::new(),
         }
     }
@@ -123,8 +145,20 @@ impl<'a> Outbox<'a> {
     pub fn owe(&self, lane: usize, area: Area, id: Id, holders: u32) {
         let mut state = self.state.lock();
         *state.stored.entry(id).or_default() |= holders;
-        state.lanes[lane].queue.push_back(Item { area, id, bytes: None });
+        state.lanes[lane].queue.push_back(Item { area, id, bytes: None, is_debt: true });
         self.changed.notify_all();
+    }
+
+    /// Notes that the location at `lane` lacks an older point that cannot be delivered now. Nothing else depends on it.
+    pub fn note_owed(&self, lane: usize, kind: ErrorKind, reason: String) {
+        let mut state = self.state.lock();
+        state.lanes[lane].owed += 1;
+        state.lanes[lane].kept_back.get_or_insert((kind, reason));
+    }
+
+    /// Packs that turned out to be whole nowhere while they were delivered.
+    pub fn whole_nowhere(&self) -> Vec<Id> {
+        self.state.lock().whole_nowhere.iter().copied().collect()
     }
 
     /// Takes a location out of the run: it gets nothing and is owed everything.
@@ -157,8 +191,8 @@ impl<'a> Outbox<'a> {
                 objects: lane.objects,
                 bytes: lane.bytes,
                 owed: lane.owed,
-                failure: lane.failure.as_ref().map(|(_, text)| text.clone()),
-                failure_kind: lane.failure.as_ref().map(|(kind, _)| *kind),
+                failure: lane.reason().map(|(_, text)| text.clone()),
+                failure_kind: lane.reason().map(|(kind, _)| *kind),
             })
             .collect()
     }
@@ -198,9 +232,9 @@ impl<'a> Outbox<'a> {
             let outcome = parking_lot::MutexGuard::unlocked(&mut state, || {
                 let bytes = match item.bytes.take() {
                     Some(bytes) => bytes,
-                    None => self.fetch(&item, lane, mask)?,
+                    None => self.fetch(&item, lane, mask).map_err(Failure::Fetch)?,
                 };
-                self.mirrors[lane].put(item.area, &item.id, bytes.clone())?;
+                self.mirrors[lane].put(item.area, &item.id, bytes.clone()).map_err(Failure::Put)?;
                 Ok(bytes.len())
             });
             self.settle(&mut state, lane, &item, in_memory, outcome);
@@ -210,6 +244,17 @@ impl<'a> Outbox<'a> {
 
     /// The next item that may go out now; counts it as in flight.
     fn next_item(&self, state: &mut State, lane: usize) -> Option<Item> {
+        let entry = &mut state.lanes[lane];
+        while entry.in_flight == 0
+            && let Some(front) = entry.queue.front()
+            && entry.is_kept_back(front)
+        {
+            let kept_back = entry.queue.pop_front();
+            let bytes = kept_back.and_then(|item| item.bytes).map_or(0, |bytes| bytes.len());
+            entry.memory_bytes = entry.memory_bytes.saturating_sub(bytes);
+            entry.owed += 1;
+            self.changed.notify_all();
+        }
         let live = !state.lanes[lane].barrier_in_flight && state.lanes[lane].failure.is_none();
         let front = state.lanes[lane].queue.front().filter(|_| live)?;
         if front.is_barrier() && state.lanes[lane].in_flight > 0 {
@@ -252,12 +297,22 @@ impl<'a> Outbox<'a> {
         let target = self.mirrors[lane].describe(item.area, &item.id);
         let context = format!("deliver {target}: no other location gave it");
         Err(match last {
+            Some(error) if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) => {
+                Error::because(ErrorKind::Damaged, context, error)
+            }
             Some(error) => Error::because(ErrorKind::Unreachable, context, error),
             None => Error::new(ErrorKind::Unreachable, context),
         })
     }
 
-    fn settle(&self, state: &mut State, lane: usize, item: &Item, in_memory: bool, outcome: Result<usize>) {
+    fn settle(
+        &self,
+        state: &mut State,
+        lane: usize,
+        item: &Item,
+        in_memory: bool,
+        outcome: std::result::Result<usize, Failure>,
+    ) {
         let entry = &mut state.lanes[lane];
         entry.in_flight -= 1;
         entry.barrier_in_flight = false;
@@ -276,9 +331,27 @@ impl<'a> Outbox<'a> {
                     self.spool.release(&item.id);
                 }
             }
-            Err(error) => {
+            Err(Failure::Put(error)) => {
                 entry.owed += 1;
                 self.drop_out(state, lane, error.kind, error.to_string());
+            }
+            Err(Failure::Fetch(error)) => {
+                entry.owed += 1;
+                let reason = (error.kind, error.to_string());
+                if item.is_debt {
+                    entry.gap_in_debts.get_or_insert(reason);
+                } else {
+                    entry.gap_in_run.get_or_insert(reason);
+                }
+                let mut kind = TroubleKind::Location;
+                if error.kind == ErrorKind::Damaged {
+                    kind = TroubleKind::Damage;
+                    if item.area == Area::Data {
+                        state.whole_nowhere.insert(item.id);
+                    }
+                }
+                let subject = format!("{}/{}", item.area.folder(), item.id);
+                self.monitor.trouble(Trouble::new(kind, subject, error.to_string()));
             }
         }
     }
@@ -329,7 +402,7 @@ impl Sink for Outbox<'_> {
                 lane.memory_bytes += size;
             }
             let bytes = in_memory.then(|| object.bytes.clone());
-            lane.queue.push_back(Item { area: object.area, id: object.id, bytes });
+            lane.queue.push_back(Item { area: object.area, id: object.id, bytes, is_debt: false });
         }
         self.changed.notify_all();
         Ok(())
@@ -353,5 +426,22 @@ impl Lane {
 
     fn is_idle(&self) -> bool {
         self.in_flight == 0 && (self.queue.is_empty() || self.failure.is_some())
+    }
+
+    /// Whether an object may refer to something that could not be had. Index files refer to the packs before them, and a
+    /// snapshot to everything.
+    fn is_kept_back(&self, item: &Item) -> bool {
+        match item.area {
+            Area::Data => false,
+            Area::Snapshots => self.gap_in_debts.is_some() || self.gap_in_run.is_some(),
+            _ if item.is_debt => self.gap_in_debts.is_some(),
+            _ => self.gap_in_run.is_some(),
+        }
+    }
+
+    /// Why the location lacks something.
+    fn reason(&self) -> Option<&(ErrorKind, String)> {
+        let gaps = [&self.failure, &self.gap_in_run, &self.gap_in_debts, &self.kept_back];
+        gaps.into_iter().flatten().next()
     }
 }

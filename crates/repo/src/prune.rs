@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use plan::{PruneOptions, PrunePlan};
 
-use crate::align::Debt;
+use crate::align::owe;
 use crate::cancel::Cancel;
 use crate::catalog::{self, Catalog};
 use crate::deletion::{Deleting, Deletions, first_good};
@@ -133,15 +133,10 @@ impl Repository {
     ) -> Result<Vec<Arc<Mirror>>> {
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
-        for (lane, debt) in self.debts(catalog, tombstones, monitor).into_iter().enumerate() {
-            let Debt { objects, failure } = debt;
-            if let Some(error) = failure {
-                outbox.exclude(lane, error.kind, error.to_string());
-            }
-            for (area, id, holders) in objects {
-                outbox.owe(lane, area, id, holders);
-            }
-        }
+        let snapshots = self.load_snapshots(catalog, monitor);
+        // What was deleted and is needed after all comes back right after this, so no point is kept back for it.
+        let trusted = self.trusted_indexes(catalog, tombstones, monitor).with_every_point();
+        owe(self.debts(catalog, &trusted, &snapshots, tombstones, cancel), catalog, &outbox, monitor);
         let deliveries = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);

@@ -5,7 +5,9 @@
 //! never rewritten, because half a point that looks whole is worse than one that says what it lacks.
 
 mod rebuild;
+mod write_off;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +31,8 @@ use crate::verify::{Problem, ProblemKind, Read, Survey, Verified, VerifyRequest}
 pub struct RepairRequest {
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Accept as lost what no location has whole: save what can still be opened of it, and take the rest out of the index.
+    pub write_off: bool,
 }
 
 /// What a repair does to an object.
@@ -45,6 +49,8 @@ pub enum Action {
     RemoveDamagedLock,
     /// Index files that no location has whole are written anew from the packs.
     RebuildIndex,
+    /// It is whole nowhere, was written off, and is removed.
+    WriteOff,
 }
 
 /// One step of a repair.
@@ -86,6 +92,8 @@ pub struct Repaired {
     pub lost: Vec<Lost>,
     /// Locations that could not be looked at, each with the reason.
     pub unusable: Vec<(String, String)>,
+    #[serde(skip)]
+    lost_objects: BTreeSet<(Area, Id)>,
 }
 
 impl Repaired {
@@ -131,14 +139,20 @@ impl Repository {
         for problem in &found.repository {
             repaired.lose(problem);
         }
+        if request.write_off && !request.dry_run {
+            self.write_off(&survey, &held, &mut repaired, cancel)?;
+        }
         drop(held);
         self.delete_what_waits(request, &mut repaired, monitor, progress, cancel)?;
-        if !request.dry_run && !found.repository.is_empty() {
+        if !request.dry_run && (request.write_off || !found.repository.is_empty()) {
             // Rebuilt index files, or packs whose deletion was taken back, may have brought the blobs to light again.
             let after = self.survey(&everywhere, cancel)?;
-            let (after, _) = self.verify_survey(after, &Read::Structure, progress, cancel)?;
+            let (after, survey) = self.verify_survey(after, &Read::Structure, progress, cancel)?;
             repaired.lost.retain(|lost| !found.repository.iter().any(|p| p.object == lost.object));
             after.repository.iter().for_each(|problem| repaired.lose(problem));
+            if request.write_off {
+                self.accept_missing(&survey, cancel)?;
+            }
         }
         Ok(repaired)
     }
@@ -368,6 +382,7 @@ impl Repaired {
     }
 
     fn lose(&mut self, problem: &Problem) {
+        self.lost_objects.extend(problem.id.map(|id| (problem.area, id)));
         if !self.lost.iter().any(|l| l.object == problem.object) {
             self.lost.push(Lost {
                 object: problem.object.clone(),

@@ -101,6 +101,7 @@ impl Repository {
             return Err(Error::new(ErrorKind::Usage, "no location to restore from was given"));
         }
         let is_new = check_target(request.target, request.overwrite)?;
+        let _held = self.lock_for_reading(request.from, monitor);
         let threads = self.writer.threads.max(1);
         let workers = threads * WORKERS_PER_THREAD;
         let reports = Reports::new(monitor);

@@ -7,6 +7,8 @@
 mod packs;
 mod survey;
 
+use std::sync::Arc;
+
 use holdfast_format::Id;
 use holdfast_location::Area;
 use serde::Serialize;
@@ -14,11 +16,12 @@ use serde::Serialize;
 pub(crate) use survey::Survey;
 
 use crate::cancel::Cancel;
+use crate::doubts::Doubts;
 use crate::error::Result;
-use crate::locks::{HeldLock, Mode};
+use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
 use crate::progress::Progress;
-use crate::repository::{MirrorState, Repository};
+use crate::repository::Repository;
 
 /// What to verify.
 #[derive(Clone, Debug)]
@@ -230,21 +233,10 @@ impl Repository {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Verified> {
-        let mut held = Vec::new();
-        for (mirror, state) in self.states() {
-            let is_chosen = request.locations.as_ref().is_none_or(|l| l.iter().any(|n| n == mirror.name()));
-            if !is_chosen || *state != MirrorState::Ready {
-                continue;
-            }
-            match HeldLock::take(mirror, &self.cipher, &self.writer, Mode::Shared) {
-                Ok(lock) => held.push(lock),
-                Err(error) => monitor.trouble(Trouble::new(
-                    TroubleKind::Notice,
-                    mirror.name(),
-                    format!("verified without a lock, so objects may change meanwhile: {error}"),
-                )),
-            }
-        }
+        let is_chosen =
+            |mirror: &Mirror| request.locations.as_ref().is_none_or(|l| l.iter().any(|n| n == mirror.name()));
+        let chosen: Vec<Arc<Mirror>> = self.ready().into_iter().filter(|m| is_chosen(m)).collect();
+        let _held = self.lock_for_reading(&chosen, monitor);
         let survey = self.survey(request, cancel)?;
         let verified = self.verify_survey(survey, &request.read, progress, cancel)?.0;
         for location in &verified.locations {
@@ -272,6 +264,8 @@ impl Repository {
         cancel: &Cancel,
     ) -> Result<(Verified, Survey)> {
         packs::read(self, &mut survey, read, progress, cancel)?;
+        let (whole_nowhere, whole) = survey.judge_packs();
+        Doubts::load(&self.folders.cache).note(whole_nowhere, whole);
         let repository = survey.explain(self, cancel)?;
         let mut locations = std::mem::take(&mut survey.reports);
         locations.iter_mut().for_each(LocationVerified::conclude);

@@ -13,6 +13,8 @@ pub struct Writer {
     pub random: Arc<dyn Random>,
     /// This machine's name.
     pub hostname: String,
+    /// A short mark of this machine, the same at every start and unlike that of any other; in locks beside the account.
+    pub machine: String,
     /// The account we run under.
     pub username: String,
     /// Its user id.
@@ -28,6 +30,11 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// The account as locks give it: with the machine, whose host name alone may be that of many.
+    pub(crate) fn lock_owner(&self) -> String {
+        format!("{} (holdfast on {})", self.username, self.machine)
+    }
+
     /// A fresh nonce. The format refuses an all-zero one, which a sound generator never gives.
     pub fn nonce(&self) -> [u8; 16] {
         let mut nonce = [0; 16];

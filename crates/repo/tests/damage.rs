@@ -39,7 +39,7 @@ fn verify(repository: &Repository, read: Read) -> Verified {
 }
 
 fn repair(repository: &Repository, dry_run: bool) -> Repaired {
-    let request = RepairRequest { dry_run };
+    let request = RepairRequest { dry_run, write_off: false };
     repository.repair(&request, None, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
-use holdfast_ops::{Progress, RepairAction, RepairStep, repair, state_lock};
+use holdfast_ops::{Progress, RepairAction, RepairRequest, RepairStep, repair, state_lock};
 
 use crate::context::Context;
 use crate::{output, progress_line, words};
@@ -20,6 +20,12 @@ pub struct Repair {
     /// Only tell what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Give up what no location has whole: save what can still be read of it, and let purges go on
+    ///
+    /// Without it, what is lost is only named: a location that is away, or a person with a screwdriver, may bring it back.
+    /// Needs every location. Backups store again what the source still has, with or without it.
+    #[arg(long, conflicts_with = "dry_run")]
+    write_off: bool,
 }
 
 pub fn run(context: &Context, command: &Repair) -> Result<Ending> {
@@ -34,13 +40,14 @@ pub fn run(context: &Context, command: &Repair) -> Result<Ending> {
         }
         None => known,
     };
+    let request = RepairRequest { dry_run: command.dry_run, write_off: command.write_off };
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     for repository in &repositories {
         let progress = Arc::new(Progress::default());
         let report = {
             let _line = progress_line::show(context, repository, &progress);
-            repair::repair(&setup, repository, command.dry_run, &progress)?
+            repair::repair(&setup, repository, request, &progress)?
         };
         ending = ending.and(report.ending);
         if !context.options.json {
@@ -88,6 +95,7 @@ fn describe(step: &RepairStep, dry_run: bool) -> String {
         RepairAction::Replace => "replace the damaged",
         RepairAction::DeleteTombstoned => "delete what was deleted elsewhere:",
         RepairAction::RemoveDamagedLock => "remove the damaged",
+        RepairAction::WriteOff => "remove what is whole nowhere:",
         RepairAction::RebuildIndex => "rebuild the index from the packs:",
     };
     let from = step.from.as_ref().map(|from| format!(", from {from}")).unwrap_or_default();

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::archive::directory::{Done, OpenDirectory};
 use crate::archive::job::{Hand, Job, Task, display};
 use crate::archive::known::{Head, KnownEntry, Value};
-use crate::chunker::{CHUNK_BYTES_MAX, WHOLE_FILE_BYTES, cut_hole};
+use crate::chunker::{CHUNK_BYTES_MAX, WHOLE_FILE_BYTES, ZERO_BYTES_LARGE, cut_hole};
 use crate::error::Result;
 use crate::monitor::{Trouble, TroubleKind};
 
@@ -55,6 +55,8 @@ const READINGS_MAX: usize = 3;
 /// Bytes of chunks that may wait for a worker. Beyond that the reader stores its chunks itself.
 const WAITING_CHUNK_BYTES_MAX: usize = 24 << 20;
 const READ_BYTES: usize = 8 << 20;
+/// A file is at most so many blobs: its list stands in one tree, whole in memory. Two terabytes, or sixteen of holes.
+const PIECES_MAX: u64 = 1 << 21;
 const CHANGED: &str = "changed while it was read";
 
 impl Job<'_> {
@@ -254,6 +256,7 @@ impl Job<'_> {
             if let Extent::Hole(hole) = extent {
                 self.hand_out_chunks(hand, file, &buffer[..held], true)?;
                 held = 0;
+                refuse_pieces(file.ids.lock().len() as u64 + hole / ZERO_BYTES_LARGE as u64)?;
                 for size in cut_hole(hole) {
                     let id = self.save_zeros(hand, size)?;
                     file.ids.lock().push(Some(id));
@@ -263,6 +266,7 @@ impl Job<'_> {
                 continue;
             }
             let Extent::Data(data) = extent else { continue };
+            refuse_pieces(file.ids.lock().len() as u64)?;
             let room = buffer.len() - held;
             let want = usize::try_from(data).unwrap_or(usize::MAX).min(room);
             let read = fill(content, &mut buffer[held..held + want])?;
@@ -405,6 +409,14 @@ impl From<crate::error::Error> for Failure {
     fn from(error: crate::error::Error) -> Failure {
         Failure::Fatal(error)
     }
+}
+
+fn refuse_pieces(pieces: u64) -> io::Result<()> {
+    if pieces <= PIECES_MAX {
+        return Ok(());
+    }
+    let text = format!("the file is too large: it would be more than {PIECES_MAX} blobs; exclude it");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
 }
 
 /// Reads until `buffer` is full or the file ends.

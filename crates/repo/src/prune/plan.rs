@@ -9,7 +9,7 @@ use super::Names;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::closure::{Closure, close_over};
-use crate::deletion::{Live, damaged_points};
+use crate::deletion::Live;
 use crate::error::{Error, ErrorKind, Result};
 use crate::monitor::Monitor;
 use crate::packer::PACK_BYTES;
@@ -92,9 +92,7 @@ impl Repository {
         if let Some(error) = closure.unknown {
             return Err(error);
         }
-        if !closure.missing.is_empty() {
-            return Err(damaged_points(closure.missing.len()));
-        }
+        self.refuse_missing(&closure)?;
         let uses: BTreeMap<Id, Use> =
             live.packs.iter().map(|pack| (pack.id, usage(pack, &live, &closure))).collect();
         let mut decision = Decision {

@@ -52,7 +52,8 @@ impl Repository {
             let json = IndexFile { packs: batch.to_vec(), ..IndexFile::default() }.to_json();
             sealed.push(Sealed::new(Area::Index, encode_unpacked(&self.cipher, self.writer.nonce(), &json)));
         }
-        let mut complete = !sealed.is_empty();
+        // Lost files of which every pack is named elsewhere are not missed either.
+        let mut complete = !sealed.is_empty() || !blobs_are_unlisted;
         for lane in 0..survey.mirrors.len() {
             let mirror = survey.mirrors[lane].clone();
             for index in &sealed {
@@ -101,7 +102,7 @@ impl Repository {
 }
 
 /// An index file may only be where the packs are that it names.
-fn bring_packs(survey: &Survey, lane: usize, packs: &[IndexPack]) -> Result<()> {
+pub(super) fn bring_packs(survey: &Survey, lane: usize, packs: &[IndexPack]) -> Result<()> {
     for pack in packs.iter().filter(|p| !survey.listings[lane].packs.contains_key(&p.id)) {
         let stored = crate::deletion::first_good(&survey.mirrors, Area::Data, &pack.id)?;
         survey.mirrors[lane].put(Area::Data, &pack.id, stored)?;

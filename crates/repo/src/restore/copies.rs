@@ -48,7 +48,7 @@ impl<'a> Copies<'a> {
     /// Reads a part of a pack from the first location that gives it; says which one that was.
     pub(crate) fn range(&self, pack: &Id, range: &Range<u64>) -> Result<(usize, Bytes)> {
         let mut last = nowhere(pack);
-        for number in self.order() {
+        for number in self.order(pack) {
             match self.mirrors[number].get_range(Area::Data, pack, range.clone()) {
                 Ok(sealed) => return Ok((number, sealed)),
                 Err(error) => last = self.note(number, pack, error, last),
@@ -76,35 +76,40 @@ impl<'a> Copies<'a> {
 
     /// Reads one blob from anywhere, `avoided` last.
     pub(crate) fn blob(&self, decoding: &mut Decoding, id: &Id, avoided: Option<usize>) -> Result<()> {
-        let mut order: Vec<usize> = self.order().collect();
-        order.sort_by_key(|number| Some(*number) == avoided);
         let mut last = Error::new(ErrorKind::Unreachable, format!("no location gives blob {id}"));
-        for number in order {
-            for place in self.index.all(BlobKind::Data, id) {
-                let range = u64::from(place.offset)..u64::from(place.offset) + u64::from(place.length);
-                match self.mirrors[number].get_range(Area::Data, &place.pack, range) {
-                    Ok(sealed) => match self.decode(decoding, number, id, &place, &sealed) {
-                        Ok(()) => return Ok(()),
-                        Err(error) => last = error,
-                    },
-                    Err(error) => last = self.note(number, &place.pack, error, last),
-                }
+        let places: Vec<BlobPlace> = self.index.all(BlobKind::Data, id).collect();
+        let mut tries: Vec<(usize, &BlobPlace)> =
+            places.iter().flat_map(|place| self.order(&place.pack).map(move |n| (n, place))).collect();
+        tries.sort_by_key(|(number, _)| Some(*number) == avoided);
+        for (number, place) in tries {
+            let range = u64::from(place.offset)..u64::from(place.offset) + u64::from(place.length);
+            match self.mirrors[number].get_range(Area::Data, &place.pack, range) {
+                Ok(sealed) => match self.decode(decoding, number, id, place, &sealed) {
+                    Ok(()) => return Ok(()),
+                    Err(error) => last = error,
+                },
+                Err(error) => last = self.note(number, &place.pack, error, last),
             }
         }
         Err(last)
     }
 
-    /// The locations, those that answered first.
-    fn order(&self) -> impl Iterator<Item = usize> + '_ {
-        let is_down = move |n: &usize| self.is_down[*n].load(Ordering::Relaxed);
-        let all = 0..self.mirrors.len();
-        all.clone().filter(move |n| !is_down(n)).chain(all.filter(is_down))
+    /// The locations: those that answered first, and among them those that must have the pack.
+    fn order(&self, pack: &Id) -> impl Iterator<Item = usize> + use<> {
+        let is_down = |n: usize| self.is_down[n].load(Ordering::Relaxed);
+        let mut order: Vec<usize> = (0..self.mirrors.len()).collect();
+        order.sort_by_key(|&n| (is_down(n), !self.index.is_due(pack, n)));
+        order.into_iter()
     }
 
     /// Tells of a failure; gives the worse of it and `before`: damage outweighs silence, since waiting does not cure it.
     fn note(&self, number: usize, pack: &Id, error: Error, before: Error) -> Error {
         let mirror = &self.mirrors[number];
         let subject = mirror.describe(Area::Data, pack);
+        // What a location never confirmed is owed to it, and no damage.
+        if error.kind == ErrorKind::NotFound && !self.index.is_due(pack, number) {
+            return if before.kind == ErrorKind::Damaged { before } else { error };
+        }
         if matches!(error.kind, ErrorKind::Damaged | ErrorKind::NotFound) {
             self.reports.trouble(Trouble::new(TroubleKind::Damage, &subject, error.to_string()));
             return Error::because(ErrorKind::Damaged, format!("read {subject}"), error);

@@ -106,6 +106,9 @@ pub(super) fn read(
     for (lane, id, bytes, problem) in found {
         survey.report(lane).packs_read += 1;
         survey.report(lane).bytes_read += bytes;
+        if problem.is_none() {
+            survey.read_whole.insert(id);
+        }
         if let Some((kind, message)) = problem {
             survey.report(lane).problems.push(Problem::new(Area::Data, Some(id), kind, message));
         }

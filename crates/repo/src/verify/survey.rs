@@ -12,7 +12,7 @@ use super::{LocationState, LocationVerified, Problem, ProblemKind, VerifyRequest
 use crate::cancel::Cancel;
 use crate::closure::{Cost, DamagedBlobs, affected, close_over};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::Index;
+use crate::index::{BlobPlace, Index};
 use crate::locks::{is_stale, read_lock};
 use crate::mirror::Mirror;
 use crate::repository::{MirrorState, Repository};
@@ -44,6 +44,8 @@ pub(crate) struct Survey {
     pub lost_indexes: Vec<Id>,
     /// Lost index files that were written anew.
     pub replaced_indexes: Vec<Id>,
+    /// Packs that were read and found whole at some location.
+    pub read_whole: BTreeSet<Id>,
 }
 
 impl Survey {
@@ -96,6 +98,7 @@ impl Repository {
             packs_of: BTreeMap::new(),
             lost_indexes: Vec::new(),
             replaced_indexes: Vec::new(),
+            read_whole: BTreeSet::new(),
         };
         for (mirror, state) in self.states() {
             if request.locations.as_ref().is_some_and(|l| !l.iter().any(|n| n == mirror.name())) {
@@ -316,6 +319,22 @@ impl Survey {
         }
     }
 
+    /// Packs that are whole at none of the locations looked at, and packs that were read and are whole at one.
+    pub fn judge_packs(&self) -> (Vec<Id>, Vec<Id>) {
+        let mut bad: BTreeMap<Id, usize> = BTreeMap::new();
+        for report in &self.reports {
+            let of_packs = report.problems.iter().filter(|p| p.area == Area::Data && !p.is_notice());
+            // What a location would not give today it may give tomorrow.
+            let certain = of_packs.filter(|p| p.kind != ProblemKind::Unreadable);
+            let ids: BTreeSet<Id> = certain.filter_map(|p| p.id).collect();
+            ids.into_iter().for_each(|id| *bad.entry(id).or_default() += 1);
+        }
+        let nowhere = bad.into_iter().filter(|(id, count)| {
+            *count >= self.mirrors.len() && self.index.pack(id).is_some() && !self.read_whole.contains(id)
+        });
+        (nowhere.map(|(id, _)| id).collect(), self.read_whole.iter().copied().collect())
+    }
+
     /// Follows every point, and says of each problem which points and paths need the object.
     pub fn explain(&mut self, repository: &Repository, cancel: &Cancel) -> Result<Vec<Problem>> {
         let roots = self.snapshots.iter().map(|(_, snapshot)| snapshot.tree);
@@ -355,6 +374,11 @@ impl Survey {
         let mut damaged = DamagedBlobs::new();
         if !of_pack.is_empty() {
             for (id, place) in self.index.iter() {
+                // What lies whole in another pack too costs nobody anything.
+                let is_elsewhere = |place: BlobPlace| !of_pack.contains_key(&place.pack);
+                if self.index.all(place.kind, &id).any(is_elsewhere) {
+                    continue;
+                }
                 if let Some(objects) = of_pack.get(&place.pack) {
                     damaged.entry((place.kind, id)).or_default().extend(objects);
                 }

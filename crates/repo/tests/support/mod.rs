@@ -50,6 +50,7 @@ impl Bench {
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
             hostname: "testhost".to_owned(),
+            machine: "0a1b2c3d".to_owned(),
             username: "tester".to_owned(),
             uid: 0,
             gid: 0,
