@@ -41,6 +41,10 @@ use work::Work;
 /// The password of every repository that is made for measuring.
 const PASSWORD: &str = "only-for-measuring";
 
+/// A file changed within two seconds before a backup is rightly read again by the next one; the works would otherwise
+/// measure each other's changes.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(2_500);
+
 /// What is measured, and with what.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]

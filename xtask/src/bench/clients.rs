@@ -14,7 +14,7 @@ use super::peer::Peer;
 use super::round::Conditions;
 use super::table::{Sample, Table};
 use super::work::Work;
-use super::{cold, folder};
+use super::{SETTLE, cold, folder};
 
 /// Files of one client: enough for a few folders, few enough that the repositories decide.
 const FILES_EACH: u64 = 20;
@@ -77,8 +77,7 @@ fn run(
         command
     };
     measure::run(&backup(), scratch).context("the first backup of all clients")?;
-    // A run within two seconds after the files were made would rightly read them again.
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(SETTLE);
     if conditions.is_cold {
         cold::forget_page_cache()?;
     }

@@ -118,6 +118,8 @@ pub(super) fn make(kind: Kind, bench: &Path, sizes: &Sizes) -> Result<(Material,
             format!("a repository of {} blobs, and 100 small files to back up into it", sizes.blobs)
         }
     };
+    // What was made within the last two seconds before a backup is rightly read again by the next one.
+    std::thread::sleep(super::SETTLE);
     // Reading all of it once warms the page cache for whoever comes first.
     let list = folder::list(&root, true)?;
     let files = (list.len() as u64, list.iter().map(|(_, size)| size).sum());

@@ -86,7 +86,7 @@ fn group(
 ) -> Result<i32, Box<dyn std::error::Error>> {
     let peers = bars.against_ours.len() as i32 - 1;
     let middle = top + peers * BAR / 2;
-    let label = format!("{}  {}", bars.work.name(), seconds(bars.our_seconds));
+    let label = format!("{} · {}", bars.work.name(), seconds(bars.our_seconds));
     write(canvas, &label, (LEFT - 12, middle - 7), 14, INK, HPos::Right)?;
     let ours = scale.x(1.0);
     for (number, ratio) in bars.against_ours.iter().skip(1).enumerate() {

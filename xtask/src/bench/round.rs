@@ -34,9 +34,6 @@ pub(super) const CHANGED_EVERY: u64 = 100;
 /// Before a prune one part in this many changes again and again, so that there is something to give back.
 const AGED_EVERY: u64 = 5;
 const AGED_TIMES: u64 = 4;
-/// A file changed within two seconds before a backup is rightly read again by the next one; the works would otherwise
-/// measure each other's changes.
-const SETTLE: std::time::Duration = std::time::Duration::from_millis(2_500);
 
 /// What holds for every turn of a run.
 pub(super) struct Conditions<'a> {
@@ -88,7 +85,7 @@ pub(super) fn local(
         }
     }
     change.undo()?;
-    std::thread::sleep(SETTLE);
+    std::thread::sleep(super::SETTLE);
     outcome
 }
 
@@ -125,11 +122,11 @@ fn one_work(
     match work {
         Work::Changed => {
             change.apply(CHANGED_EVERY, 1)?;
-            std::thread::sleep(SETTLE);
+            std::thread::sleep(super::SETTLE);
         }
         Work::ChangedUncached => {
             change.apply(CHANGED_EVERY, 2)?;
-            std::thread::sleep(SETTLE);
+            std::thread::sleep(super::SETTLE);
             peer.forget_cache(setting)?;
         }
         Work::Prune if !age(peer, setting, change)? => {
@@ -152,7 +149,7 @@ fn age(peer: &Peer, setting: &mut Setting<'_>, change: &mut Change) -> Result<bo
         process::output(peer.command(Deed::Backup, setting))?;
         setting.points += 1;
     }
-    std::thread::sleep(SETTLE);
+    std::thread::sleep(super::SETTLE);
     let kept = setting.points / 2;
     setting.points = kept;
     peer.forget(kept, setting)

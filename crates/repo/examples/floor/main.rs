@@ -31,6 +31,7 @@ fn main() -> io::Result<()> {
         "entries": walked.entries,
         "files": walked.files.len(),
         "bytes": taken.bytes,
+        "cut_bytes": taken.cut_bytes,
         "unique_bytes": taken.blobs.iter().map(|blob| u64::from(blob.raw)).sum::<u64>(),
         "sealed_bytes": taken.blobs.iter().map(|blob| u64::from(blob.length)).sum::<u64>(),
         "walk_s": walked.seconds,

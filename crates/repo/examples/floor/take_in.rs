@@ -37,6 +37,8 @@ pub struct Taken {
     pub files: Vec<(PathBuf, u64, Vec<(u64, u32)>)>,
     /// Bytes read; holes are not.
     pub bytes: u64,
+    /// Bytes that were cut by content: those of files that are not a single blob.
+    pub cut_bytes: u64,
 }
 
 struct Work {
@@ -52,6 +54,7 @@ struct Work {
     known: HashMap<Id, u32>,
     blobs: Vec<Blob>,
     bytes: u64,
+    cut_bytes: u64,
 }
 
 /// The key of a measurement; nothing sealed with it is kept.
@@ -74,6 +77,7 @@ pub fn take_in(list: &[(PathBuf, u64)], sealed: &Path) -> io::Result<(Taken, Lap
         known: HashMap::new(),
         blobs: Vec::new(),
         bytes: 0,
+        cut_bytes: 0,
     };
     let mut files = Vec::new();
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -81,7 +85,8 @@ pub fn take_in(list: &[(PathBuf, u64)], sealed: &Path) -> io::Result<(Taken, Lap
         let pieces = work.file(path, *size, &mut buffer)?;
         files.push((path.clone(), *size, pieces));
     }
-    Ok((Taken { blobs: work.blobs, files, bytes: work.bytes }, work.laps))
+    let (bytes, cut_bytes) = (work.bytes, work.cut_bytes);
+    Ok((Taken { blobs: work.blobs, files, bytes, cut_bytes }, work.laps))
 }
 
 impl Work {
@@ -132,6 +137,7 @@ impl Work {
             let length = self.laps.time("chunk", || self.chunker.cut(data));
             pieces.push((offset, self.blob(&data[..length])?));
             start += length;
+            self.cut_bytes += length as u64;
             offset += length as u64;
         }
     }

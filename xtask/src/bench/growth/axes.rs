@@ -12,7 +12,7 @@ use crate::bench::measure::{self, Usage};
 use crate::bench::peer::Peer;
 use crate::bench::setting::{Setting, Store};
 use crate::bench::work::Deed;
-use crate::bench::{estate, folder};
+use crate::bench::{SETTLE, estate, folder};
 use crate::{process, workspace};
 
 /// What grows.
@@ -152,8 +152,7 @@ fn add_points(stand: &Stand<'_>, setting: &Setting<'_>, count: u64) -> Result<()
     generate.arg(stand.ours.repository(setting)).arg(count.to_string());
     generate.env("RESTIC_PASSWORD", stand.ours.password(setting)?);
     process::output(generate).context("cannot add points")?;
-    // What was made within the last two seconds would rightly be read again.
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(SETTLE);
     Ok(())
 }
 
