@@ -81,7 +81,7 @@ pub(super) fn measure(stand: &Stand<'_>, axis: Axis, extent: Extent) -> Result<V
         let (material, _) = material::make(kind(axis), stand.bench, &sizes(axis, size))?;
         for _ in 0..stand.rounds {
             for (work, usage) in one_size(stand, axis, size, &material)? {
-                println!("bench: growth: {:<27} {usage}", work);
+                println!("bench: growth: {work:<27} {usage}");
                 keep(&mut all, axis, work, size, usage);
             }
         }
