@@ -134,12 +134,16 @@ mod tests {
             cores: 2,
             changed_share: 0.1,
         };
-        assert_eq!(floor.seconds(Work::First, Kind::Sites), Some(10.0));
-        assert_eq!(floor.seconds(Work::Unchanged, Kind::Sites), Some(0.5));
-        assert_eq!(floor.seconds(Work::Changed, Kind::Sites), Some((1.0 + 1.9) / 2.0));
-        assert_eq!(floor.seconds(Work::Changed, Kind::Image), Some((6.0 + 1.4) / 2.0));
-        assert_eq!(floor.seconds(Work::Restore, Kind::Sites), Some(4.0));
-        assert_eq!(floor.seconds(Work::Verify, Kind::Sites), Some(3.5));
-        assert_eq!(floor.seconds(Work::List, Kind::Sites), None);
+        let is = |work, kind, seconds: f64| {
+            let found: f64 = floor.seconds(work, kind).unwrap();
+            assert!((found - seconds).abs() < 1e-9, "{work:?} on {kind:?}: {found} and not {seconds}");
+        };
+        is(Work::First, Kind::Sites, 10.0);
+        is(Work::Unchanged, Kind::Sites, 0.5);
+        is(Work::Changed, Kind::Sites, (1.0 + 1.9) / 2.0);
+        is(Work::Changed, Kind::Image, (6.0 + 1.4) / 2.0);
+        is(Work::Restore, Kind::Sites, 4.0);
+        is(Work::Verify, Kind::Sites, 3.5);
+        assert!(floor.seconds(Work::List, Kind::Sites).is_none());
     }
 }

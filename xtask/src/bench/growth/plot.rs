@@ -46,18 +46,20 @@ fn panel(area: &Panel<'_>, axis: Axis, all: &[&Series]) -> Drawn {
     };
     let (x_least, x_most) = range(times.iter().map(|(size, _)| *size).collect());
     let (y_least, y_most) = range(times.iter().map(|(_, seconds)| seconds.max(1e-3)).collect());
+    // The names of the lines get the upper part of the panel to themselves.
+    let named = 0.14 + 0.07 * all.len() as f64;
+    let (bottom, span) = (y_least * 0.7, (y_most / y_least * 1.6).max(12.0));
+    let top = bottom * span.powf(1.0 / (1.0 - named));
     let mut chart = ChartBuilder::on(area)
         .caption(format!("seconds by {}", axis.name()), ("sans-serif", 16).into_font().color(&INK))
         .margin(14)
         .x_label_area_size(28)
         .y_label_area_size(54)
-        // Room above for the names of the lines.
-        .build_cartesian_2d(
-            (x_least * 0.8..x_most * 1.25).log_scale(),
-            (y_least * 0.7..y_most * 4.0).log_scale(),
-        )?;
+        .build_cartesian_2d((x_least * 0.8..x_most * 1.25).log_scale(), (bottom..top).log_scale())?;
     chart
         .configure_mesh()
+        .x_labels(3)
+        .y_labels(4)
         .bold_line_style(PALE)
         .light_line_style(TRANSPARENT)
         .axis_style(INK)
@@ -67,7 +69,8 @@ fn panel(area: &Panel<'_>, axis: Axis, all: &[&Series]) -> Drawn {
         .draw()?;
     // What linear looks like, from the middle of the left edge.
     let start = (y_least * y_most).sqrt().min(y_least * 4.0);
-    let linear = [x_least, x_most].map(|size| (size, start * size / x_least));
+    let reach = x_most.min(x_least * y_most * 1.3 / start);
+    let linear = [x_least, reach].map(|size| (size, start * size / x_least));
     chart.draw_series(LineSeries::new(linear, PALE.stroke_width(4)))?;
     for (number, series) in all.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
