@@ -148,6 +148,9 @@ fn corpus(kind: Kind, args: &Args, peers: &[Peer], bench: &Path) -> Result<Table
         }
     }
     folder::remove(&material.folder)?;
+    if let Some(repository) = &material.repository {
+        folder::remove(repository)?;
+    }
     Ok(table)
 }
 

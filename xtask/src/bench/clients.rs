@@ -55,7 +55,7 @@ pub(super) fn turn(
         let work = Work::ClientsRest;
         table.add(&ours.title(), Sample { work, usage, stored_bytes: None, requests: Some(requests) });
     }
-    Ok(())
+    folder::remove(&bench.join("clients"))
 }
 
 /// The first backup of all clients, then `between`, then the measured second one.

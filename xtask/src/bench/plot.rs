@@ -34,7 +34,7 @@ const GAP: i32 = 16;
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws the works of a table that a peer did too. Without one there is no picture to draw, and an old one goes.
+/// Draws the works of a table that a peer did too; without any, the picture says no more than its title.
 pub(super) fn bars(table: &Table, file: &Path) -> Result<()> {
     let groups: Vec<Bars> = table
         .bars()
