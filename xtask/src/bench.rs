@@ -4,29 +4,59 @@
 //! alternation, each round in another order, and what counts is the ratio against the best of them within this
 //! run, with its spread. Nothing measured here is compared with a number that was written down earlier.
 
+mod change;
+mod clients;
+mod cold;
+mod estate;
+mod far;
+mod floor;
+mod folder;
+mod growth;
+mod machine;
+mod material;
 mod measure;
 mod peer;
+mod plot;
+mod report;
+mod round;
+mod setting;
+mod size;
+mod spread;
 mod table;
+mod work;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use holdfast_testkit::corpus::{self, Corpus};
 
 use crate::{lab, process, workspace};
+use material::{Kind, Sizes};
 pub(crate) use measure::{MeasureArgs, measure};
 use peer::Peer;
-use table::{Sample, Table};
+use report::Circumstances;
+use round::Conditions;
+use table::Table;
+use work::Work;
+
+/// The password of every repository that is made for measuring.
+const PASSWORD: &str = "only-for-measuring";
+
+/// A file changed within two seconds before a backup is rightly read again by the next one; the works would otherwise
+/// measure each other's changes.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(2_500);
 
 /// What is measured, and with what.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     /// Only these works. The first backup is always made, because the others need it.
     #[arg(value_enum)]
     works: Vec<Work>,
-    /// How many sites the corpus has.
-    #[arg(long, default_value_t = 30)]
-    sites: usize,
+    /// On these corpora.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sites")]
+    corpus: Vec<Kind>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// How many times each peer does each work.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -36,145 +66,110 @@ pub(crate) struct Args {
     /// Measure this program as ours and build none, to compare two builds.
     #[arg(long, value_name = "FILE")]
     ours: Option<PathBuf>,
+    /// Forget the page cache before each command (root only).
+    #[arg(long)]
+    cold: bool,
+    /// Put the tables into docs/performance.md and the pictures beside it.
+    #[arg(long)]
+    write_docs: bool,
+    #[command(subcommand)]
+    question: Option<Question>,
 }
 
-/// One thing to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Work {
-    /// The first backup into a new repository.
-    First,
-    /// Another backup, with nothing changed.
-    Unchanged,
-    /// A restore of everything into an empty folder, in memory where it fits.
-    Restore,
-    /// A check that reads all data.
-    Verify,
+/// Something else than a comparison.
+#[derive(clap::Subcommand)]
+enum Question {
+    /// How our cost grows with files, blobs, points, locations and the size of one file.
+    Growth(growth::Args),
 }
 
-impl Work {
-    pub(crate) const ALL: [Work; 4] = [Work::First, Work::Unchanged, Work::Restore, Work::Verify];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Work::First => "first backup",
-            Work::Unchanged => "nothing changed",
-            Work::Restore => "restore",
-            Work::Verify => "check, all data read",
-        }
-    }
-}
-
-/// Measures, and leaves the table on standard output and in the bench folder.
+/// Measures, and leaves tables and pictures in the bench folder, and the tables on standard output.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.rounds == 0 || args.sites == 0 {
-        bail!("no rounds or no sites: nothing to measure")
+    let bench = bench_folder();
+    std::fs::create_dir_all(&bench).with_context(|| format!("cannot make {}", bench.display()))?;
+    if let Some(Question::Growth(growth)) = &args.question {
+        return growth::run(growth, &bench);
     }
-    let folder = bench_folder();
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if args.rounds == 0 {
+        bail!("no rounds: nothing to measure")
+    }
+    if args.cold {
+        cold::forget_page_cache()?;
+    }
     let ours = args.ours.clone().map_or_else(build_ours, Ok)?;
     let peers = peer::installed(&ours, &lab::folder()?, &args.peers);
     println!("bench: {}", peers.iter().map(Peer::title).collect::<Vec<_>>().join(", "));
-    let corpus = corpus_of(&folder, args.sites)?;
-    let mut table = Table::new(&corpus.title());
-    let scratch = folder.join("scratch");
+    let mut tables = Vec::new();
+    for kind in &args.corpus {
+        tables.push(corpus(*kind, args, &peers, &bench)?);
+    }
+    folder::remove(&bench.join("scratch"))?;
+    let text = report::write(&bench, &tables, &Circumstances { rounds: args.rounds, is_cold: args.cold })?;
+    println!("\n{text}\nbench: written to {}", bench.join("bench.{md,json}").display());
+    if tables.iter().any(|table| table.has_failed(&peers[0].title())) {
+        bail!("holdfast failed at its work, see above")
+    }
+    if args.write_docs {
+        report::write_docs(&bench, &text, &tables)?;
+    }
+    Ok(())
+}
+
+/// Everything that is measured on one corpus.
+fn corpus(kind: Kind, args: &Args, peers: &[Peer], bench: &Path) -> Result<Table> {
+    let (material, mut change) = material::make(kind, bench, &args.sizes)?;
+    let scratch = bench.join("scratch");
+    let works: Vec<Work> = Work::of(kind)
+        .into_iter()
+        .filter(|work| args.works.is_empty() || args.works.contains(work))
+        .collect();
+    let mut table =
+        Table::new(kind, &material.title, floor::measure(&material, &scratch, round::CHANGED_EVERY)?);
+    let conditions = Conditions { scratch: &scratch, works: &works, is_cold: args.cold };
     for round in 0..args.rounds {
         for turn in 0..peers.len() {
             let peer = &peers[(turn + round) % peers.len()];
-            remove(&scratch)?;
-            let outcome = one_round(peer, &corpus, &scratch, &args.works, &mut table);
-            if let Err(error) = outcome {
-                println!("bench: round {}: {}: FAILED: {error:#}", round + 1, peer.name);
-                table.failed(&peer.title(), &format!("{error:#}"));
+            if !peer.can(Work::First, kind) {
+                continue;
+            }
+            let turns = [
+                (Work::First, round::local(peer, &material, &mut change, &conditions, &mut table)),
+                (Work::TwoLocations, two_locations(peer, &material, &conditions, &mut table)),
+                (Work::FarFirst, far::turn(peer, &material, &conditions, &mut table)),
+            ];
+            for (work, outcome) in turns {
+                if let Err(error) = outcome {
+                    table.failed(&peer.title(), work, &format!("{error:#}"));
+                }
             }
         }
+        if let Err(error) = clients::turn(&peers[0], bench, args.sizes.clients, &conditions, &mut table) {
+            table.failed(&peers[0].title(), Work::Clients, &format!("{error:#}"));
+        }
     }
-    remove(&scratch)?;
-    let markdown = table.markdown(args.rounds);
-    println!("\n{markdown}");
-    std::fs::write(folder.join("bench.md"), &markdown)?;
-    std::fs::write(folder.join("bench.json"), table.json()?)?;
-    println!("bench: written to {}", folder.join("bench.{md,json}").display());
-    if table.has_failed(&peers[0].title()) {
-        bail!("holdfast failed at its work, see above")
+    folder::remove(&material.folder)?;
+    if let Some(repository) = &material.repository {
+        folder::remove(repository)?;
     }
-    Ok(())
+    Ok(table)
 }
 
-struct Measured {
-    folder: PathBuf,
-    corpus: Corpus,
-    files: (u64, u64),
-}
-
-impl Measured {
-    fn title(&self) -> String {
-        let Corpus { sites, entries, bytes, origin } = &self.corpus;
-        format!("{} sites, {entries} entries, {:.2} GB; {origin}", sites.len(), *bytes as f64 / 1e9)
-    }
-}
-
-/// The corpus is made anew each time: a run that was cut short must not leave half of one to the next.
-fn corpus_of(folder: &Path, count: usize) -> Result<Measured> {
-    let sites = folder.join("sites");
-    remove(&sites)?;
-    println!("bench: making {count} sites in {}", sites.display());
-    let corpus = corpus::make_sites(&sites, &lab::folder()?.join("packages"), count)?;
-    // Reading all of it once warms the page cache for whoever comes first.
-    let files = count_files(&sites, true)?;
-    let measured = Measured { folder: sites, corpus, files };
-    println!("bench: {}", measured.title());
-    Ok(measured)
-}
-
-fn one_round(
+fn two_locations(
     peer: &Peer,
-    corpus: &Measured,
-    scratch: &Path,
-    works: &[Work],
+    material: &material::Material,
+    conditions: &Conditions<'_>,
     table: &mut Table,
 ) -> Result<()> {
-    let wanted = |work: Work| works.is_empty() || works.contains(&work);
-    peer.prepare(scratch, &corpus.folder)?;
-    for work in Work::ALL {
-        if work != Work::First && !wanted(work) {
-            continue;
-        }
-        let target = restore_folder(scratch, corpus.corpus.bytes);
-        remove(&target)?;
-        std::fs::create_dir_all(&target)?;
-        process::output(process::command::<&str>("sync", &[]))?;
-        let command = peer.command(work, scratch, &corpus.folder, &target);
-        let usage = measure::run(&command, scratch);
-        let restored = if work == Work::Restore { count_files(&target, false) } else { Ok(corpus.files) };
-        remove(&target)?;
-        let usage = usage?;
-        if restored? != corpus.files {
-            bail!("its restore gave other files than the source has")
-        }
-        let stored_bytes =
-            if work == Work::First { count_files(&peer.repository(scratch), false)?.1 } else { 0 };
-        println!("bench: {:<16} {:<21} {}", peer.name, work.name(), usage);
-        if work != Work::First || wanted(Work::First) {
-            table.add(&peer.title(), Sample { work, usage, stored_bytes });
-        }
+    if !conditions.wants(Work::TwoLocations) || !peer.can(Work::TwoLocations, material.kind) {
+        return Ok(());
     }
-    Ok(())
+    round::two_locations(peer, material, conditions, table)
 }
 
 /// `$HOLDFAST_BENCH_DIR`, else `target/bench`.
 fn bench_folder() -> PathBuf {
     std::env::var_os("HOLDFAST_BENCH_DIR")
         .map_or_else(|| workspace::root().join("target/bench"), PathBuf::from)
-}
-
-/// In memory, so that the disk's writing is not what is measured, unless memory is short.
-fn restore_folder(scratch: &Path, bytes: u64) -> PathBuf {
-    let df = process::output(process::command("df", &["--output=avail", "-B1", "/dev/shm"]));
-    let free: u64 = df.ok().and_then(|text| text.lines().nth(1)?.trim().parse().ok()).unwrap_or(0);
-    if free > bytes * 2 {
-        return PathBuf::from(format!("/dev/shm/holdfast-bench-{}", std::process::id()));
-    }
-    scratch.join("restored")
 }
 
 fn build_ours() -> Result<PathBuf> {
@@ -184,34 +179,4 @@ fn build_ours() -> Result<PathBuf> {
     build.current_dir(workspace::root());
     process::stream(build)?;
     Ok(workspace::target().join("release/holdfast"))
-}
-
-/// Regular files below a folder and the sum of their sizes.
-fn count_files(folder: &Path, read: bool) -> Result<(u64, u64)> {
-    let (mut files, mut bytes) = (0, 0);
-    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
-        let path = entry?.path();
-        let facts = path.symlink_metadata()?;
-        if facts.is_dir() {
-            let (below, size) = count_files(&path, read)?;
-            files += below;
-            bytes += size;
-        } else if facts.is_file() {
-            files += 1;
-            bytes += facts.len();
-            if read {
-                std::io::copy(&mut std::fs::File::open(&path)?, &mut std::io::sink())?;
-            }
-        }
-    }
-    Ok((files, bytes))
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }

@@ -12,6 +12,7 @@
 mod bench;
 mod demo;
 mod floors;
+mod instructions;
 mod lab;
 mod process;
 mod suite;
@@ -37,6 +38,8 @@ enum Task {
     Test(suite::Args),
     /// Measure ours and every installed peer in one run, in alternation, and print the ratios.
     Bench(bench::Args),
+    /// Count the instructions of four small works and compare them with the committed counts.
+    Instructions(instructions::Args),
     /// Tell one day of a backup with real websites, real servers and a damaged copy.
     Demo(demo::Args),
     /// What `bench` starts itself as.
@@ -51,6 +54,7 @@ fn main() -> std::process::ExitCode {
         Task::Test(args) => suite::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Instructions(args) => instructions::run(&args),
         Task::Measure(args) => bench::measure(&args),
     };
     match outcome {

@@ -19,6 +19,12 @@ pub struct Probe {
     out: Vec<u8>,
 }
 
+impl Default for Probe {
+    fn default() -> Probe {
+        Probe::new()
+    }
+}
+
 impl Probe {
     /// A probe; keep one per thread.
     pub fn new() -> Probe {

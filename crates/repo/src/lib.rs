@@ -36,6 +36,12 @@ mod verify;
 mod writer;
 mod written_off;
 
+/// What the engine cuts and compresses with, for whoever measures how fast that can be done at all.
+pub mod primitives {
+    pub use crate::chunker::{CHUNK_BYTES_MAX, Chunker, WHOLE_FILE_BYTES};
+    pub use crate::compression::{LEVEL, Probe};
+}
+
 pub use align::Debt;
 pub use archive::{ArchiveRequest, Archived, Totals};
 pub use blob_reader::BlobReader;

@@ -7,6 +7,7 @@
 
 mod application;
 mod dice;
+mod plain;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -15,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 pub use application::Origin;
 pub use dice::Dice;
+pub use plain::{make_file, make_files};
 
 /// Uploads of one site.
 const UPLOADS: u64 = 40;

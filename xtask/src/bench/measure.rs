@@ -1,8 +1,9 @@
-//! One command, measured from outside: wall time, processor time and peak memory.
+//! One command, measured from outside: wall time, processor time, peak memory and bytes read.
 //!
-//! The kernel keeps these figures for the finished children of a process, summed up; peak memory of one among
+//! The kernel keeps times and memory for the finished children of a process, summed up; peak memory of one among
 //! several cannot be told apart afterwards. So each command runs as the only child of a process of its own: this
-//! program, started again with the hidden task `measure`.
+//! program, started again with the hidden task `measure`. Bytes read stand in `/proc/PID/io`, which vanishes with the
+//! process; so it is read between the command's end and the call that takes its exit status.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 
 use crate::process;
 
@@ -24,12 +27,17 @@ pub(crate) struct Usage {
     pub(crate) processor: Duration,
     /// The largest memory that it held at once.
     pub(crate) memory_bytes: u64,
+    /// What its read calls returned, whether it came from the page cache, the disk or a socket (`rchar`).
+    pub(crate) read_bytes: u64,
+    /// What was fetched from the disk for it (`read_bytes`): next to nothing while the page cache is warm.
+    pub(crate) disk_read_bytes: u64,
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wall, processor) = (self.wall.as_secs_f64(), self.processor.as_secs_f64());
-        write!(f, "{wall:7.2} s {processor:7.2} s CPU {:5} MB", self.memory_bytes / 1_000_000)
+        let (memory, read) = (self.memory_bytes / 1_000_000, self.read_bytes / 1_000_000);
+        write!(f, "{wall:7.2} s {processor:7.2} s CPU {memory:5} MB peak {read:6} MB read")
     }
 }
 
@@ -61,19 +69,38 @@ pub(crate) fn run(command: &Command, scratch: &Path) -> Result<Usage> {
     process::output(outer).with_context(|| format!("`{}`", process::shown(command)))?;
     let text = std::fs::read_to_string(&report).context("the measured command left no figures")?;
     let figures: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [wall, processor, memory_bytes] = figures[..] else { bail!("figures of an unknown kind: {text}") };
-    Ok(Usage { wall: Duration::from_micros(wall), processor: Duration::from_micros(processor), memory_bytes })
+    let [wall, processor, memory_bytes, read_bytes, disk_read_bytes] = figures[..] else {
+        bail!("figures of an unknown kind: {text}")
+    };
+    let (wall, processor) = (Duration::from_micros(wall), Duration::from_micros(processor));
+    Ok(Usage { wall, processor, memory_bytes, read_bytes, disk_read_bytes })
 }
 
 /// The hidden task: runs the command as the only child and writes down what it took.
 pub(crate) fn measure(args: &MeasureArgs) -> Result<()> {
-    let command = process::command(&args.command[0], &args.command[1..]);
+    let mut command = process::command(&args.command[0], &args.command[1..]);
+    let shown = process::shown(&command);
     let start = Instant::now();
-    process::stream(command)?;
+    let mut child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
+    let pid = child.id();
+    waitid(Id::Pid(Pid::from_raw(pid.cast_signed())), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
+        .context("cannot wait for the command")?;
     let wall = start.elapsed().as_micros();
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status}); its output is above")
+    }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("the kernel gives no figures")?;
     let processor = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     let memory_bytes = usage.max_rss() * 1024;
-    std::fs::write(&args.report, format!("{wall} {processor} {memory_bytes}\n"))
+    let (read, disk_read) = (counted(&io, "rchar"), counted(&io, "read_bytes"));
+    std::fs::write(&args.report, format!("{wall} {processor} {memory_bytes} {read} {disk_read}\n"))
         .with_context(|| format!("cannot write {}", args.report.display()))
+}
+
+/// One figure of `/proc/PID/io`; 0 where the kernel does not count.
+fn counted(io: &str, name: &str) -> u64 {
+    let lines = io.lines().filter_map(|line| line.split_once(": "));
+    lines.filter(|(key, _)| *key == name).find_map(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
 }

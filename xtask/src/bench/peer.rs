@@ -1,23 +1,34 @@
 //! The programs that are measured, each driven as its own manual says for the same work: encrypted, compressed
-//! with zstd, one local repository, the whole corpus as one source, caches of its own.
+//! with zstd, the whole corpus as one source, caches of its own.
+
+mod commands;
+mod forget;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use holdfast_testkit::servers;
 
-use super::Work;
+use super::PASSWORD;
+use super::estate::{self, Website};
+use super::material::Kind as Corpus;
+use super::setting::{Setting, Store};
+use super::work::Work;
 use crate::process;
 
-const PASSWORD: &str = "only-for-measuring";
+/// The client of the websites: its repository is called like it.
+const CLIENT: &str = "bench";
 
 /// One installed program.
 pub(super) struct Peer {
     /// What tables call it.
     pub(super) name: &'static str,
+    pub(super) program: PathBuf,
     kind: Kind,
-    program: PathBuf,
     version: String,
+    /// A stock restic, which forgets points for ours.
+    restic: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,9 +43,12 @@ enum Kind {
 /// Ours first, then every peer found. `only` names the wanted ones; empty means all.
 pub(super) fn installed(ours: &Path, lab: &Path, only: &[String]) -> Vec<Peer> {
     let bin = lab.join("bin");
+    let newest = Some(bin.join("restic-newest")).filter(|file| file.is_file());
+    let system = process::find("restic", &[]);
+    let restic = newest.clone().or_else(|| system.clone());
     let candidates = [
-        ("restic (newest)", Kind::Restic, Some(bin.join("restic-newest")).filter(|file| file.is_file())),
-        ("restic (system)", Kind::Restic, process::find("restic", &[])),
+        ("restic (newest)", Kind::Restic, newest),
+        ("restic (system)", Kind::Restic, system),
         ("rustic", Kind::Rustic, process::find("rustic", &[&bin])),
         ("borg", Kind::Borg, process::find("borg", &[&bin])),
         ("kopia", Kind::Kopia, process::find("kopia", &[&bin])),
@@ -44,7 +58,10 @@ pub(super) fn installed(ours: &Path, lab: &Path, only: &[String]) -> Vec<Peer> {
     let found = found.filter(|(name, _, _)| wanted(name));
     std::iter::once(("holdfast", Kind::Holdfast, ours.to_owned()))
         .chain(found)
-        .map(|(name, kind, program)| Peer { name, kind, version: version(&program), program })
+        .map(|(name, kind, program)| {
+            let version = version(&program);
+            Peer { name, program, kind, version, restic: restic.clone() }
+        })
         .collect()
 }
 
@@ -54,93 +71,147 @@ impl Peer {
         format!("{} {}", self.name, self.version)
     }
 
-    /// Where it stores.
-    #[expect(clippy::unused_self, reason = "a peer that stores elsewhere would say so here")]
-    pub(super) fn repository(&self, scratch: &Path) -> PathBuf {
-        scratch.join("repository")
+    /// Whether it is the program that this repository builds.
+    pub(super) fn is_ours(&self) -> bool {
+        self.kind == Kind::Holdfast
     }
 
-    /// Makes a new, empty repository; not measured.
-    pub(super) fn prepare(&self, scratch: &Path, source: &Path) -> Result<()> {
-        std::fs::create_dir_all(scratch.join("cache"))?;
-        let repository = self.repository(scratch);
-        let mut steps = Vec::new();
-        match self.kind {
-            Kind::Holdfast => {
-                std::fs::create_dir_all(&repository)?;
-                let config = scratch.join("config");
-                process::output(process::command(&self.program, &[Path::new("init"), &config]))?;
-                std::fs::write(config.join("estate.toml"), estate(source, &repository))?;
+    /// Whether it can be measured at this work at all.
+    pub(super) fn can(&self, work: Work, corpus: Corpus) -> bool {
+        let speaks_restic = matches!(self.kind, Kind::Holdfast | Kind::Restic | Kind::Rustic);
+        match work {
+            Work::TwoLocations | Work::Clients | Work::ClientsRest => self.is_ours(),
+            Work::FarFirst | Work::FarUnchanged | Work::FarRestore => speaks_restic,
+            Work::RestoreOne | Work::List | Work::Prune | Work::Structure if self.kind == Kind::Kopia => {
+                false
             }
-            Kind::Restic | Kind::Rustic => steps.push(vec!["init".to_owned()]),
+            _ => speaks_restic || corpus != Corpus::Blobs,
+        }
+    }
+
+    /// Where it stores, in a setting with folders of this machine or a server of this machine.
+    pub(super) fn repository(&self, setting: &Setting<'_>) -> PathBuf {
+        match (&setting.store, self.kind) {
+            (Store::Rest(store), _) => store.root.join(CLIENT),
+            (_, Kind::Holdfast) => Setting::place(setting.scratch, 0).join(CLIENT),
+            _ => Setting::place(setting.scratch, 0),
+        }
+    }
+
+    /// Makes a new repository, empty unless the corpus brings one; not measured.
+    pub(super) fn prepare(&self, setting: &Setting<'_>) -> Result<()> {
+        std::fs::create_dir_all(setting.scratch.join("cache"))?;
+        if self.is_ours() {
+            self.configure(setting)?;
+        }
+        if let Some(given) = &setting.material.repository {
+            return self.take_up(given, setting);
+        }
+        let steps: Vec<Vec<String>> = match self.kind {
+            Kind::Holdfast => Vec::new(),
+            Kind::Restic | Kind::Rustic => vec![vec!["init".to_owned()]],
             Kind::Borg => {
-                steps.push(vec!["init".into(), "--encryption=repokey-blake2".into(), shown(&repository)]);
+                let repository = self.repository(setting).display().to_string();
+                vec![vec!["init".into(), "--encryption=repokey-blake2".into(), repository]]
             }
             Kind::Kopia => {
-                let path = format!("--path={}", repository.display());
-                steps.push(vec!["repository".into(), "create".into(), "filesystem".into(), path]);
-                steps.push(vec![
-                    "policy".into(),
-                    "set".into(),
-                    "--global".into(),
-                    "--compression=zstd".into(),
-                ]);
+                let path = format!("--path={}", self.repository(setting).display());
+                let compress = ["policy", "set", "--global", "--compression=zstd"];
+                vec![
+                    vec!["repository".into(), "create".into(), "filesystem".into(), path],
+                    compress.map(str::to_owned).to_vec(),
+                ]
             }
-        }
+        };
         for step in steps {
-            let mut command = self.start(scratch);
+            let mut command = self.start(setting);
             command.args(step);
             process::output(command).with_context(|| format!("{} cannot make a repository", self.name))?;
         }
         Ok(())
     }
 
-    /// The command line of one work.
-    pub(super) fn command(&self, work: Work, scratch: &Path, source: &Path, target: &Path) -> Command {
-        let mut command = self.start(scratch);
-        let (source, target_text) = (shown(source), shown(target));
-        let archive = format!(
-            "{}::{}",
-            self.repository(scratch).display(),
-            if work == Work::Unchanged { "b" } else { "a" }
-        );
-        let words: Vec<&str> = match (self.kind, work) {
-            (Kind::Holdfast, Work::First | Work::Unchanged) => vec!["backup", "sites", "--quiet"],
-            (Kind::Holdfast, Work::Restore) => vec!["restore", "sites", "--to", &target_text, "--quiet"],
-            (Kind::Holdfast, Work::Verify) => vec!["verify", "sites", "--read-data", "--quiet"],
-            (Kind::Restic | Kind::Rustic, Work::First | Work::Unchanged) => vec!["backup", &source],
-            (Kind::Restic, Work::Restore) => vec!["restore", "latest", "--target", &target_text],
-            (Kind::Rustic, Work::Restore) => vec!["restore", "latest", &target_text],
-            (Kind::Restic | Kind::Rustic, Work::Verify) => vec!["check", "--read-data"],
-            (Kind::Borg, Work::First | Work::Unchanged) => {
-                vec!["create", "--compression=zstd,3", &archive, &source]
-            }
-            (Kind::Borg, Work::Restore) => {
-                command.current_dir(target);
-                vec!["extract", &archive]
-            }
-            (Kind::Borg, Work::Verify) => vec!["check", "--verify-data"],
-            (Kind::Kopia, Work::First | Work::Unchanged) => vec!["snapshot", "create", &source],
-            (Kind::Kopia, Work::Restore) => vec!["restore", &source, &target_text, "--snapshot-time=latest"],
-            (Kind::Kopia, Work::Verify) => vec!["snapshot", "verify", "--verify-files-percent=100"],
+    fn configure(&self, setting: &Setting<'_>) -> Result<()> {
+        let scratch = setting.scratch;
+        let places = match &setting.store {
+            Store::Folders(count) => (0..*count).map(|number| Setting::place(scratch, number)).collect(),
+            Store::Rest(_) => Vec::new(),
         };
-        command.args(words);
-        if self.kind == Kind::Borg && work == Work::Verify {
-            command.arg(self.repository(scratch));
+        for place in &places {
+            std::fs::create_dir_all(place)?;
         }
-        command
+        let urls = match &setting.store {
+            Store::Rest(store) => vec![estate::rest_url(store)],
+            _ => places.iter().map(|place| estate::folder_url(place)).collect(),
+        };
+        // All sites as one asset, as the peers see them.
+        let website = Website { name: "sites", client: CLIENT, path: &setting.material.folder };
+        estate::write(&self.program, &scratch.join("config"), &[website], &urls)
+    }
+
+    /// Begins with a copy of a repository; its objects never change, so they are linked and not copied.
+    fn take_up(&self, given: &Path, setting: &Setting<'_>) -> Result<()> {
+        let repository = self.repository(setting);
+        let mut copy = process::command("cp", &["-al"]);
+        copy.arg(given).arg(&repository);
+        process::output(copy)?;
+        if !self.is_ours() {
+            return Ok(());
+        }
+        let mut establish = self.start(setting);
+        establish.args(["location", "establish", "place0"]);
+        process::output(establish)?;
+        let password = setting.scratch.join("password");
+        std::fs::write(&password, PASSWORD)?;
+        std::os::unix::fs::chown(&password, Some(nix::unistd::getuid().as_raw()), None)?;
+        process::output(process::command("chmod", &[Path::new("600"), &password]))?;
+        let mut import = self.start(setting);
+        import.args(["key", "import", CLIENT, "--password-file"]).arg(&password);
+        process::output(import).context("ours cannot take up the repository")?;
+        Ok(())
+    }
+
+    /// Deletes what it remembers of the last run: ours the stat cache, which is what makes an unchanged run quick; of a
+    /// peer everything that it keeps outside the repository and can make again.
+    pub(super) fn forget_cache(&self, setting: &Setting<'_>) -> Result<()> {
+        let cache = setting.scratch.join("cache");
+        match self.kind {
+            Kind::Holdfast => {
+                let files = super::folder::list(&setting.scratch.join("state"), false)?;
+                let stat_caches: Vec<_> = files
+                    .iter()
+                    .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "stat"))
+                    .collect();
+                if stat_caches.is_empty() {
+                    bail!("ours left no stat cache to delete; the work would measure nothing")
+                }
+                for (path, _) in stat_caches {
+                    std::fs::remove_file(path)?;
+                }
+                Ok(())
+            }
+            Kind::Restic | Kind::Rustic => super::folder::remove(&cache),
+            Kind::Borg => super::folder::remove(&cache.join(".cache")),
+            Kind::Kopia => super::folder::remove(&cache.join("contents")),
+        }
     }
 
     /// The program with what every call of it needs. Passwords travel in the environment.
-    fn start(&self, scratch: &Path) -> Command {
+    fn start(&self, setting: &Setting<'_>) -> Command {
+        if self.is_ours() {
+            return estate::start(&self.program, setting.scratch);
+        }
         let mut command = process::command::<&str>(&self.program, &[]);
-        let (cache, repository) = (scratch.join("cache"), self.repository(scratch));
-        match self.kind {
-            Kind::Holdfast => {
-                command.arg("--config").arg(scratch.join("config")).arg("--state").arg(scratch.join("state"));
-                // Production manners are no part of what is compared.
-                command.env("HOLDFAST_FULL_SPEED", "1");
+        let cache = setting.scratch.join("cache");
+        let repository = match &setting.store {
+            Store::Rest(store) => {
+                let (user, password) = (servers::USER, servers::PASSWORD);
+                format!("rest:http://{user}:{password}@127.0.0.1:{}/{CLIENT}/", store.port)
             }
+            _ => self.repository(setting).display().to_string(),
+        };
+        match self.kind {
+            Kind::Holdfast => {}
             Kind::Restic => {
                 command.env("RESTIC_PASSWORD", PASSWORD).env("RESTIC_REPOSITORY", &repository);
                 command.env("RESTIC_CACHE_DIR", &cache).arg("--quiet");
@@ -159,22 +230,6 @@ impl Peer {
         }
         command
     }
-}
-
-/// All sites as one asset, as the peers see them; one location, as the peers have one.
-fn estate(source: &Path, repository: &Path) -> String {
-    format!(
-        "[sites.here]\ncountry = \"GB\"\nlatitude = 51.5\nlongitude = -0.1\n\n\
-         [hosts.web1]\nsite = \"here\"\nconnect = \"local\"\n\n\
-         [locations.disk]\nsite = \"here\"\nhost = \"disk\"\nurl = \"file://{}\"\n\n\
-         [assets.sites]\nclass = \"website\"\nhost = \"web1\"\nclient = \"bench\"\npath = \"{}\"\n",
-        repository.display(),
-        source.display()
-    )
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// The first word that looks like a version, of what the program says of itself.

@@ -26,6 +26,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "python3-venv",
     "restic",
     "rsync",
+    "valgrind",
 ];
 
 /// Installs those that are missing.

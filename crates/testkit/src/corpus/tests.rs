@@ -77,3 +77,29 @@ fn generated_code_is_the_same_each_time_and_named() {
         |name: &str| all(&folder.path().join(name)).into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>();
     assert!(bytes("a") == bytes("b") && bytes("a").len() == 3_000);
 }
+
+#[test]
+fn small_files_differ_and_a_tenth_of_them_shares_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("a");
+    let (entries, bytes) = make_files(&root, 2_500).unwrap();
+    let mut files = all(&root);
+    assert_eq!(files.len(), 2_500);
+    assert_eq!(bytes, files.iter().map(|(_, content)| content.len() as u64).sum::<u64>());
+    assert_eq!(entries, 2_500 + 1 + 3 * 2, "one large folder, three ordinary ones in a part each");
+    assert_eq!(fs::read_dir(root.join("large")).unwrap().count(), 250);
+    files.sort_by(|a, b| a.1.cmp(&b.1));
+    assert!(files.windows(2).all(|pair| pair[0].1 != pair[1].1));
+}
+
+#[test]
+fn a_large_file_has_its_size_and_is_the_same_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        make_file(&folder.path().join(name), 3_500_000).unwrap();
+        fs::read(folder.path().join(name)).unwrap()
+    };
+    let bytes = make("a");
+    assert_eq!(bytes.len(), 3_500_000);
+    assert!(bytes == make("b"));
+}

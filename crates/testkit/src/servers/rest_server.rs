@@ -72,6 +72,11 @@ impl RestServer {
         format!("rest:{}://127.0.0.1:{}/{name}", self.scheme, self.port)
     }
 
+    /// The port of 127.0.0.1 that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Credentials that get in.
     pub fn credentials_toml(&self) -> String {
         format!("user = \"{USER}\"\npassword = \"{PASSWORD}\"\n")
