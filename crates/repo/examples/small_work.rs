@@ -155,6 +155,7 @@ fn writer(seed: u64) -> Outcome<Writer> {
         clock: Arc::new(FakeClock::new(NOW.parse()?)),
         random: Arc::new(FakeRandom::new(seed)),
         hostname: "here".to_owned(),
+        machine: "0a1b2c3d".to_owned(),
         username: "root".to_owned(),
         uid: 0,
         gid: 0,
