@@ -8,9 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use holdfast_repo::{
-    LocationState, LocationVerified, Lost, Problem, ProblemKind, Read, Repaired, Verified,
-};
+use holdfast_repo::{LocationState, LocationVerified, Lost, Problem, ProblemKind, Read, Repaired, Verified};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -197,8 +197,9 @@ impl Judge<'_> {
     fn verdict(&self, id: &Id, copies: &[String], checked: Option<Timestamp>) -> (&'static str, String) {
         let id = id.to_hex();
         let known = |location: &&String| self.evidence.get(*location);
-        let is_damaged =
-            |e: &Evidence| e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty();
+        let is_damaged = |e: &Evidence| {
+            e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty()
+        };
         let damaged: Vec<&str> =
             copies.iter().filter(|l| known(l).is_some_and(is_damaged)).map(String::as_str).collect();
         if !damaged.is_empty() {
@@ -241,8 +242,10 @@ impl Goodness<'_> {
         let repository = repository_name(asset).to_string();
         let evidence = evidence::load(&setup.places.state, &repository, setup.location_names())?;
         let mut goodness = Goodness { evidence, catalog: &found.catalog, any_was_read: false };
-        goodness.any_was_read =
-            found.snapshots.iter().any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
+        goodness.any_was_read = found
+            .snapshots
+            .iter()
+            .any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
         Ok(goodness)
     }
 

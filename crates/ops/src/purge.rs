@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::setup::Setup;
 use crate::points::{self, Goodness};
 use crate::record;
+use crate::setup::Setup;
 
 /// A longer pause since the last backup is taken for a jump of the clock.
 const PAUSE_DAYS_MAX: u32 = 60;

@@ -155,9 +155,6 @@ fn before_establishing(url: &str, credentials: &str) {
     ];
     for failure in failures {
         assert_eq!(failure.kind, ErrorKind::Unreachable, "{failure}");
-        assert!(
-            failure.to_string().contains("holdfast location establish"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("holdfast location establish"), "{failure}");
     }
 }
