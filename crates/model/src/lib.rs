@@ -15,6 +15,7 @@ mod reading;
 pub mod retention;
 mod sentence;
 mod size;
+pub mod slot;
 pub mod template;
 
 pub use agreement::compare;
@@ -25,6 +26,6 @@ pub use duration::{DurationError, parse_duration, show_duration};
 pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
 pub use name::{AssetName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName};
-pub use policy::{Policy, read_policy};
+pub use policy::{Cadence, Policy, read_policy};
 pub use sentence::{SENTENCES, Sentence, SentenceId};
 pub use size::{SizeError, parse_size, show_size};
