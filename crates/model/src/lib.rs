@@ -13,6 +13,7 @@ mod name;
 pub mod policy;
 mod reading;
 pub mod retention;
+pub mod scheduler;
 mod sentence;
 mod size;
 pub mod slot;
