@@ -35,15 +35,21 @@ words! {
 /// A slot that the policy expands to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExpectedSlot {
+    /// Its name, the same whenever it is expanded.
+    pub id: String,
     /// The asset.
     pub asset: String,
     /// The part of it.
     pub dataset: String,
     /// `full` or `incremental`.
     pub kind: String,
-    /// From when a point counts.
+    /// Which rule wants it, e.g. `daily` or `every 30m`.
+    pub basis: String,
+    /// The earliest instant whose state serves.
     pub opens: Timestamp,
-    /// By when it must be there.
+    /// From this instant on a state is too new for it.
+    pub closes: Timestamp,
+    /// By when the point must be there, checked and copied.
     pub due: Timestamp,
 }
 
@@ -63,7 +69,7 @@ pub struct Settlement {
 /// A slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Slot {
-    /// The id, which follows from what was expected.
+    /// The id.
     pub id: String,
     /// The asset.
     pub asset: String,
@@ -71,9 +77,13 @@ pub struct Slot {
     pub dataset: String,
     /// `full` or `incremental`.
     pub kind: String,
-    /// From when a point counts.
+    /// Which rule wants it, e.g. `daily` or `every 30m`.
+    pub basis: String,
+    /// The earliest instant whose state serves.
     pub opens: Timestamp,
-    /// By when it must be there.
+    /// From this instant on a state is too new for it.
+    pub closes: Timestamp,
+    /// By when the point must be there, checked and copied.
     pub due: Timestamp,
     /// The policy that wanted it.
     pub policy_version: u64,
@@ -100,7 +110,9 @@ pub(crate) struct Row {
     asset: String,
     dataset: String,
     kind: String,
+    basis: String,
     opens: i64,
+    closes: i64,
     due: i64,
     policy_version: i64,
     state: String,
@@ -109,13 +121,6 @@ pub(crate) struct Row {
     settled_at: Option<i64>,
     recorded_at: i64,
     leaf: i64,
-}
-
-impl ExpectedSlot {
-    /// The id: the same slot expanded twice is one slot.
-    pub fn id(&self) -> String {
-        format!("{}/{}/{}@{}", self.asset, self.dataset, self.kind, self.opens)
-    }
 }
 
 impl Transaction<'_> {
@@ -132,7 +137,7 @@ impl Transaction<'_> {
     ) -> Result<usize> {
         let mut new = Vec::new();
         for slot in expected {
-            if state_of(self.connection, &slot.id())?.is_none() {
+            if state_of(self.connection, &slot.id)?.is_none() {
                 new.push(slot.clone());
             }
         }
@@ -219,11 +224,13 @@ fn state_of(connection: &mut Connection, id: &str) -> Result<Option<SlotState>> 
 pub(crate) fn apply_expected(connection: &mut Connection, expected: &Expected, stamp: &Stamp) -> Result<()> {
     for slot in &expected.slots {
         let row = Row {
-            id: slot.id(),
+            id: slot.id.clone(),
             asset: slot.asset.clone(),
             dataset: slot.dataset.clone(),
             kind: slot.kind.clone(),
+            basis: slot.basis.clone(),
             opens: to_nanoseconds(slot.opens)?,
+            closes: to_nanoseconds(slot.closes)?,
             due: to_nanoseconds(slot.due)?,
             policy_version: expected.policy_version,
             state: SlotState::Expected.as_str().to_owned(),
@@ -277,7 +284,9 @@ impl Slot {
             asset: row.asset,
             dataset: row.dataset,
             kind: row.kind,
+            basis: row.basis,
             opens: from_nanoseconds(row.opens),
+            closes: from_nanoseconds(row.closes),
             due: from_nanoseconds(row.due),
             policy_version: u64::try_from(row.policy_version)
                 .map_err(|_| Error::damaged(format!("slot {} has no policy", row.id)))?,

@@ -24,7 +24,9 @@ CREATE TABLE slots (
     asset TEXT NOT NULL,
     dataset TEXT NOT NULL,
     kind TEXT NOT NULL,
+    basis TEXT NOT NULL,
     opens BIGINT NOT NULL,
+    closes BIGINT NOT NULL,
     due BIGINT NOT NULL,
     policy_version BIGINT NOT NULL REFERENCES policy_versions (number),
     state TEXT NOT NULL CHECK (state IN ('expected', 'ok', 'late', 'missed', 'degraded', 'waived')),
@@ -33,7 +35,7 @@ CREATE TABLE slots (
     settled_at BIGINT,
     recorded_at BIGINT NOT NULL,
     leaf BIGINT NOT NULL REFERENCES leaves (sequence),
-    UNIQUE (asset, dataset, kind, opens),
+    CHECK (opens <= closes AND closes <= due),
     CHECK ((state = 'expected') = (settled_at IS NULL))
 );
 CREATE INDEX slots_by_due ON slots (due);

@@ -59,23 +59,23 @@ fn slots_are_expected_once_and_end_once() {
         let settlement = Settlement { slot: slot.to_owned(), state, run: None, reason };
         ledger.write(|t| t.settle_slots(vec![settlement], t.recorded_at()))
     };
-    settle(&slots[0].id(), SlotState::Missed).unwrap();
+    settle(&slots[0].id.clone(), SlotState::Missed).unwrap();
     for (id, state) in [
-        (slots[0].id(), SlotState::Ok),
+        (slots[0].id.clone(), SlotState::Ok),
         ("nothing".to_owned(), SlotState::Ok),
-        (slots[1].id(), SlotState::Expected),
+        (slots[1].id.clone(), SlotState::Expected),
     ] {
         assert_eq!(settle(&id, state).unwrap_err().kind, ErrorKind::Contradiction, "{id} {state}");
     }
     let read = ledger.read();
-    let found = read.slot(&slots[0].id()).unwrap().unwrap();
+    let found = read.slot(&slots[0].id.clone()).unwrap().unwrap();
     assert_eq!((found.state, found.reason.as_deref()), (SlotState::Missed, Some("because")));
     assert_eq!((found.opens, found.due, found.policy_version), (slots[0].opens, slots[0].due, 1));
     let ids = |slots: Vec<holdfast_ledger::Slot>| slots.into_iter().map(|s| s.id).collect::<Vec<_>>();
-    assert_eq!(ids(read.slots_expected().unwrap()), [slots[1].id(), slots[2].id()]);
+    assert_eq!(ids(read.slots_expected().unwrap()), [slots[1].id.clone(), slots[2].id.clone()]);
     let (from, to) = (at("2026-03-01T13:00:00Z"), at("2026-03-01T14:00:00Z"));
-    assert_eq!(ids(read.slots_between(from, to, None).unwrap()), [slots[0].id(), slots[1].id()]);
-    assert_eq!(ids(read.slots_between(from, to, Some("b")).unwrap()), [slots[1].id()]);
+    assert_eq!(ids(read.slots_between(from, to, None).unwrap()), [slots[0].id.clone(), slots[1].id.clone()]);
+    assert_eq!(ids(read.slots_between(from, to, Some("b")).unwrap()), [slots[1].id.clone()]);
     // A slot of a policy that nobody adopted.
     let error = ledger
         .write(|t| {

@@ -67,6 +67,9 @@ pub fn at(text: &str) -> Timestamp {
 
 pub fn slot(asset: &str, opens: &str, due: &str) -> ExpectedSlot {
     ExpectedSlot {
+        id: format!("{asset}/site/incremental/hourly/{opens}"),
+        basis: "hourly".to_owned(),
+        closes: at(due),
         asset: asset.to_owned(),
         dataset: "site".to_owned(),
         kind: "incremental".to_owned(),
@@ -126,7 +129,7 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             };
             let version = t.adopt_policy(&version, now)?;
             t.expect_slots(version, &wanted, now)?;
-            t.begin_run(run("shop.example", &[wanted[0].id()]), now)
+            t.begin_run(run("shop.example", &[wanted[0].id.clone()]), now)
         })
         .unwrap();
     clock.advance(Duration::from_secs(90));
@@ -140,7 +143,7 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             t.record_check(check("here", CheckScope::Point("aa".to_owned())), later)?;
             t.end_run(&run_id, done(Some("aa"), Some("{\"files\":[\"/a\"]}")), later)?;
             let settlement = Settlement {
-                slot: wanted[0].id(),
+                slot: wanted[0].id.clone(),
                 state: SlotState::Ok,
                 run: Some(run_id.clone()),
                 reason: None,
