@@ -77,6 +77,24 @@ impl Class {
 }
 
 impl Dataset {
+    /// Every dataset, by class.
+    pub const ALL: [Dataset; 9] = [
+        Dataset::Config,
+        Dataset::Disks,
+        Dataset::Configuration,
+        Dataset::Subscriptions,
+        Dataset::Mail,
+        Dataset::Databases,
+        Dataset::Database,
+        Dataset::Files,
+        Dataset::Site,
+    ];
+
+    /// Reads the written form.
+    pub fn parse(text: &str) -> Option<Dataset> {
+        Dataset::ALL.into_iter().find(|dataset| dataset.as_str() == text)
+    }
+
     /// As it is written in files.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -13,8 +13,10 @@ mod name;
 pub mod policy;
 mod reading;
 pub mod retention;
+pub mod scheduler;
 mod sentence;
 mod size;
+pub mod slot;
 pub mod template;
 
 pub use agreement::compare;
@@ -25,6 +27,6 @@ pub use duration::{DurationError, parse_duration, show_duration};
 pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
 pub use name::{AssetName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName};
-pub use policy::{Policy, read_policy};
+pub use policy::{Cadence, Policy, read_policy};
 pub use sentence::{SENTENCES, Sentence, SentenceId};
 pub use size::{SizeError, parse_size, show_size};

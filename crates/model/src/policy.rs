@@ -5,15 +5,18 @@
 
 mod read;
 mod rule;
+mod times;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 pub use self::read::read_policy;
 use crate::reading::Span;
 use crate::retention::RetentionRule;
+use crate::slot::Lasts;
 use crate::{Class, Dataset, SentenceId};
 
 /// Everything that policy.toml says.
@@ -29,6 +32,10 @@ pub struct Policy {
     pub scope: BTreeMap<Class, Rule<Vec<String>>>,
     /// Section 3: the duties of each team.
     pub roles: BTreeMap<String, Rule<Vec<String>>>,
+    /// In which zone the days of section 4 begin.
+    pub zone: TimeZone,
+    /// How long captures and copies last until something was measured, where a schedule does not say.
+    pub assume: Lasts,
     /// Section 4, per class or per dataset.
     pub schedule: BTreeMap<(Class, Option<Dataset>), Rule<Schedule>>,
     /// Section 5.
@@ -85,7 +92,7 @@ pub struct Contact {
 }
 
 /// How often something is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cadence {
     /// Every hour.
     Hourly,
@@ -110,6 +117,8 @@ pub struct Schedule {
     pub retention: RetentionRule,
     /// Whether a copy must lie elsewhere.
     pub offsite: bool,
+    /// How long captures and copies last until something was measured.
+    pub assume: Option<Lasts>,
 }
 
 /// Section 5.
@@ -170,7 +179,16 @@ pub struct Recovery {
     /// How long a recovery may take.
     pub rto: Option<Rule<Duration>>,
     /// How old the newest restorable state may be, per class.
-    pub rpo: BTreeMap<Class, Rule<Duration>>,
+    pub rpo: BTreeMap<Class, Rule<PointObjective>>,
+}
+
+/// How old the newest restorable state may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointObjective {
+    /// The longest age.
+    pub age: Duration,
+    /// For which parts, by an explicit decision; all of them where it is empty.
+    pub datasets: Vec<Dataset>,
 }
 
 /// Section 8. The numbers of days stand in section 4.

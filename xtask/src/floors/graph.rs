@@ -44,6 +44,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         &["holdfast-ledger", "holdfast-repo", "holdfast-asset", "holdfast-location"],
         "the server reaches data only through a call of ops that carries an Actor",
     ),
+    (
+        "holdfast-ledger",
+        &["holdfast-model"],
+        "facts outlive the vocabulary: a ledger of last year must open after a class was renamed",
+    ),
     ("holdfast-model", &["holdfast-world"], "the model never asks for the time: it is handed in"),
 ];
 
@@ -63,6 +68,9 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "sockets are opened by location, asset and server",
     ),
     ("axum", &["holdfast-server"], "only the server serves"),
+    ("diesel", &["holdfast-ledger"], "SQL lives only in the ledger"),
+    ("diesel_migrations", &["holdfast-ledger"], "SQL lives only in the ledger"),
+    ("libsqlite3-sys", &["holdfast-ledger"], "SQL lives only in the ledger"),
     ("rusqlite", &["holdfast-ledger"], "SQL lives only in the ledger"),
     ("getrandom", &["holdfast-world"], "randomness is handed in"),
     ("rand", &[], "randomness is handed in"),

@@ -6,12 +6,13 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::rule::{
-    by_class, cadence, classes, date, duration, filled_text, named_rules, required_section, rule, section,
-    sub_rule, switch, words,
+    by_class, cadence, classes, datasets, date, duration, filled_text, named_rules, required_section, rule,
+    section, sub_rule, switch, words,
 };
+use super::times::{Times, assume, times};
 use super::{
-    Compliance, Contact, Copies, Exercise, Header, Policy, Recovery, Retention, Review, Rule, Schedule,
-    Storage, Verification,
+    Compliance, Contact, Copies, Exercise, Header, PointObjective, Policy, Recovery, Retention, Review, Rule,
+    Schedule, Storage, Verification,
 };
 use crate::diagnostic::{Checked, Problems};
 use crate::reading::{Fields, as_whole, parse};
@@ -54,7 +55,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
             read_retention(problems, fields)
         });
     let grace = retention.purge.as_ref().map_or(PURGE_GRACE_DEFAULT, |purge| purge.value);
-    let schedule = read_schedules(problems, &mut root, grace);
+    let (times, schedule) = read_schedules(problems, &mut root, grace);
     let storage =
         required_section(problems, &mut root, "storage").and_then(|fields| read_storage(problems, fields));
     let verification =
@@ -70,6 +71,8 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
         purpose,
         scope,
         roles,
+        zone: times.zone,
+        assume: times.assume,
         schedule,
         storage: storage?,
         verification: verification.unwrap_or_default(),
@@ -107,9 +110,12 @@ fn read_schedules(
     problems: &mut Problems<'_>,
     root: &mut Fields<'_, '_>,
     grace: Duration,
-) -> BTreeMap<(Class, Option<Dataset>), Rule<Schedule>> {
+) -> (Times, BTreeMap<(Class, Option<Dataset>), Rule<Schedule>>) {
     let mut rules = BTreeMap::new();
-    let Some(mut classes) = required_section(problems, root, "schedule") else { return rules };
+    let Some(mut classes) = required_section(problems, root, "schedule") else {
+        return (Times::default(), rules);
+    };
+    let times = times(problems, &mut classes);
     for class in Class::ALL {
         let Some(mut fields) = classes.table(problems, class.as_str()) else { continue };
         let mut has_own = false;
@@ -129,7 +135,7 @@ fn read_schedules(
         }
     }
     classes.finish(problems);
-    rules
+    (times, rules)
 }
 
 fn read_schedule(
@@ -152,7 +158,8 @@ fn read_schedule(
     }
     let retention = retention_days(problems, fields, grace);
     let offsite = fields.flag(problems, "offsite").is_some_and(|flag| flag.value);
-    Some(Schedule { incremental: incremental?, full, retention: retention?, offsite })
+    let assume = assume(problems, fields);
+    Some(Schedule { incremental: incremental?, full, retention: retention?, offsite, assume })
 }
 
 /// One number of days, or `{ min_days, max_days, grace }`.
@@ -259,7 +266,11 @@ fn read_recovery(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Rec
         Some(fields.require(problems, "objective", objective)?.value)
     };
     let rto = sub_rule(problems, &mut fields, "rto", objective);
-    let rpo = by_class(problems, &mut fields, "rpo", objective);
+    let rpo = by_class(problems, &mut fields, "rpo", |problems, fields| {
+        let age = objective(problems, fields);
+        let datasets = datasets(problems, fields, "datasets");
+        Some(PointObjective { age: age?, datasets })
+    });
     fields.finish(problems);
     Recovery { order, rto, rpo }
 }

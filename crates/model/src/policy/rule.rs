@@ -10,7 +10,7 @@ use crate::date::parse_date;
 use crate::diagnostic::Problems;
 use crate::duration::parse_duration;
 use crate::reading::{Fields, Located, nearest};
-use crate::{Class, SentenceId};
+use crate::{Class, Dataset, SentenceId};
 
 /// A section that a policy should have; its absence is a finding, because a promise is then without a rule.
 pub(super) fn section<'t, 'i>(
@@ -148,6 +148,16 @@ pub(super) fn classes(
     let names = Class::ALL.map(Class::as_str);
     let texts = fields.texts(problems, key);
     texts.into_iter().filter_map(|text| choice(problems, &text, &names, Class::parse)).collect()
+}
+
+pub(super) fn datasets(
+    problems: &mut Problems<'_>,
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+) -> Vec<Dataset> {
+    let names = Dataset::ALL.map(Dataset::as_str);
+    let texts = fields.texts(problems, key);
+    texts.into_iter().filter_map(|text| choice(problems, &text, &names, Dataset::parse)).collect()
 }
 
 pub(super) fn cadence(

@@ -54,7 +54,7 @@ fn the_example_is_the_customers_policy_and_has_no_findings() {
     assert_eq!(of(Class::Website, Dataset::Site).retention.grace, Duration::from_secs(48 * 3600));
     assert_eq!(policy.storage.copies.value.locations_min, 2);
     assert_eq!(policy.recovery.rto.unwrap().value, Duration::from_secs(4 * 3600));
-    assert_eq!(policy.recovery.rpo[&Class::Whmcs].value, Duration::from_secs(3600));
+    assert_eq!(policy.recovery.rpo[&Class::Whmcs].value.age, Duration::from_secs(3600));
     assert_eq!(policy.recovery.order.unwrap().value, Class::ALL);
     assert_eq!(policy.review.interval_months.unwrap().value, 6);
 }

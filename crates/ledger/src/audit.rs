@@ -1,0 +1,164 @@
+//! The audit: that the leaves are what was written, and that the tables say what the leaves say.
+//!
+//! Anyone who can write the file can write a row. The tables are therefore computed again, in memory, from the leaves
+//! alone, and compared row by row. Who forges leaves as well is found by the tree's head, once one is kept elsewhere.
+
+use std::fmt::Debug;
+
+use diesel::Connection as _;
+use diesel::connection::{DefaultLoadingMode, SimpleConnection};
+use diesel::prelude::*;
+use serde::Serialize;
+
+use crate::connection::{self, Connection};
+use crate::error::{Doing, Error, ErrorKind, Result};
+use crate::leaf::{self, sha256};
+use crate::schema::{
+    checks, copies, holds, leases, points, policy_versions, receipts, reports, run_slots, runs, slots,
+    waivers,
+};
+use crate::tree::{Edge, TreeHead};
+use crate::{check, copies as copy, hold, point, policy_version, receipt, run, slot, waiver};
+
+/// What an audit read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// The head of the tree over all leaves.
+    pub head: TreeHead,
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Reports of runs that were compared with what their leaves say.
+    pub reports: u64,
+    /// Reports that are gone; their leaves still say which they were.
+    pub reports_erased: u64,
+}
+
+const LEAVES_AT_ONCE: u32 = 1000;
+
+pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
+    let mut scratch = connection::open_scratch()?;
+    let head = replay(connection, &mut scratch)?;
+    let mut rows = 0;
+    // One line per table. Leases without the instant until which they were renewed: that is not a fact.
+    macro_rules! compare {
+        ($name:literal, $row:ty, $query:expr) => {
+            rows += compare::<$row>(
+                $name,
+                $query.load_iter::<$row, DefaultLoadingMode>(connection).doing(|| reading($name))?,
+                $query.load_iter::<$row, DefaultLoadingMode>(&mut scratch).doing(|| reading($name))?,
+            )?;
+        };
+    }
+    compare!("policy_versions", policy_version::Row, policy_versions::table.order(policy_versions::number));
+    compare!("slots", slot::Row, slots::table.order(slots::id));
+    compare!("runs", run::Row, runs::table.order(runs::id));
+    compare!("run_slots", run::SlotRow, run_slots::table.order((run_slots::run, run_slots::slot)));
+    compare!("points", point::Row, points::table.order(points::id));
+    compare!("copies", copy::Row, copies::table.order((copies::point, copies::location)));
+    compare!("checks", check::Row, checks::table.order(checks::leaf));
+    compare!("receipts", receipt::Row, receipts::table.order(receipts::leaf));
+    compare!("waivers", waiver::Row, waivers::table.order(waivers::id));
+    compare!("holds", hold::Row, holds::table.order(holds::id));
+    compare!(
+        "leases",
+        (i64, String, i64, Option<i64>, i64),
+        leases::table
+            .select((leases::token, leases::instance, leases::taken_at, leases::released_at, leases::leaf))
+            .order(leases::token)
+    );
+    let (reports, reports_erased) = check_reports(connection)?;
+    Ok(Audit { head, rows, reports, reports_erased })
+}
+
+/// Checks every leaf, and fills the scratch ledger from them.
+fn replay(connection: &mut Connection, scratch: &mut Connection) -> Result<TreeHead> {
+    // The scratch tables refer to leaves, but it needs none of their payloads.
+    scratch.batch_execute("PRAGMA foreign_keys = OFF;").doing(|| "prepare the scratch ledger".to_owned())?;
+    let mut edge = Edge::default();
+    let mut next = 0;
+    loop {
+        let leaves = leaf::load(connection, next, LEAVES_AT_ONCE)?;
+        if leaves.is_empty() {
+            return Ok(edge.head());
+        }
+        let outcome = scratch.transaction(|scratch| {
+            for leaf in &leaves {
+                if leaf.sequence != next {
+                    return Err(Failed(Error::damaged(format!("leaf {next} is missing"))));
+                }
+                let (fact, stamp) = leaf.open().map_err(Failed)?;
+                fact.apply(scratch, &stamp).map_err(|error| {
+                    let why = format!("leaf {next} contradicts those before it");
+                    Failed(Error::caused(ErrorKind::Damaged, why, error))
+                })?;
+                edge.push(leaf.hash);
+                next += 1;
+            }
+            Ok::<_, Failed>(())
+        });
+        outcome.map_err(|Failed(error)| error)?;
+    }
+}
+
+struct Failed(Error);
+
+impl From<diesel::result::Error> for Failed {
+    fn from(error: diesel::result::Error) -> Failed {
+        Failed(Error::caused(ErrorKind::System, "fill the scratch ledger", error))
+    }
+}
+
+/// Compares row by row; the first difference is the finding.
+fn compare<R: PartialEq + Debug>(
+    table: &str,
+    is: impl Iterator<Item = QueryResult<R>>,
+    said: impl Iterator<Item = QueryResult<R>>,
+) -> Result<u64> {
+    let (mut is, mut said) = (is, said);
+    let mut rows = 0;
+    loop {
+        let is = is.next().transpose().doing(|| reading(table))?;
+        let said = said.next().transpose().doing(|| reading(table))?;
+        match (is, said) {
+            (None, None) => return Ok(rows),
+            (Some(is), Some(said)) if is == said => rows += 1,
+            (is, said) => {
+                let show = |row: Option<R>| row.map_or("nothing".to_owned(), |row| format!("{row:?}"));
+                return Err(Error::damaged(format!(
+                    "the table {table} does not say what the leaves say: it has {}, they make {}",
+                    show(is),
+                    show(said)
+                )));
+            }
+        }
+    }
+}
+
+/// Reports lie apart from the leaves, which hold their hashes.
+fn check_reports(connection: &mut Connection) -> Result<(u64, u64)> {
+    let doing = || reading("reports");
+    let pairs = runs::table
+        .left_join(reports::table.on(reports::run.eq(runs::id)))
+        .select((runs::id, runs::report_sha256, reports::json.nullable()))
+        .order(runs::id)
+        .load_iter::<(String, Option<String>, Option<String>), DefaultLoadingMode>(connection)
+        .doing(doing)?;
+    let (mut kept, mut erased) = (0, 0);
+    for pair in pairs {
+        match pair.doing(doing)? {
+            (_, None, None) => {}
+            (_, Some(_), None) => erased += 1,
+            (_, Some(hash), Some(json)) if sha256(&json) == hash => kept += 1,
+            (run, _, Some(_)) => {
+                return Err(Error::damaged(format!(
+                    "the report of run {run} is not the one that was recorded"
+                )));
+            }
+        }
+    }
+    Ok((kept, erased))
+}
+
+fn reading(table: &str) -> String {
+    format!("read the table {table}")
+}

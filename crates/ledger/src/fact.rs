@@ -1,0 +1,111 @@
+//! Everything that can be recorded, as it stands in a leaf. A fact changes the tables in [`Fact::apply`] and nowhere else,
+//! so that the tables can be computed again from the leaves alone.
+//!
+//! The JSON form lasts for ever: a field may be added with a default, but none may change its name or its meaning.
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::NewCheck;
+use crate::connection::Connection;
+use crate::copies::CopyAt;
+use crate::error::Result;
+use crate::hold::{Held, Released};
+use crate::lease::{Returned, Taken};
+use crate::point::Point;
+use crate::policy_version::Adopted;
+use crate::receipt::NewReceipt;
+use crate::run::{Begun, Ended};
+use crate::slot::{Expected, Settlement};
+use crate::waiver::Waived;
+use crate::{check, copies, hold, lease, point, policy_version, receipt, run, slot, waiver};
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fact {
+    /// A version of the policy was adopted.
+    PolicyAdopted(Adopted),
+    /// The policy was expanded to these slots.
+    SlotsExpected(Expected),
+    /// How these slots ended.
+    SlotsSettled(Vec<Settlement>),
+    /// A run began.
+    RunBegun(Begun),
+    /// A run ended, or was found to have been cut off.
+    RunEnded(Ended),
+    /// A point was made, or found.
+    PointRecorded(Point),
+    /// A location was seen to hold a point.
+    CopySeen(CopyAt),
+    /// A location was seen not to hold a point any more.
+    CopyRemoved(CopyAt),
+    /// A repository was checked.
+    Checked(NewCheck),
+    /// Something was purged.
+    Purged(NewReceipt),
+    /// An asset's slots were waived.
+    Waived(Waived),
+    /// An asset's points must stay.
+    Held(Held),
+    /// They need not any more.
+    Released(Released),
+    /// An instance took the ledger.
+    LeaseTaken(Taken),
+    /// It gave it back.
+    LeaseReturned(Returned),
+}
+
+/// What a row keeps of its leaf, as the database has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    /// The leaf's number.
+    pub(crate) leaf: i64,
+    /// When it happened.
+    pub(crate) happened_at: i64,
+    /// When it was recorded.
+    pub(crate) recorded_at: i64,
+}
+
+impl Fact {
+    /// The kind, as the leaf's column and the payload have it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Fact::PolicyAdopted(_) => "policy-adopted",
+            Fact::SlotsExpected(_) => "slots-expected",
+            Fact::SlotsSettled(_) => "slots-settled",
+            Fact::RunBegun(_) => "run-begun",
+            Fact::RunEnded(_) => "run-ended",
+            Fact::PointRecorded(_) => "point-recorded",
+            Fact::CopySeen(_) => "copy-seen",
+            Fact::CopyRemoved(_) => "copy-removed",
+            Fact::Checked(_) => "checked",
+            Fact::Purged(_) => "purged",
+            Fact::Waived(_) => "waived",
+            Fact::Held(_) => "held",
+            Fact::Released(_) => "released",
+            Fact::LeaseTaken(_) => "lease-taken",
+            Fact::LeaseReturned(_) => "lease-returned",
+        }
+    }
+
+    /// Changes the tables as the fact says. Depends on nothing but the fact, its stamp and the tables.
+    pub(crate) fn apply(&self, connection: &mut Connection, stamp: &Stamp) -> Result<()> {
+        match self {
+            Fact::PolicyAdopted(adopted) => policy_version::apply(connection, adopted, stamp),
+            Fact::SlotsExpected(expected) => slot::apply_expected(connection, expected, stamp),
+            Fact::SlotsSettled(settled) => slot::apply_settled(connection, settled, stamp),
+            Fact::RunBegun(begun) => run::apply_begun(connection, begun, stamp),
+            Fact::RunEnded(ended) => run::apply_ended(connection, ended, stamp),
+            Fact::PointRecorded(point) => point::apply(connection, point, stamp),
+            Fact::CopySeen(copy) => copies::apply_seen(connection, copy, stamp),
+            Fact::CopyRemoved(copy) => copies::apply_removed(connection, copy, stamp),
+            Fact::Checked(check) => check::apply(connection, check, stamp),
+            Fact::Purged(receipt) => receipt::apply(connection, receipt, stamp),
+            Fact::Waived(waived) => waiver::apply(connection, waived, stamp),
+            Fact::Held(held) => hold::apply_held(connection, held, stamp),
+            Fact::Released(released) => hold::apply_released(connection, released, stamp),
+            Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
+            Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
+        }
+    }
+}

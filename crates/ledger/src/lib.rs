@@ -1,0 +1,48 @@
+//! Our own database: what the policy expected, what ran, what was proven. SQL lives here and nowhere else.
+//!
+//! A record that can be edited proves nothing. So every fact is appended as a leaf of a Merkle tree first, and the tables
+//! that questions are asked of are computed from the leaves in the same transaction; [`Reader::audit`] computes them again
+//! and compares. Nothing here is needed to restore: the ledger may be lost, and every backup still opens without it.
+//!
+//! One process writes, see [`Ledger::open`]; any number read, see [`Reader::open`], and never hold the writer up.
+
+mod audit;
+mod check;
+mod connection;
+mod copies;
+mod error;
+mod fact;
+mod file;
+mod hold;
+mod instant;
+mod leaf;
+mod lease;
+mod ledger;
+mod owner;
+mod point;
+mod policy_version;
+mod reader;
+mod receipt;
+mod run;
+mod schema;
+mod slot;
+mod tree;
+mod waiver;
+mod words;
+
+pub use audit::Audit;
+pub use check::{Check, CheckOutcome, CheckScope, NewCheck};
+pub use copies::PointCopy;
+pub use error::{Error, ErrorKind, Result};
+pub use hold::{Hold, NewHold};
+pub use leaf::Leaf;
+pub use lease::Lease;
+pub use ledger::{Ledger, Transaction};
+pub use point::Point;
+pub use policy_version::{NewPolicyVersion, PolicyVersion};
+pub use reader::Reader;
+pub use receipt::{NewReceipt, PurgePhase, Receipt};
+pub use run::{NewRun, Run, RunEnd, RunOutcome, RunState};
+pub use slot::{ExpectedSlot, Settlement, Slot, SlotState};
+pub use tree::TreeHead;
+pub use waiver::{NewWaiver, Waiver};

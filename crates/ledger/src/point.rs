@@ -1,0 +1,113 @@
+//! Points: what can be restored. Recorded when made, or when found at a location that this ledger knew nothing of.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Connection;
+use crate::error::{Doing, Result};
+use crate::fact::{Fact, Stamp};
+use crate::instant::{from_nanoseconds, to_nanoseconds};
+use crate::ledger::Transaction;
+use crate::reader::Reader;
+use crate::schema::points;
+
+/// A point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// The snapshot's id, as hex.
+    pub id: String,
+    /// The repository that holds it.
+    pub repository: String,
+    /// The asset.
+    pub asset: String,
+    /// The part of it.
+    pub dataset: String,
+    /// `full` or `incremental`.
+    pub kind: String,
+    /// The instant whose state it holds: when the walk began, never when it was over.
+    pub instant: Timestamp,
+}
+
+#[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
+#[diesel(table_name = points)]
+pub(crate) struct Row {
+    id: String,
+    repository: String,
+    asset: String,
+    dataset: String,
+    kind: String,
+    instant: i64,
+    recorded_at: i64,
+    leaf: i64,
+}
+
+impl Transaction<'_> {
+    /// Records a point.
+    ///
+    /// # Errors
+    /// `Contradiction` for one that is known already.
+    pub fn record_point(&mut self, point: Point, happened_at: Timestamp) -> Result<()> {
+        self.record(happened_at, &Fact::PointRecorded(point)).map(|_| ())
+    }
+}
+
+impl Reader {
+    /// Every point of an asset that was ever recorded, oldest first. Whether it still lies anywhere, its copies tell.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn points_of(&self, asset: &str) -> Result<Vec<Point>> {
+        self.ask(|connection| {
+            let rows: Vec<Row> = points::table
+                .filter(points::asset.eq(asset))
+                .order((points::instant, points::id))
+                .load(connection)
+                .doing(|| format!("read the points of {asset}"))?;
+            Ok(rows.into_iter().map(Point::of).collect())
+        })
+    }
+
+    /// The point with this id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn point(&self, id: &str) -> Result<Option<Point>> {
+        self.ask(|connection| {
+            let row: Option<Row> =
+                points::table.find(id).first(connection).optional().doing(|| format!("read point {id}"))?;
+            Ok(row.map(Point::of))
+        })
+    }
+}
+
+pub(crate) fn apply(connection: &mut Connection, point: &Point, stamp: &Stamp) -> Result<()> {
+    let row = Row {
+        id: point.id.clone(),
+        repository: point.repository.clone(),
+        asset: point.asset.clone(),
+        dataset: point.dataset.clone(),
+        kind: point.kind.clone(),
+        instant: to_nanoseconds(point.instant)?,
+        recorded_at: stamp.recorded_at,
+        leaf: stamp.leaf,
+    };
+    diesel::insert_into(points::table)
+        .values(&row)
+        .execute(connection)
+        .doing(|| format!("record point {}", point.id))
+        .map(|_| ())
+}
+
+impl Point {
+    fn of(row: Row) -> Point {
+        Point {
+            id: row.id,
+            repository: row.repository,
+            asset: row.asset,
+            dataset: row.dataset,
+            kind: row.kind,
+            instant: from_nanoseconds(row.instant),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The ledger, open for reading: by any number of processes, beside the one that writes.
+//!
+//! A question is one short statement, or a few within one snapshot. None holds the writer up: it appends to the log while
+//! readers look at what was there before.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use diesel::Connection as _;
+use parking_lot::Mutex;
+
+use crate::audit::{self, Audit};
+use crate::connection::{self, Connection, Schema};
+use crate::error::{Doing, Error, ErrorKind, Result};
+use crate::leaf::{self, Leaf};
+use crate::tree::{self, TreeHead};
+
+/// The ledger, open for reading.
+pub struct Reader {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Opens the ledger at `path`, which nothing done through this changes.
+    ///
+    /// # Errors
+    /// `Absent` where there is none; `Older`, `Newer`, `NotALedger` or `Damaged` for a file that cannot be read.
+    pub fn open(path: &Path) -> Result<Reader> {
+        match path.metadata() {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let why = format!("there is none yet at {}", path.display());
+                return Err(Error::new(ErrorKind::Absent, why));
+            }
+            Err(error) => return Err(error).doing(|| format!("open {}", path.display())),
+        }
+        let mut connection = connection::open_reader(path)?;
+        match connection::recognise(&mut connection, path)? {
+            Schema::Current => Ok(Reader { path: path.to_owned(), connection: Mutex::new(connection) }),
+            Schema::Older => {
+                let why = format!(
+                    "{} was written by an older holdfast; the next backup brings it up to date",
+                    path.display()
+                );
+                Err(Error::new(ErrorKind::Older, why))
+            }
+            Schema::Empty => {
+                Err(Error::new(ErrorKind::Absent, format!("nothing is in {} yet", path.display())))
+            }
+        }
+    }
+
+    /// Up to `count` leaves from number `from` on.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn leaves(&self, from: u64, count: u32) -> Result<Vec<Leaf>> {
+        self.ask(|connection| leaf::load(connection, from, count))
+    }
+
+    /// The head of the Merkle tree over the first `count` leaves, or over all.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn tree_head(&self, count: Option<u64>) -> Result<TreeHead> {
+        self.ask(|connection| tree::head(connection, count))
+    }
+
+    /// Reads everything: that every page is whole, that each leaf is as it was written and none is missing, and that the
+    /// tables say what the leaves say. Takes minutes for millions of leaves; nobody waits for it.
+    ///
+    /// # Errors
+    /// `Damaged` with the first thing that is wrong.
+    pub fn audit(&self) -> Result<Audit> {
+        self.ask(|connection| {
+            connection::check_integrity(connection, &self.path, false)?;
+            audit::audit(connection)
+        })
+    }
+
+    /// Answers within one snapshot.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let mut connection = self.connection.lock();
+        let mut answer = None;
+        let outcome = connection.transaction(|connection| {
+            answer = Some(question(connection));
+            Ok::<_, diesel::result::Error>(())
+        });
+        outcome.doing(|| "read".to_owned())?;
+        answer.unwrap_or_else(|| Err(Error::new(ErrorKind::System, "no answer")))
+    }
+}

@@ -1,0 +1,185 @@
+//! The tables, as Diesel checks queries against them. Kept by hand beside the migrations; every test that opens a ledger
+//! would fail if the two differed.
+
+diesel::table! {
+    leaves (sequence) {
+        sequence -> BigInt,
+        kind -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+        payload -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    policy_versions (number) {
+        number -> BigInt,
+        text -> Text,
+        sha256 -> Text,
+        effective -> BigInt,
+        approver -> Text,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    slots (id) {
+        id -> Text,
+        asset -> Text,
+        dataset -> Text,
+        kind -> Text,
+        basis -> Text,
+        opens -> BigInt,
+        closes -> BigInt,
+        due -> BigInt,
+        policy_version -> BigInt,
+        state -> Text,
+        run -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        settled_at -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    runs (id) {
+        id -> Text,
+        asset -> Text,
+        dataset -> Text,
+        kind -> Text,
+        state -> Text,
+        begun_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        outcome -> Nullable<Text>,
+        point -> Nullable<Text>,
+        token -> BigInt,
+        report_sha256 -> Nullable<Text>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    run_slots (run, slot) {
+        run -> Text,
+        slot -> Text,
+    }
+}
+
+diesel::table! {
+    reports (run) {
+        run -> Text,
+        json -> Text,
+    }
+}
+
+diesel::table! {
+    points (id) {
+        id -> Text,
+        repository -> Text,
+        asset -> Text,
+        dataset -> Text,
+        kind -> Text,
+        instant -> BigInt,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    copies (point, location) {
+        point -> Text,
+        location -> Text,
+        has_since -> BigInt,
+        confirmed_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    checks (leaf) {
+        leaf -> BigInt,
+        repository -> Text,
+        location -> Text,
+        scope -> Text,
+        point -> Nullable<Text>,
+        slice -> Nullable<BigInt>,
+        slices -> Nullable<BigInt>,
+        bytes_read -> BigInt,
+        outcome -> Text,
+        detail -> Nullable<Text>,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    receipts (leaf) {
+        leaf -> BigInt,
+        purge -> Text,
+        phase -> Text,
+        repository -> Text,
+        location -> Text,
+        object_group -> Text,
+        objects -> BigInt,
+        bytes -> BigInt,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    waivers (id) {
+        id -> Text,
+        asset -> Text,
+        dataset -> Nullable<Text>,
+        begins -> BigInt,
+        expires -> BigInt,
+        owner -> Text,
+        reason -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    holds (id) {
+        id -> Text,
+        asset -> Text,
+        owner -> Text,
+        reason -> Text,
+        review_on -> Text,
+        placed_at -> BigInt,
+        released_at -> Nullable<BigInt>,
+        released_by -> Nullable<Text>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    leases (token) {
+        token -> BigInt,
+        instance -> Text,
+        taken_at -> BigInt,
+        expires -> BigInt,
+        released_at -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    // Diesel's own account of the migrations that were applied.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);

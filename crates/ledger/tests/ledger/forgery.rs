@@ -1,0 +1,103 @@
+//! Whoever can write the file can write a row. The audit tells.
+
+use holdfast_ledger::{ErrorKind, Reader};
+
+use super::support::Place;
+
+fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error> {
+    Reader::open(&place.path()).unwrap().audit()
+}
+
+#[test]
+fn an_honest_ledger_passes() {
+    let place = Place::filled();
+    let audit = audit(&place).unwrap();
+    // Lease taken, policy, slots, run, point, 2 copies and one gone, check, end, settled, receipt, waiver, hold and its
+    // release, lease returned.
+    assert_eq!(audit.head.leaves, 16);
+    assert_eq!((audit.reports, audit.reports_erased), (1, 0));
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 1 check, 1 receipt, 1 waiver, 1 hold, 1 lease.
+    assert_eq!(audit.rows, 13);
+}
+
+#[test]
+fn what_was_said_stays_said() {
+    let place = Place::filled();
+    for sql in [
+        "UPDATE leaves SET payload = '' WHERE sequence = 3",
+        "DELETE FROM leaves WHERE sequence = (SELECT MAX(sequence) FROM leaves)",
+        "INSERT INTO leaves VALUES (1000, 'x', 0, 0, '', zeroblob(32))",
+        "UPDATE points SET instant = 0",
+        "DELETE FROM points",
+        "UPDATE checks SET outcome = 'damaged'",
+        "UPDATE receipts SET bytes = 0",
+        "UPDATE policy_versions SET text = ''",
+        "UPDATE waivers SET expires = expires + 1",
+        "UPDATE runs SET outcome = 'failed'",
+        "UPDATE slots SET state = 'waived' WHERE state = 'ok'",
+        "DELETE FROM slots",
+        "DELETE FROM leases",
+    ] {
+        let error = place.tamper(sql).unwrap_err();
+        assert!(
+            error.contains("only ever appended") || error.contains("never go") || error.contains("once"),
+            "{sql}: {error}"
+        );
+    }
+    audit(&place).unwrap();
+}
+
+#[test]
+fn a_forger_who_drops_the_triggers_is_found() {
+    let drop_all = "DROP TRIGGER leaves_stay; DROP TRIGGER leaves_never_go; DROP TRIGGER leaves_have_no_gap; \
+                    DROP TRIGGER points_stay; DROP TRIGGER checks_stay; DROP TRIGGER receipts_never_go; \
+                    DROP TRIGGER slots_settle_once; DROP TRIGGER runs_end_once; ";
+    for (sql, finding) in [
+        ("UPDATE leaves SET payload = replace(payload, 'whole', 'owed') WHERE kind = 'checked'", "its hash"),
+        ("UPDATE leaves SET happened_at = 0 WHERE sequence = 3", "its columns"),
+        ("PRAGMA foreign_keys = OFF; DELETE FROM leaves WHERE sequence = 5", "leaf 5 is missing"),
+        ("UPDATE points SET instant = instant - 1", "points"),
+        ("UPDATE checks SET outcome = 'damaged'", "checks"),
+        ("DELETE FROM receipts", "receipts"),
+        ("UPDATE slots SET state = 'late', settled_at = 0", "slots"),
+        ("UPDATE runs SET ended_at = ended_at + 1", "runs"),
+        ("DELETE FROM run_slots", "run_slots"),
+        ("UPDATE copies SET removed_at = NULL", "copies"),
+        ("UPDATE holds SET released_at = NULL, released_by = NULL", "holds"),
+        ("UPDATE leases SET instance = 'nobody'", "leases"),
+        ("UPDATE reports SET json = '{}'", "report of run"),
+        (
+            "INSERT INTO points SELECT 'bb', repository, asset, dataset, kind, instant, recorded_at, leaf FROM points",
+            "points",
+        ),
+    ] {
+        let place = Place::filled();
+        place.tamper(&format!("{drop_all}{sql}")).unwrap();
+        let error = audit(&place).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Damaged, "{sql}: {error}");
+        assert!(error.to_string().contains(finding), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn an_erased_report_is_counted_and_changes_nothing_else() {
+    let place = Place::filled();
+    place.tamper("DELETE FROM reports").unwrap();
+    let audit = audit(&place).unwrap();
+    assert_eq!((audit.reports, audit.reports_erased), (0, 1));
+}
+
+#[test]
+fn the_head_covers_every_leaf_and_earlier_heads_stay() {
+    let place = Place::filled();
+    let ledger = place.open();
+    let read = ledger.read();
+    let heads: Vec<_> = (0..=17).map(|count| read.tree_head(Some(count)).unwrap()).collect();
+    assert!(heads.windows(2).all(|pair| pair[0].root != pair[1].root));
+    assert_eq!(read.tree_head(None).unwrap(), heads[17]);
+    let leaves = read.leaves(0, 100).unwrap();
+    assert_eq!(leaves.len(), 17);
+    // Two facts that say the same have different leaves: each has a nonce.
+    let payloads: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| leaf.hash).collect();
+    assert_eq!(payloads.len(), 17);
+}

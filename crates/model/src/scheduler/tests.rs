@@ -1,0 +1,5 @@
+mod chaos;
+mod decisions;
+mod load;
+mod simulator;
+mod windows;
