@@ -77,6 +77,7 @@ fn writer() -> Writer {
         clock: Arc::new(SystemClock::new()),
         random: Arc::new(SystemRandom),
         hostname: "here".to_owned(),
+        machine: "0a1b2c3d".to_owned(),
         username: "root".to_owned(),
         uid: 0,
         gid: 0,
