@@ -177,7 +177,7 @@ fn the_last_good_point_stays_whatever_its_age() {
     );
     customer.run(0, &["purge"]);
     for location in LOCATIONS {
-        assert_eq!(snapshots(&customer, location), [good.clone()], "{location}");
+        assert_eq!(snapshots(&customer, location), std::slice::from_ref(&good), "{location}");
     }
     assert_whole(&customer);
     let target = customer.path("restored");
