@@ -229,9 +229,9 @@ fn kill_during_forget() {
     let locations = ["here", "there"];
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
     customer.run(0, &["backup", ASSET]);
-    let rounds = if std::env::var_os("HOLDFAST_TEST_LONG").is_some() { 100 } else { 12 };
     let phases =
         ["locked", "forgetting here", "forgetting there", "indexed", "deleting here", "deleting there"];
+    let rounds = if std::env::var_os("HOLDFAST_TEST_LONG").is_some() { 100 } else { phases.len() };
     let mut dice = Dice(99);
     let mut hit: BTreeMap<&str, usize> = BTreeMap::new();
     let mut round = 0;
@@ -240,7 +240,7 @@ fn kill_during_forget() {
         let missed = phases.into_iter().find(|phase| !hit.contains_key(phase));
         let phase = match missed {
             _ if round < rounds => phases[round % phases.len()],
-            Some(phase) if round < 2 * rounds => phase,
+            Some(phase) if round < 4 * rounds => phase,
             _ => break,
         };
         let of = |area: &str| locations.map(|location| names(&customer, location, area));
@@ -303,7 +303,7 @@ fn kill_during_forget() {
         }
         // Every point that is still there can be read, at each place by itself.
         assert_restic_finds_nothing(&customer, &["check", "--no-lock"]);
-        if (round / phases.len()).is_multiple_of(2) {
+        if (round + round / phases.len()).is_multiple_of(2) {
             // A backup comes in between: it must bring back nothing that one of the places has let go.
             customer.run(0, &["backup", ASSET]);
             for ((location, before), now) in locations.iter().zip(&after).zip(of("snapshots")) {

@@ -22,9 +22,10 @@ use holdfast_repo::{Cancel, Mirror, Progress, Read, Repository, Troubles, Verify
 use holdfast_world::SystemClock;
 use support::{Bench, REPOSITORY, must_succeed, restic};
 
+const FILE_BYTES: usize = 20_000_000;
 const SPOOL_BYTES_MAX: u64 = 20_000_000;
 /// Far more than a lane may hold in memory (48 MiB) and the spool beside it.
-const SITE_BYTES: usize = 500_000_000;
+const SITE_BYTES: usize = 25 * FILE_BYTES;
 /// Two lanes of 48 MiB with nothing in common, four packs of 16 MiB read back, what is read, cut, sealed and packed
 /// meanwhile, and what the allocator keeps. A gigabyte of files takes as much; without bounds it would be their size.
 const MEMORY_BYTES_MAX: u64 = 380_000_000;
@@ -67,8 +68,8 @@ impl Pair {
     /// Adds files that nothing compresses, from a generator that needs no memory.
     fn grow(&self, seed: u64, bytes: usize) {
         let mut state = seed;
-        for file in 0..bytes / 20_000_000 {
-            let noise: Vec<u8> = (0..20_000_000 / 8)
+        for file in 0..bytes / FILE_BYTES {
+            let noise: Vec<u8> = (0..FILE_BYTES / 8)
                 .flat_map(|_| {
                     state =
                         state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -170,7 +171,7 @@ fn heavy_a_slow_location_is_fed_from_memory_then_spool_then_the_other_location()
 #[test]
 fn heavy_what_the_spool_cannot_hold_is_owed_and_read_from_the_healthy_location() {
     let pair = Pair::new();
-    let bytes = SITE_BYTES / 2;
+    let bytes = 12 * FILE_BYTES;
     pair.grow(2, bytes);
     let repository = pair.open();
     let there = pair.stored_there();
