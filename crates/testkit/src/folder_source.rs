@@ -16,18 +16,41 @@ use holdfast_format::source::{
 
 /// A folder as a source.
 #[derive(Debug)]
-pub struct FolderSource(PathBuf);
+pub struct FolderSource {
+    root: PathBuf,
+    lie: Option<Arc<Lie>>,
+}
+
+/// A file whose content is read from elsewhere.
+#[derive(Debug)]
+struct Lie {
+    about: PathBuf,
+    content: PathBuf,
+}
 
 impl FolderSource {
     /// The folder at the absolute path `root`.
     pub fn new(root: &Path) -> FolderSource {
-        FolderSource(root.to_owned())
+        FolderSource { root: root.to_owned(), lie: None }
+    }
+
+    /// The same, but whoever reads the file `about` gets the bytes of the file `content`, under the metadata that `about`
+    /// has. What is archived so knows a file with its true stamp and another content: a poisoned cache.
+    pub fn lying(root: &Path, about: &Path, content: &Path) -> FolderSource {
+        let lie = Lie { about: about.to_owned(), content: content.to_owned() };
+        FolderSource { root: root.to_owned(), lie: Some(Arc::new(lie)) }
     }
 }
 
-struct Folder(PathBuf);
+struct Folder {
+    path: PathBuf,
+    lie: Option<Arc<Lie>>,
+}
+
 struct OpenFile {
     file: File,
+    /// Where the metadata comes from.
+    about: File,
     opened: Metadata,
 }
 
@@ -78,17 +101,18 @@ fn xattrs_of(path: &Path) -> Result<Vec<Xattr>, SourceError> {
 
 impl Source for FolderSource {
     fn path(&self) -> Vec<Vec<u8>> {
-        self.0.components().skip(1).map(|c| c.as_os_str().as_bytes().to_vec()).collect()
+        self.root.components().skip(1).map(|c| c.as_os_str().as_bytes().to_vec()).collect()
     }
 
     fn ancestors(&self) -> Result<Vec<Metadata>, SourceError> {
-        let mut parents: Vec<&Path> = self.0.ancestors().skip(1).collect();
+        let mut parents: Vec<&Path> = self.root.ancestors().skip(1).collect();
         parents.pop();
         parents.into_iter().rev().map(stat).collect()
     }
 
     fn root(&self) -> Result<(Metadata, Arc<dyn Directory>), SourceError> {
-        Ok((stat(&self.0)?, Arc::new(Folder(self.0.clone()))))
+        let folder = Folder { path: self.root.clone(), lie: self.lie.clone() };
+        Ok((stat(&self.root)?, Arc::new(folder)))
     }
 
     fn user_name(&self, uid: u32) -> Option<String> {
@@ -102,19 +126,19 @@ impl Source for FolderSource {
 
 impl Folder {
     fn child_path(&self, entry: &Entry) -> PathBuf {
-        self.0.join(std::ffi::OsStr::from_bytes(&entry.name))
+        self.path.join(std::ffi::OsStr::from_bytes(&entry.name))
     }
 }
 
 impl Directory for Folder {
     fn path(&self) -> Vec<u8> {
-        self.0.as_os_str().as_bytes().to_vec()
+        self.path.as_os_str().as_bytes().to_vec()
     }
 
     fn list(&self) -> Result<Listing, SourceError> {
         let mut listing = Listing::default();
-        for entry in fs::read_dir(&self.0).map_err(|e| failure(&self.0, &e))? {
-            let entry = entry.map_err(|e| failure(&self.0, &e))?;
+        for entry in fs::read_dir(&self.path).map_err(|e| failure(&self.path, &e))? {
+            let entry = entry.map_err(|e| failure(&self.path, &e))?;
             match stat(&entry.path()) {
                 Ok(metadata) => {
                     listing.entries.push(Entry { name: entry.file_name().as_bytes().to_vec(), metadata });
@@ -127,14 +151,16 @@ impl Directory for Folder {
     }
 
     fn child(&self, entry: &Entry) -> Result<Arc<dyn Directory>, SourceError> {
-        Ok(Arc::new(Folder(self.child_path(entry))))
+        Ok(Arc::new(Folder { path: self.child_path(entry), lie: self.lie.clone() }))
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>, SourceError> {
         let path = self.child_path(entry);
-        let opened = File::open(&path).and_then(|file| {
-            let opened = metadata(&file.metadata()?);
-            Ok(Box::new(OpenFile { file, opened }) as _)
+        let lie = self.lie.as_ref().filter(|lie| lie.about == path);
+        let opened = File::open(&path).and_then(|about| {
+            let opened = metadata(&about.metadata()?);
+            let file = File::open(lie.map_or(&path, |lie| &lie.content))?;
+            Ok(Box::new(OpenFile { file, about, opened }) as _)
         });
         opened.map_err(|e| failure(&path, &e))
     }
@@ -144,7 +170,7 @@ impl Directory for Folder {
     }
 
     fn own_xattrs(&self) -> Result<Vec<Xattr>, SourceError> {
-        xattrs_of(&self.0)
+        xattrs_of(&self.path)
     }
 
     fn link_target(&self, entry: &Entry) -> Result<Vec<u8>, SourceError> {
@@ -167,6 +193,6 @@ impl Content for OpenFile {
     }
 
     fn metadata(&mut self) -> io::Result<Metadata> {
-        Ok(metadata(&self.file.metadata()?))
+        Ok(metadata(&self.about.metadata()?))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A fake would agree with whatever we believe about a server; these are the servers that customers have.
 
+mod by_user;
 mod process;
 mod rclone;
 mod rest_server;
@@ -9,6 +10,7 @@ mod seaweed;
 mod sshd;
 mod tls;
 
+pub use by_user::ByUser;
 pub use rclone::{RcloneRest, RcloneS3};
 pub use rest_server::{RestOptions, RestServer};
 pub use seaweed::Seaweed;
@@ -17,6 +19,9 @@ pub use tls::Certificates;
 
 /// The user of every server that has users.
 pub const USER: &str = "holdfast-user";
+
+/// A second user of servers that tell users apart.
+pub const DELETER: &str = "holdfast-deleter";
 
 /// The password of every server that has passwords; recognisable, so that a leak of it can be searched for.
 pub const PASSWORD: &str = "hunter2-PASSWORD-canary";

@@ -4,7 +4,9 @@
 #![allow(missing_docs, reason = "test support")]
 #![allow(clippy::disallowed_methods, reason = "tests run programs")]
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -15,12 +17,13 @@ pub const ASSET: &str = "shop.example";
 
 pub struct Customer {
     pub folder: TempDir,
+    declared: BTreeMap<String, String>,
 }
 
 impl Customer {
     /// Files written by `init`, an estate of one website, two locations.
     pub fn new() -> Customer {
-        let customer = Customer { folder: tempfile::tempdir().unwrap() };
+        let customer = Customer { folder: tempfile::tempdir().unwrap(), declared: BTreeMap::new() };
         let output = customer.holdfast(&["init", "--example", customer.path("etc").to_str().unwrap()]);
         assert_eq!(code(&output), 0, "{}", text(&output));
         fs::create_dir(customer.path("site")).unwrap();
@@ -28,7 +31,25 @@ impl Customer {
         customer
     }
 
+    /// Moves a location elsewhere; what it takes to get in goes into files of `keys/` that only we can read.
+    pub fn declare(&mut self, location: &str, url: &str, credentials: &str, deleting: Option<&str>) {
+        let mut lines = format!("url = \"{url}\"\n");
+        let files = [("credentials", Some(credentials)), ("delete_credentials", deleting)];
+        for (setting, text) in files.into_iter().filter_map(|(setting, text)| Some((setting, text?))) {
+            let file = self.path(&format!("etc/keys/{location}-{setting}.toml"));
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            lines += &format!("{setting} = {{ file = \"keys/{location}-{setting}.toml\" }}\n");
+        }
+        self.declared.insert(location.to_owned(), lines);
+        fs::write(self.path("etc/estate.toml"), self.estate()).unwrap();
+    }
+
     fn estate(&self) -> String {
+        let place = |name: &str| {
+            let local = || format!("url = \"{}\"\n", self.path(name).display());
+            self.declared.get(name).cloned().unwrap_or_else(local)
+        };
         format!(
             r#"
 [sites.london]
@@ -45,19 +66,19 @@ connect = "local"
 [locations.here]
 site = "london"
 host = "nas1"
-url = "{here}"
+{here}
 [locations.there]
 site = "manchester"
 host = "nas2"
-url = "{there}"
+{there}
 [assets."{ASSET}"]
 class = "website"
 host = "web1"
 client = "{REPOSITORY}"
 path = "{site}"
 "#,
-            here = self.path("here").display(),
-            there = self.path("there").display(),
+            here = place("here"),
+            there = place("there"),
             site = self.path("site").display(),
         )
     }
@@ -97,13 +118,18 @@ path = "{site}"
         serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output)))
     }
 
-    /// Stock restic on one copy, with the key ring's password.
+    /// Stock restic on one local copy, with the key ring's password.
     pub fn restic(&self, program: &str, location: &str, arguments: &[&str]) -> Output {
+        self.restic_at(program, &self.repository(location), arguments)
+    }
+
+    /// Stock restic on the copy in a folder, with the key ring's password.
+    pub fn restic_at(&self, program: &str, repository: &Path, arguments: &[&str]) -> Output {
         let ring = fs::read_to_string(self.path(&format!("etc/keys/{REPOSITORY}.toml"))).unwrap();
         let line = ring.lines().find_map(|l| l.strip_prefix("password = ")).unwrap();
         Command::new(program)
             .args(["--no-cache", "--repo"])
-            .arg(self.repository(location))
+            .arg(repository)
             .args(arguments)
             .env("RESTIC_PASSWORD", line.trim_matches('"'))
             .output()
@@ -146,4 +172,53 @@ pub fn objects(repository: &Path, area: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Every file below a folder, by its path there, with its size and the time it was changed. Whatever a command that
+/// changes nothing touches shows here.
+pub fn walk(folder: &Path) -> BTreeMap<PathBuf, (u64, std::time::SystemTime)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(&current).unwrap_or_else(|e| panic!("list {}: {e}", current.display())) {
+            let path = entry.unwrap().path();
+            let facts = path.symlink_metadata().unwrap();
+            if facts.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_owned();
+                found.insert(name, (facts.len(), facts.modified().unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// The bytes of all files below a folder.
+pub fn bytes_below(folder: &Path) -> u64 {
+    walk(folder).values().map(|(size, _)| size).sum()
+}
+
+/// Bytes that nothing compresses, the same for the same seed.
+pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut noise = Vec::with_capacity(bytes + 8);
+    while noise.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    noise.truncate(bytes);
+    noise
+}
+
+/// Flips a bit in the middle of a stored object, as a bad disk does.
+pub fn flip(object: &Path) {
+    let mut bytes = fs::read(object).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    // Stored objects are read-only, and a bad disk does not ask.
+    fs::set_permissions(object, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(object, bytes).unwrap();
 }

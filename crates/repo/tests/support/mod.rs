@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![allow(missing_docs, reason = "test support")]
 
+pub mod stock;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ pub struct Bench {
     pub folder: TempDir,
     pub locations: Vec<String>,
     pub threads: usize,
+    pub spool_bytes_max: u64,
 }
 
 impl Bench {
@@ -34,7 +37,12 @@ impl Bench {
         for name in locations {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Bench { folder, locations: locations.iter().map(|&n| n.to_owned()).collect(), threads: 2 }
+        Bench {
+            folder,
+            locations: locations.iter().map(|&n| n.to_owned()).collect(),
+            threads: 2,
+            spool_bytes_max: 64 << 20,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -95,7 +103,7 @@ impl Bench {
         LocalFolders {
             cache: self.path("state/cache"),
             spool: self.path("state/spool"),
-            spool_bytes_max: 64 << 20,
+            spool_bytes_max: self.spool_bytes_max,
             tombstones: self.path("state/tombstones.jsonl"),
         }
     }

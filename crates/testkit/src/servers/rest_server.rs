@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::process::{Process, below, folder, free_port};
-use super::{Certificates, PASSWORD, USER};
+use super::{Certificates, DELETER, PASSWORD, USER};
 use crate::lab;
 
 /// How it is started.
@@ -18,13 +18,16 @@ pub struct RestOptions<'a> {
     pub tls: Option<&'a Certificates>,
     /// The largest total size in bytes.
     pub size_bytes_max: Option<u64>,
+    /// Serves this folder, which another server may serve as well, instead of one of its own.
+    pub root: Option<&'a Path>,
 }
 
 /// A running rest-server.
 pub struct RestServer {
     /// The folder that it serves.
     pub root: PathBuf,
-    port: u16,
+    /// The port on 127.0.0.1.
+    pub port: u16,
     scheme: &'static str,
     process: Process,
     _folder: tempfile::TempDir,
@@ -34,9 +37,10 @@ impl RestServer {
     /// Starts a server.
     pub fn start(options: &RestOptions<'_>) -> RestServer {
         let folder = folder();
-        let root = below(folder.path(), "root");
+        let root = options.root.map_or_else(|| below(folder.path(), "root"), Path::to_owned);
         let passwords = folder.path().join("htpasswd");
-        fs::write(&passwords, format!("{USER}:{{SHA}}{}\n", sha1_base64(PASSWORD))).unwrap();
+        let hash = sha1_base64(PASSWORD);
+        fs::write(&passwords, format!("{USER}:{{SHA}}{hash}\n{DELETER}:{{SHA}}{hash}\n")).unwrap();
         let port = free_port(0);
         let mut arguments = vec![
             "--listen".to_owned(),

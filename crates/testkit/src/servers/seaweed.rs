@@ -111,6 +111,56 @@ impl Seaweed {
         panic!("the bucket was not made:\n{said}\n{}", self.process.said());
     }
 
+    /// Every object of a bucket with its size, as a client that is not ours lists them.
+    pub fn objects(&self, bucket: &str) -> Vec<(String, u64)> {
+        let listed = self.client(&["lsf", "-R", "--files-only", "--format", "sp"], bucket, b"");
+        let listed = String::from_utf8(listed).unwrap();
+        let mut objects: Vec<(String, u64)> = listed
+            .lines()
+            .map(|line| {
+                let (size, path) = line.split_once(';').expect("rclone prints size;path");
+                (path.to_owned(), size.parse().unwrap())
+            })
+            .collect();
+        objects.sort();
+        objects
+    }
+
+    /// The bytes of an object, as a client that is not ours reads them.
+    pub fn object(&self, bucket: &str, path: &str) -> Vec<u8> {
+        self.client(&["cat"], &format!("{bucket}/{path}"), b"")
+    }
+
+    /// Puts other bytes in the place of an object, whoever it belongs to.
+    pub fn replace_object(&self, bucket: &str, path: &str, bytes: &[u8]) {
+        self.client(&["rcat"], &format!("{bucket}/{path}"), bytes);
+    }
+
+    /// Runs rclone on a path of this server.
+    fn client(&self, arguments: &[&str], path: &str, input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new(lab::program("rclone"));
+        command
+            .args(["--config", "/dev/null"])
+            .args(arguments)
+            .arg(format!("lab:{path}"))
+            .env("RCLONE_CONFIG_LAB_TYPE", "s3")
+            .env("RCLONE_CONFIG_LAB_PROVIDER", "SeaweedFS")
+            .env("RCLONE_CONFIG_LAB_ENDPOINT", format!("http://127.0.0.1:{}", self.port))
+            .env("RCLONE_CONFIG_LAB_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("RCLONE_CONFIG_LAB_SECRET_ACCESS_KEY", SECRET_KEY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("rclone does not start: {error}"));
+        let mut stdin = child.stdin.take().expect("it is piped");
+        let input = input.to_owned();
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        assert!(output.status.success(), "rclone: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         self.process.kill();
