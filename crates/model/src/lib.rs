@@ -9,6 +9,7 @@ mod diagnostic;
 mod duration;
 pub mod estate;
 mod exclude;
+pub mod lint;
 mod name;
 pub mod policy;
 mod reading;

@@ -80,7 +80,7 @@ fn resolved(path: &Path) -> PathBuf {
     real.unwrap_or_else(|| path.to_owned())
 }
 
-fn read(places: &Places, name: &str) -> Result<(PathBuf, String)> {
+pub(crate) fn read(places: &Places, name: &str) -> Result<(PathBuf, String)> {
     let path = places.config.join(name);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),
