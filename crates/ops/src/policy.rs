@@ -1,5 +1,7 @@
 //! What can be asked of the policy itself, before and beside any run.
 
+pub mod coverage;
+pub mod lint;
 pub mod show;
 
 use std::path::PathBuf;

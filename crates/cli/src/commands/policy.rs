@@ -1,5 +1,7 @@
 //! `holdfast policy`: what can be asked of the rules themselves.
 
+mod coverage;
+mod lint;
 mod show;
 
 use clap::Subcommand;
@@ -15,6 +17,8 @@ use crate::diagnostics;
 #[derive(Subcommand, Debug)]
 pub enum PolicyCommand {
     Show(show::Show),
+    Lint(lint::Lint),
+    Coverage(coverage::Coverage),
 }
 
 pub fn run(context: &Context, command: &PolicyCommand) -> Result<Ending> {
@@ -35,5 +39,7 @@ fn dispatch(
 ) -> Result<Ending> {
     match command {
         PolicyCommand::Show(command) => show::run(context, command, written, policy),
+        PolicyCommand::Lint(command) => lint::run(context, command, written, policy),
+        PolicyCommand::Coverage(command) => coverage::run(context, command, written, policy),
     }
 }

@@ -23,7 +23,7 @@ pub struct Shown {
 }
 
 /// One value.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// What it is about.
     pub name: &'static str,
@@ -47,7 +47,7 @@ pub struct Sentence {
 }
 
 /// Where a rule stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RulePlace {
     /// Its key in the file.
     pub key: String,
@@ -56,7 +56,7 @@ pub struct RulePlace {
 }
 
 /// A rule that is weaker than another.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Overruled {
     /// What it says.
     pub value: String,

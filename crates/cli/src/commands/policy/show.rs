@@ -29,8 +29,11 @@ pub fn run(context: &Context, command: &Show, written: &Written, policy: &Policy
         return Ok(Ending::Done);
     }
     let mut sentences = BTreeMap::new();
+    // Parts for which the same holds are shown together.
+    for group in shown.chunk_by(|a, b| a.asset == b.asset && a.class == b.class && a.rows == b.rows) {
+        print(group);
+    }
     for part in &shown {
-        print(part);
         let of_part = part.rows.iter().flat_map(|row| &row.sentences);
         sentences.extend(of_part.map(|sentence| (number(&sentence.id), sentence)));
     }
@@ -41,14 +44,16 @@ pub fn run(context: &Context, command: &Show, written: &Written, policy: &Policy
     Ok(Ending::Done)
 }
 
-fn print(part: &Shown) {
+fn print(group: &[Shown]) {
+    let Some(part) = group.first() else { return };
     let whose = part.asset.as_deref().map(|asset| format!("{asset}: ")).unwrap_or_default();
-    output::line(format!("{whose}{} {}", part.class, part.dataset));
+    let datasets: Vec<&str> = group.iter().map(|part| part.dataset).collect();
+    output::line(format!("{whose}{}: {}", part.class, datasets.join(", ")));
     let rows = part.rows.iter().map(|row| {
         let sentences: Vec<&str> = row.sentences.iter().map(|sentence| sentence.id.as_str()).collect();
         vec![row.name.to_owned(), row.value.clone(), sentences.join(", "), rules(row)]
     });
-    output::table(&["What", "Holds", "Sentence", "Rule (line)"], rows.collect());
+    output::columns(&["What", "Holds", "Sentence", "Rule (line)"], rows.collect());
     output::line("");
 }
 
