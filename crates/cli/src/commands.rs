@@ -7,6 +7,7 @@ mod location;
 mod ls;
 mod manual;
 mod points;
+mod policy;
 mod purge;
 mod repair;
 mod restic;
@@ -54,6 +55,8 @@ enum Command {
     Repair(repair::Repair),
     Purge(purge::Purge),
     #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    #[command(subcommand)]
     Location(location::LocationCommand),
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -99,6 +102,7 @@ impl Command {
             Command::Verify(command) => verify::run(context, &command),
             Command::Repair(command) => repair::run(context, &command),
             Command::Purge(command) => purge::run(context, &command),
+            Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),
             Command::Key(command) => key::run(context, &command),
             // restic's own exit code is passed on.

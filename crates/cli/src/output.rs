@@ -1,7 +1,7 @@
 //! Printing: tables for eyes, one JSON document for scripts, errors with a hint.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where holdfast speaks")]
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{ContentArrangement, Table};
 use holdfast_ops::error::Error;
 use serde::Serialize;
@@ -34,6 +34,17 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) {
     table.set_header(header);
     table.add_rows(rows);
     line(table.to_string());
+}
+
+/// Prints a table without lines, indented, for short rows that belong together.
+pub fn columns(header: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table.add_rows(rows);
+    for row in table.lines() {
+        line(format!(" {}", row.trim_end()));
+    }
 }
 
 /// Prints an error and what to do about it.

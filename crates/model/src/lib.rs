@@ -4,11 +4,14 @@
 
 mod agreement;
 mod class;
+pub mod control;
+mod coverage;
 mod date;
 mod diagnostic;
 mod duration;
 pub mod estate;
 mod exclude;
+pub mod lint;
 mod name;
 pub mod policy;
 mod reading;
@@ -21,11 +24,13 @@ pub mod template;
 
 pub use agreement::compare;
 pub use class::{Class, Dataset};
+pub use coverage::{SentenceCoverage, coverage};
 pub use date::{DateError, parse_date};
 pub use diagnostic::{Checked, Diagnostic, Severity};
 pub use duration::{DurationError, parse_duration, show_duration};
 pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
+pub use lint::{LintFinding, LintInput, lint};
 pub use name::{AssetName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName};
 pub use policy::{Cadence, Policy, read_policy};
 pub use sentence::{SENTENCES, Sentence, SentenceId};

@@ -14,6 +14,7 @@ pub mod key_ring;
 pub mod location;
 pub mod ls;
 pub mod points;
+pub mod policy;
 pub mod purge;
 pub mod record;
 pub mod repair;

@@ -42,6 +42,16 @@ impl Loaded {
     }
 }
 
+/// Adds what `policy lint` finds, for a configuration without errors. Apart from loading, because a promise that the words
+/// of the policy cannot keep stops no backup.
+pub fn lint(loaded: &mut Loaded) {
+    let Some(setup) = &loaded.setup else { return };
+    let Some(file) = loaded.findings.first_mut() else { return };
+    let now = setup.world.clock.now();
+    let found = crate::policy::lint::diagnostics(&setup.policy, &setup.estate, &file.path, now);
+    file.findings.extend(found);
+}
+
 /// Loads policy.toml and estate.toml from the configuration folder.
 pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>) -> Result<Loaded> {
     let (policy_path, policy_text) = read(places, "policy.toml")?;
@@ -80,7 +90,7 @@ fn resolved(path: &Path) -> PathBuf {
     real.unwrap_or_else(|| path.to_owned())
 }
 
-fn read(places: &Places, name: &str) -> Result<(PathBuf, String)> {
+pub(crate) fn read(places: &Places, name: &str) -> Result<(PathBuf, String)> {
     let path = places.config.join(name);
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok((path, text)),

@@ -64,7 +64,8 @@ impl Product {
         }
         let code =
             |finding: &serde_json::Value| finding["code"].as_str().unwrap_or("without a code").to_owned();
-        Ok(findings.iter().map(code).collect())
+        // What the policy's own words leave open is the same on any number of machines; `policy lint` tells it.
+        Ok(findings.iter().map(code).filter(|code| !code.starts_with("lint.")).collect())
     }
 
     fn call(&self, args: &[&str], more: &[&OsStr]) -> Result<(Output, String)> {

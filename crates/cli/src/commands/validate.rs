@@ -10,18 +10,29 @@ use crate::{diagnostics, output, words};
 
 /// Read policy and estate, and report what is wrong with file, line and hint
 ///
-/// Ends with 2 on errors and with 1 on other findings.
+/// Ends with 2 on errors and with 1 on other findings. What `holdfast policy lint` finds is counted here, and listed with
+/// --json.
 #[derive(Args, Debug)]
 pub struct Validate {}
 
 pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
-    let loaded = validate::load(&context.places(), &context.world, &context.interrupted)?;
+    let mut loaded = validate::load(&context.places(), &context.world, &context.interrupted)?;
+    validate::lint(&mut loaded);
+    let mut has_lint = false;
     if context.options.json {
         output::json(&diagnostics::json(&loaded.findings));
     } else {
+        let lint = take_lint(&mut loaded);
         diagnostics::print(&loaded.findings);
+        if lint > 0 {
+            has_lint = true;
+            output::line(format!(
+                "{} about the policy's own words: `holdfast policy lint` shows them with their sums",
+                words::count(lint as u64, "finding")
+            ));
+        }
     }
-    let ending = match (loaded.has_errors(), loaded.has_findings()) {
+    let ending = match (loaded.has_errors(), loaded.has_findings() || has_lint) {
         (true, _) => Ending::Usage,
         (false, true) => Ending::Attention,
         (false, false) => Ending::Done,
@@ -35,4 +46,15 @@ pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
         ));
     }
     Ok(ending)
+}
+
+/// Takes the findings of the linter out, and counts them: they have a command of their own, with room for the sums.
+fn take_lint(loaded: &mut validate::Loaded) -> usize {
+    let mut count = 0;
+    for file in &mut loaded.findings {
+        let before = file.findings.len();
+        file.findings.retain(|finding| !finding.code.starts_with("lint."));
+        count += before - file.findings.len();
+    }
+    count
 }

@@ -1,23 +1,22 @@
 //! policy.toml into types, section by section.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::rule::{
-    by_class, cadence, classes, datasets, date, duration, filled_text, named_rules, required_section, rule,
-    section, sub_rule, switch, words,
+    by_class, cadence, choice, classes, datasets, date, duration, filled_text, named_rules, required_section,
+    rule, section, sub_rule, switch, words,
 };
-use super::times::{Times, assume, times};
+use super::schedule::read_schedules;
 use super::{
-    Compliance, Contact, Copies, Exercise, Header, PointObjective, Policy, Recovery, Retention, Review, Rule,
-    Schedule, Storage, Verification,
+    Compliance, Contact, Copies, Exercise, ExternalSystem, Header, Neutralised, Origin, PointObjective,
+    Policy, Recovery, Retention, Review, SecondFactor, SeparateServer, Staging, Storage, TimeObjective,
+    Verification,
 };
+use crate::Class;
 use crate::diagnostic::{Checked, Problems};
-use crate::reading::{Fields, as_whole, parse};
-use crate::retention::RetentionRule;
-use crate::{Class, Dataset};
+use crate::reading::{Fields, parse};
 
 /// The time for physical deletion where the policy names none.
 const PURGE_GRACE_DEFAULT: Duration = Duration::from_secs(48 * 3600);
@@ -51,9 +50,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
     );
     // Read before section 4, whose retention takes its grace from here.
     let retention = section(problems, &mut root, "retention")
-        .map_or(Retention { follows_schedule: None, purge: None, efficiency: None }, |fields| {
-            read_retention(problems, fields)
-        });
+        .map_or_else(Retention::default, |fields| read_retention(problems, fields));
     let grace = retention.purge.as_ref().map_or(PURGE_GRACE_DEFAULT, |purge| purge.value);
     let (times, schedule) = read_schedules(problems, &mut root, grace);
     let storage =
@@ -65,7 +62,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
         section(problems, &mut root, "compliance").map(|fields| read_compliance(problems, fields));
     let review = section(problems, &mut root, "review").map(|fields| read_review(problems, fields));
     root.finish(problems);
-    Some(Policy {
+    let policy = Policy {
         header: header?,
         contact: contact?,
         purpose,
@@ -80,21 +77,51 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
         retention,
         compliance: compliance.unwrap_or_default(),
         review: review.unwrap_or_default(),
-    })
+    };
+    no_contradictions(problems, &policy);
+    Some(policy)
+}
+
+/// General and specific rules are both promises. Where one keeps longer than the other allows, no age keeps both.
+fn no_contradictions(problems: &mut Problems<'_>, policy: &Policy) {
+    for ((class, dataset), rule) in &policy.schedule {
+        let Some(merged) = dataset.and_then(|dataset| policy.effective(*class, dataset)) else { continue };
+        let (min, max) = (&merged.days_min, &merged.days_max);
+        if min.value > max.value {
+            let keys = |origins: &[Origin]| origins.first().map(|o| o.key.clone()).unwrap_or_default();
+            problems
+                .error(
+                    "contradiction",
+                    &rule.span.range(),
+                    format!(
+                        "{} keeps points for {} days, and {} destroys them after {}",
+                        keys(&min.origins),
+                        min.value,
+                        keys(&max.origins),
+                        max.value
+                    ),
+                )
+                .hint("of general and specific rules the strictest wins: make the two ranges overlap");
+        }
+    }
 }
 
 fn read_header(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<Header> {
     let company = filled_text(problems, fields, "company");
     let (effective, updated) = (date(problems, fields, "effective"), date(problems, fields, "updated"));
+    let approved_by = fields.text(problems, "approved_by").map(|name| name.value);
     let version = fields.whole(problems, "version");
     if let Some(version) = version.as_ref().filter(|version| version.value == 0) {
         problems.error("bad-value", &version.span.range(), "versions count from 1");
     }
+    let (effective, updated) = (effective?, updated?);
     Some(Header {
         company: company?,
-        effective: effective?,
-        updated: updated?,
+        effective: effective.value,
+        updated: updated.value,
         version: version.map_or(1, |version| version.value),
+        approved_by: approved_by.filter(|name| !name.trim().is_empty()),
+        dates_written: vec![effective.written, updated.written],
     })
 }
 
@@ -104,97 +131,6 @@ fn read_contact(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opt
     let email = filled_text(problems, fields, "email");
     let phone = fields.text(problems, "phone").map(|phone| phone.value);
     Some(Contact { company_number, address, email: email?, phone })
-}
-
-fn read_schedules(
-    problems: &mut Problems<'_>,
-    root: &mut Fields<'_, '_>,
-    grace: Duration,
-) -> (Times, BTreeMap<(Class, Option<Dataset>), Rule<Schedule>>) {
-    let mut rules = BTreeMap::new();
-    let Some(mut classes) = required_section(problems, root, "schedule") else {
-        return (Times::default(), rules);
-    };
-    let times = times(problems, &mut classes);
-    for class in Class::ALL {
-        let Some(mut fields) = classes.table(problems, class.as_str()) else { continue };
-        let mut has_own = false;
-        for &dataset in class.datasets() {
-            let Some(part) = fields.table(problems, dataset.as_str()) else { continue };
-            has_own = true;
-            if let Some(rule) = rule(problems, part, |problems, part| read_schedule(problems, part, grace)) {
-                rules.insert((class, Some(dataset)), rule);
-            }
-        }
-        if has_own && !fields.has("incremental") && !fields.has("retention") {
-            fields.finish(problems);
-        } else if let Some(rule) =
-            rule(problems, fields, |problems, fields| read_schedule(problems, fields, grace))
-        {
-            rules.insert((class, None), rule);
-        }
-    }
-    classes.finish(problems);
-    (times, rules)
-}
-
-fn read_schedule(
-    problems: &mut Problems<'_>,
-    fields: &mut Fields<'_, '_>,
-    grace: Duration,
-) -> Option<Schedule> {
-    let incremental = cadence(problems, fields, "incremental");
-    let incremental = fields.require(problems, "incremental", incremental);
-    let full = cadence(problems, fields, "full");
-    if let (Some(incremental), Some(full)) = (incremental, full)
-        && full < incremental
-    {
-        let span = fields.key_span("full").unwrap_or_default();
-        problems.error(
-            "bad-value",
-            &span,
-            "full points are a part of all points, and cannot be more frequent",
-        );
-    }
-    let retention = retention_days(problems, fields, grace);
-    let offsite = fields.flag(problems, "offsite").is_some_and(|flag| flag.value);
-    let assume = assume(problems, fields);
-    Some(Schedule { incremental: incremental?, full, retention: retention?, offsite, assume })
-}
-
-/// One number of days, or `{ min_days, max_days, grace }`.
-fn retention_days(
-    problems: &mut Problems<'_>,
-    fields: &mut Fields<'_, '_>,
-    grace: Duration,
-) -> Option<RetentionRule> {
-    let value = fields.value("retention");
-    let value = fields.require(problems, "retention", value)?;
-    let span = value.span();
-    let (min_days, max_days, grace) = match value.get_ref() {
-        DeValue::Table(table) => {
-            let key = fields.key_span("retention").unwrap_or_else(|| span.clone());
-            let mut days = Fields::new(table, "retention", key);
-            let (min, max) = (days.whole(problems, "min_days"), days.whole(problems, "max_days"));
-            let min = days.require(problems, "min_days", min);
-            let max = days.require(problems, "max_days", max);
-            let own_grace = duration(problems, &mut days, "grace");
-            days.finish(problems);
-            (min?.value, max?.value, own_grace.map_or(grace, |own| own.value))
-        }
-        _ => {
-            let days = as_whole(problems, "retention", value)?.value;
-            (days, days, grace)
-        }
-    };
-    const DAYS_MAX: u32 = 100 * 366;
-    if min_days == 0 || min_days > max_days || max_days > DAYS_MAX {
-        problems
-            .error("bad-value", &span, "retention needs at least one day, a minimum no larger than the maximum, and at most a century")
-            .hint("write retention = 30, or { min_days = 30, max_days = 60 }");
-        return None;
-    }
-    Some(RetentionRule { min_days, max_days, grace })
 }
 
 fn read_storage(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Option<Storage> {
@@ -221,12 +157,29 @@ fn read_storage(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Opti
             problems.error("bad-value", &locations.span.range(), "at least one location is needed");
         }
         let distance = fields.whole(problems, "distance_km_min").map_or(0, |distance| distance.value);
-        Some(Copies { locations_min: locations?.value, distance_km_min: distance })
+        let outside = fields.whole(problems, "outside_production_min").map(|outside| outside.value);
+        Some(Copies {
+            locations_min: locations?.value,
+            distance_km_min: distance,
+            outside_production_min: outside,
+        })
     });
     let copies = fields.require(problems, "copies", copies);
     let access = switch(problems, &mut fields, "access", "by_role");
     let logging = switch(problems, &mut fields, "logging", "required");
-    let second_factor = switch(problems, &mut fields, "second_factor", "required");
+    let second_factor = sub_rule(problems, &mut fields, "second_factor", |problems, fields| {
+        let required = fields.flag(problems, "required");
+        let required = fields.require(problems, "required", required);
+        let systems = fields.tables(problems, "systems").into_iter().map(|(name, mut fields)| {
+            let available = fields.flag(problems, "available").is_some_and(|flag| flag.value);
+            let enabled = fields.flag(problems, "enabled").is_some_and(|flag| flag.value);
+            let evidence = fields.text(problems, "evidence").map(|text| text.value);
+            fields.finish(problems);
+            (name.value, ExternalSystem { is_available: available, is_enabled: enabled, evidence })
+        });
+        let systems = systems.collect();
+        Some(SecondFactor { is_required: required?.value, systems })
+    });
     fields.finish(problems);
     Some(Storage { transit, at_rest, copies: copies?, access, logging, second_factor })
 }
@@ -237,13 +190,26 @@ fn read_verification(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) ->
         let every = fields.require(problems, "every", every);
         let sample = fields.whole(problems, "sample").map(|sample| sample.value);
         let classes = classes(problems, fields, "classes");
-        Some(Exercise { every: every?, sample, classes })
+        let untested_max = duration(problems, fields, "untested_max").map(|longest| longest.value);
+        let names = Neutralised::ALL.map(Neutralised::as_str);
+        let texts = fields.texts(problems, "neutralised");
+        let parse = |text: &str| Neutralised::ALL.into_iter().find(|what| what.as_str() == text);
+        let neutralised = texts.iter().filter_map(|text| choice(problems, text, &names, parse)).collect();
+        Some(Exercise { every: every?, sample, classes, untested_max, neutralised })
     };
     let verification = Verification {
         integrity: switch(problems, &mut fields, "integrity", "after_every_backup"),
         websites: sub_rule(problems, &mut fields, "websites", exercise),
         whmcs: sub_rule(problems, &mut fields, "whmcs", exercise),
         drill: sub_rule(problems, &mut fields, "drill", exercise),
+        staging: sub_rule(problems, &mut fields, "staging", |problems, fields| {
+            let mut flag = |key| fields.flag(problems, key).is_some_and(|flag| flag.value);
+            let (is_encrypted, is_logged, is_excluded) =
+                (flag("encrypted"), flag("logged"), flag("excluded_from_backups"));
+            let ttl = duration(problems, fields, "ttl");
+            let ttl = fields.require(problems, "ttl", ttl)?.value;
+            Some(Staging { is_encrypted, is_logged, is_excluded, ttl })
+        }),
     };
     fields.finish(problems);
     verification
@@ -265,7 +231,11 @@ fn read_recovery(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Rec
         let objective = duration(problems, fields, "objective");
         Some(fields.require(problems, "objective", objective)?.value)
     };
-    let rto = sub_rule(problems, &mut fields, "rto", objective);
+    let rto = sub_rule(problems, &mut fields, "rto", |problems, fields| {
+        let within = objective(problems, fields);
+        let classes = classes(problems, fields, "classes");
+        Some(TimeObjective { within: within?, classes })
+    });
     let rpo = by_class(problems, &mut fields, "rpo", |problems, fields| {
         let age = objective(problems, fields);
         let datasets = datasets(problems, fields, "datasets");
@@ -283,6 +253,10 @@ fn read_retention(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Re
             Some(fields.require(problems, "grace", grace)?.value)
         }),
         efficiency: switch(problems, &mut fields, "efficiency", "reported"),
+        holds: sub_rule(problems, &mut fields, "holds", |problems, fields| {
+            let review = duration(problems, fields, "review");
+            Some(fields.require(problems, "review", review)?.value)
+        }),
     };
     fields.finish(problems);
     retention
@@ -295,7 +269,15 @@ fn read_compliance(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> C
         }),
         encryption: switch(problems, &mut fields, "encryption", "required"),
         access_log: switch(problems, &mut fields, "access_log", "required"),
-        separate_server: switch(problems, &mut fields, "separate_server", "required"),
+        separate_server: sub_rule(problems, &mut fields, "separate_server", |problems, fields| {
+            let required = fields.flag(problems, "required");
+            let required = fields.require(problems, "required", required);
+            let identity = fields.text(problems, "identity");
+            let is_physical = identity.is_some_and(|text| {
+                choice(problems, &text, &["physical"], |t| (t == "physical").then_some(())).is_some()
+            });
+            Some(SeparateServer { is_required: required?.value, is_physical })
+        }),
     };
     fields.finish(problems);
     compliance

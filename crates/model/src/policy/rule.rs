@@ -195,11 +195,21 @@ pub(super) fn date(
     problems: &mut Problems<'_>,
     fields: &mut Fields<'_, '_>,
     key: &'static str,
-) -> Option<Date> {
-    let text = fields.required_text(problems, key)?;
-    parse_date(&text.value)
-        .map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string()))
-        .ok()
+) -> Option<WrittenDate> {
+    let written = fields.required_text(problems, key)?;
+    match parse_date(&written.value) {
+        Ok(value) => Some(WrittenDate { value, written }),
+        Err(error) => {
+            problems.error("bad-value", &written.span.range(), error.to_string());
+            None
+        }
+    }
+}
+
+/// A date, and how it was written.
+pub(super) struct WrittenDate {
+    pub(super) value: Date,
+    pub(super) written: Located<String>,
 }
 
 pub(super) fn duration(

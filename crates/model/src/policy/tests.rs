@@ -53,7 +53,7 @@ fn the_example_is_the_customers_policy_and_has_no_findings() {
     assert_eq!(of(Class::Website, Dataset::Site).full, Some(Cadence::Monthly));
     assert_eq!(of(Class::Website, Dataset::Site).retention.grace, Duration::from_secs(48 * 3600));
     assert_eq!(policy.storage.copies.value.locations_min, 2);
-    assert_eq!(policy.recovery.rto.unwrap().value, Duration::from_secs(4 * 3600));
+    assert_eq!(policy.recovery.rto.unwrap().value.within, Duration::from_secs(4 * 3600));
     assert_eq!(policy.recovery.rpo[&Class::Whmcs].value.age, Duration::from_secs(3600));
     assert_eq!(policy.recovery.order.unwrap().value, Class::ALL);
     assert_eq!(policy.review.interval_months.unwrap().value, 6);
@@ -166,6 +166,11 @@ fn mistakes_are_placed_exactly() {
         ("[scope]\nvm =", "[scope]\nvms =", "unknown-key", "vms"),
         ("company = \"Ace Intl Media Ltd\"", "company = \"\"", "bad-value", "\"\""),
         ("[schedule.whmcs.files]", "[schedule.whmcs.fils]", "unknown-key", "fils"),
+        ("\"Europe/London\"", "\"Europe/Lundon\"", "bad-value", "\"Europe/Lundon\""),
+        ("assume = { capture = \"10m\", ", "assume = { ", "missing-key", "assume"),
+        ("objective = \"1h\"", "objective = \"1h\", datasets = [\"databse\"]", "bad-value", "\"databse\""),
+        ("max_days = 60 }", "max_days = 60, choose = \"min\" }", "bad-value", "\"min\""),
+        ("required = true }", "required = true, identity = \"name\" }", "unknown-key", "identity"),
     ] {
         assert_eq!(one_error(old, new), is(code, at), "{new}");
     }
@@ -182,15 +187,6 @@ fn sections_that_nothing_can_do_without_are_required_and_the_others_missed() {
     );
     let errors = read_policy("policy.toml", "");
     assert_eq!(errors.errors().count(), 4);
-}
-
-#[test]
-fn a_dataset_may_have_a_rule_of_its_own_beside_that_of_its_class() {
-    let text = template::policy_example()
-        + "[schedule.plesk.mail]\nsentence = \"4.2\"\nincremental = \"hourly\"\nretention = 10\n";
-    let policy = read_policy("policy.toml", &text).value.unwrap();
-    let of = |dataset| policy.schedule_of(Class::Plesk, dataset).unwrap().value.incremental;
-    assert_eq!((of(Dataset::Mail), of(Dataset::Databases)), (Cadence::Hourly, Cadence::Daily));
 }
 
 #[test]

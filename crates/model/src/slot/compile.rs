@@ -175,7 +175,51 @@ pub fn compile(
     }))
 }
 
+impl fmt::Display for Lasts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (capture, copy) = (show_duration(self.capture), show_duration(self.copy));
+        write!(f, "capture {capture} + copy {copy} ({})", self.basis)
+    }
+}
+
+impl fmt::Display for LastsBasis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LastsBasis::Assumed => f.write_str("assumed by the policy, not measured yet"),
+            LastsBasis::Measured { samples } if *samples < SAMPLES_FOR_P99 => {
+                write!(f, "the longest of {samples} measurements")
+            }
+            LastsBasis::Measured { samples } => write!(f, "99th percentile of {samples} measurements"),
+        }
+    }
+}
+
 impl Compiled {
+    /// The sum behind the cadence: `every 30m: 30m + capture 10m + copy 10m (…) = 50m ≤ 1h, 10m to spare`.
+    pub fn reckoned(&self) -> String {
+        let Lasts { capture, copy, basis } = &self.lasts;
+        let span = |duration: &Duration| show_duration(*duration);
+        let sum = self.interval.saturating_add(self.lasts.total());
+        let interval = span(&self.interval);
+        if !self.objective.is_stated() {
+            return format!(
+                "every {interval}; no objective is stated, so the newest state is at worst {interval} + capture {} + \
+                 copy {} = {} old ({basis})",
+                span(capture),
+                span(copy),
+                span(&sum)
+            );
+        }
+        format!(
+            "every {interval}: {interval} + capture {} + copy {} = {} ≤ {}, {} to spare ({basis})",
+            span(capture),
+            span(copy),
+            span(&sum),
+            span(&self.objective.age),
+            span(&self.headroom)
+        )
+    }
+
     /// Seconds after the start of each multiple of the interval, counted from 1970, at which this dataset's slots open.
     /// Spread by name, so that ten thousand assets do not all start at once. `latest_start` and `earliest_end` bound the
     /// literal period, in seconds of UTC, over everything that the zone does.

@@ -138,9 +138,8 @@ fn signed(duration: std::time::Duration) -> SignedDuration {
 impl Policy {
     /// The objective of a dataset, where the policy states one for it.
     pub fn objective_of(&self, class: Class, dataset: Dataset) -> Option<Objective> {
-        let rule = self.recovery.rpo.get(&class)?;
-        let is_meant = rule.value.datasets.is_empty() || rule.value.datasets.contains(&dataset);
-        is_meant.then(|| Objective { age: rule.value.age, sentences: rule.sentences.clone() })
+        let rule = self.recovery.rpo.get(&class).filter(|rule| rule.value.is_for(dataset))?;
+        Some(Objective { age: rule.value.age, sentences: rule.sentences.clone() })
     }
 
     /// How long captures and copies of a dataset last: as measured, or else as the policy assumes.
@@ -157,7 +156,7 @@ impl Policy {
         dataset: Dataset,
         measured: Option<Lasts>,
     ) -> Option<(SlotPlan, Option<Cannot>)> {
-        let schedule = &self.schedule_of(class, dataset)?.value;
+        let schedule = self.schedule_of(class, dataset)?.value;
         let objective = self.objective_of(class, dataset);
         let lasts = self.lasts_of(class, dataset, measured);
         let (compiled, cannot) = match compile(schedule.incremental, objective.as_ref(), lasts) {

@@ -1,0 +1,72 @@
+//! Asking the policy, through the command line.
+#![allow(clippy::disallowed_methods, reason = "tests run programs")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use support::{ASSET, Customer};
+
+fn rewrite(customer: &Customer, old: &str, new: &str) {
+    let path = customer.path("etc/policy.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(old), "{old}");
+    fs::write(&path, text.replace(old, new)).unwrap();
+}
+
+#[test]
+fn show_names_the_sentence_behind_each_value() {
+    let customer = Customer::new();
+    let shown = customer.run(0, &["policy", "show", ASSET]);
+    assert!(shown.contains("shop.example: website: site"), "{shown}");
+    assert!(shown.contains("every 12h: 12h + capture 10m + copy 10m = 12h 20m ≤ 1d"), "{shown}");
+    let json = customer.json(0, &["policy", "show", ASSET]);
+    let rows = json[0]["rows"].as_array().unwrap();
+    let encryption = rows.iter().find(|row| row["name"] == "encryption").unwrap();
+    assert_eq!(encryption["rules"][0]["key"], "storage.at_rest");
+    assert_eq!(encryption["sentences"][0]["id"], "5.2");
+    let line = encryption["rules"][0]["line"].as_u64().unwrap() as usize;
+    let text = fs::read_to_string(customer.path("etc/policy.toml")).unwrap();
+    assert!(text.lines().nth(line - 1).unwrap().starts_with("at_rest"));
+    let unknown = customer.run(2, &["policy", "show", "nothing.example"]);
+    assert!(unknown.contains("there is no asset"), "{unknown}");
+    assert_eq!(
+        customer.json(0, &["policy", "show"]).as_array().unwrap().len(),
+        9,
+        "every dataset of every class"
+    );
+}
+
+#[test]
+fn lint_ends_with_one_on_findings_and_with_two_on_errors() {
+    let customer = Customer::new();
+    let findings = customer.json(1, &["policy", "lint"]);
+    let rules: BTreeSet<&str> =
+        findings.as_array().unwrap().iter().map(|f| f["rule"].as_str().unwrap()).collect();
+    assert!(rules.contains("Q1") && rules.contains("Q17"), "{rules:?}");
+    let text = customer.run(1, &["policy", "lint", "--rule", "q1"]);
+    assert!(text.contains("1h + capture 10m + copy 10m = 1h 20m > 1h") && !text.contains("Q17"), "{text}");
+    let validated = customer.json(1, &["validate"]);
+    let codes: BTreeSet<&str> =
+        validated.as_array().unwrap().iter().map(|f| f["code"].as_str().unwrap()).collect();
+    assert!(codes.contains("lint.Q1"), "{codes:?}");
+    rewrite(&customer, "objective = \"1h\"", "objective = \"2h\", datasets = [\"database\"]");
+    customer.run(0, &["policy", "lint", "--rule", "Q1"]);
+    rewrite(&customer, "objective = \"2h\"", "objective = \"2 hours\"");
+    let broken = customer.run(2, &["policy", "lint"]);
+    assert!(broken.contains("policy.bad-value"), "{broken}");
+}
+
+#[test]
+fn coverage_counts_sentences_and_misses_the_one_without_a_rule() {
+    let customer = Customer::new();
+    assert_eq!(customer.json(0, &["policy", "coverage"]).as_array().unwrap().len(), 42);
+    let text = customer.run(0, &["policy", "coverage"]);
+    assert!(text.contains("42 sentences, 0 uncovered") && !text.contains("PASS"), "{text}");
+    rewrite(&customer, "rpo.website = { sentence = \"7.4\", objective = \"24h\" }\n", "");
+    let text = customer.run(1, &["policy", "coverage"]);
+    assert!(text.contains("7.4   UNCOVERED") && text.contains("1 uncovered"), "{text}");
+}

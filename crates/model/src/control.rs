@@ -1,0 +1,110 @@
+//! The controls: what can be looked at to tell whether a sentence of the policy was kept.
+//!
+//! A control without evidence is not passed. So each says whether anything records its evidence yet, and one that waits
+//! for a part of holdfast that does not exist says which.
+
+/// A control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Its name: `SCHED-01`.
+    pub id: &'static str,
+    /// What it looks at.
+    pub title: &'static str,
+    /// Where its evidence comes from.
+    pub evidence: ControlEvidence,
+}
+
+/// Where the evidence of a control comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlEvidence {
+    /// From runs of these commands.
+    Recorded(&'static str),
+    /// From nothing yet; what it waits for.
+    NotBuilt(&'static str),
+}
+
+use ControlEvidence::{NotBuilt, Recorded};
+
+const LEDGER: &str = "the ledger of slots and runs";
+const DRILLS: &str = "restore tests and drills";
+const PEOPLE: &str = "users and roles";
+const LOG: &str = "the audit log";
+const NOTICES: &str = "notices and requests";
+
+const fn control(id: &'static str, title: &'static str, evidence: ControlEvidence) -> Control {
+    Control { id, title, evidence }
+}
+
+/// Every control, by area.
+pub const CONTROLS: [Control; 43] = [
+    control(
+        "SCOPE-01",
+        "everything that exists is covered, or waived by name",
+        NotBuilt("inventories of hosts"),
+    ),
+    control(
+        "SCOPE-02",
+        "each covered thing has all of its parts",
+        NotBuilt("classes other than websites as files"),
+    ),
+    control("SCHED-01", "every slot that the policy expects is accounted for", NotBuilt(LEDGER)),
+    control("SCHED-02", "full points were really read in full", NotBuilt(LEDGER)),
+    control("SCHED-03", "the schedule can keep the objectives with measured durations", NotBuilt(LEDGER)),
+    control("RET-01", "nothing younger than the minimum is missing", NotBuilt(LEDGER)),
+    control(
+        "RET-02",
+        "nothing older than the maximum and its grace is left anywhere",
+        NotBuilt("walks of storage"),
+    ),
+    control("RET-03", "the purge does not stall", NotBuilt(LEDGER)),
+    control("RET-04", "what is held has an owner, a reason and a day of review", NotBuilt("holds")),
+    control("RET-05", "storage destroys and locks by no rules of its own", NotBuilt("walks of storage")),
+    control("ENC-01", "every hop is encrypted", NotBuilt("evidence of connections")),
+    control("ENC-02", "what lies in storage is ciphertext", NotBuilt("samples of stored bytes")),
+    control("ENC-03", "keys are kept by several, and the way back was tried", NotBuilt("the recovery kit")),
+    control("LOC-01", "each point lies at enough locations", Recorded("holdfast points")),
+    control(
+        "LOC-02",
+        "no copy lies on the machine that it protects",
+        NotBuilt("proof of which machine is which"),
+    ),
+    control(
+        "LOC-03",
+        "copies lie in the countries that are allowed",
+        NotBuilt("proof of where a location is"),
+    ),
+    control("COPY-01", "copies reach every location soon enough", NotBuilt(LEDGER)),
+    control("INT-01", "no run is good before its point was checked", NotBuilt(LEDGER)),
+    control("INT-02", "all stored data is read again in time", Recorded("holdfast verify --read-data")),
+    control("TEST-01", "websites are restored by sample, and each in its turn", NotBuilt(DRILLS)),
+    control("TEST-02", "WHMCS is restored in full every month", NotBuilt(DRILLS)),
+    control("TEST-03", "the disaster is rehearsed every quarter", NotBuilt(DRILLS)),
+    control("TEST-04", "what was restored for a test is cut off, and destroyed after", NotBuilt(DRILLS)),
+    control("DR-01", "tiers are restored in order, each after the one before is well", NotBuilt(DRILLS)),
+    control("DR-02", "the promised time was met by a run through all tiers", NotBuilt(DRILLS)),
+    control("DR-03", "WHMCS never lost more than promised", NotBuilt(LEDGER)),
+    control("DR-04", "no website ever lost more than promised", NotBuilt(LEDGER)),
+    control("DR-05", "holdfast itself can be rebuilt from one location", NotBuilt("the recovery kit")),
+    control("ACC-01", "each role can do what it may, and nothing else", NotBuilt(PEOPLE)),
+    control("ACC-02", "everybody uses a second factor", NotBuilt(PEOPLE)),
+    control("ACC-03", "what destroys takes two people", NotBuilt(PEOPLE)),
+    control("ACC-04", "rights are looked through regularly", NotBuilt(PEOPLE)),
+    control("LOG-01", "the log was not changed", NotBuilt(LOG)),
+    control("LOG-02", "everything that must be logged is", NotBuilt(LOG)),
+    control("LOG-03", "the log is witnessed elsewhere", NotBuilt(LOG)),
+    control("PRIV-01", "erasure reaches backups, or says when it will", NotBuilt("the register of erasures")),
+    control("PRIV-02", "the record of processing is up to date", NotBuilt("reports")),
+    control("NOTIF-01", "notices reach people, by another way where one fails", NotBuilt(NOTICES)),
+    control("REQ-01", "requests to restore are answered in time", NotBuilt(NOTICES)),
+    control("REV-01", "the policy is reviewed in time", NotBuilt("the register of reviews")),
+    control("REV-02", "a major change opens a review", NotBuilt("the register of reviews")),
+    control("SELF-01", "a control that is given a fault turns red", NotBuilt("trials of controls")),
+    control("HOST-01", "the machine that runs backups is hardened", NotBuilt("checks of the host")),
+];
+
+impl Control {
+    /// The control of this name.
+    pub fn find(id: &str) -> Option<&'static Control> {
+        CONTROLS.iter().find(|control| control.id == id)
+    }
+}

@@ -1,0 +1,52 @@
+//! What can be asked of the policy itself, before and beside any run.
+
+pub mod coverage;
+pub mod lint;
+pub mod show;
+
+use std::path::PathBuf;
+
+use holdfast_model::slot::Lasts;
+use holdfast_model::{Class, Dataset, Estate, Policy, read_estate, read_policy};
+
+use crate::error::Result;
+use crate::setup::Places;
+use crate::validate::{FileFindings, read};
+
+/// The policy as it is written, with the estate where that can be read.
+pub struct Written {
+    /// The policy's file.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// What it says; `None` when it has errors.
+    pub policy: Option<Policy>,
+    /// What is protected, where estate.toml is there and free of errors.
+    pub estate: Option<Estate>,
+    /// What was found in the policy's file.
+    pub findings: FileFindings,
+}
+
+/// Reads policy.toml, and estate.toml for what it can add.
+pub fn written(places: &Places) -> Result<Written> {
+    let (path, text) = read(places, "policy.toml")?;
+    let checked = read_policy(&path.display().to_string(), &text);
+    // Questions about the policy can be answered before there is an estate; `validate` tells what is wrong with one.
+    let estate = read(places, "estate.toml").ok();
+    let estate = estate.and_then(|(path, text)| read_estate(&path.display().to_string(), &text).value);
+    let findings = FileFindings { path: path.clone(), text: text.clone(), findings: checked.diagnostics };
+    Ok(Written { path, text, policy: checked.value, estate, findings })
+}
+
+impl Written {
+    /// The line of the policy's file, counted from 1, at which a byte stands.
+    pub fn line(&self, byte: usize) -> usize {
+        let upto = self.text.as_bytes().get(..byte).unwrap_or_default();
+        upto.iter().filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// How long captures and copies of a dataset were measured to last. Nothing keeps such measurements yet.
+    pub fn measured(&self, _class: Class, _dataset: Dataset) -> Option<Lasts> {
+        None
+    }
+}
