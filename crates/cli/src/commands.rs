@@ -12,6 +12,7 @@ mod purge;
 mod repair;
 mod restic;
 mod restore;
+mod runs;
 mod validate;
 mod verify;
 
@@ -49,6 +50,7 @@ enum Command {
     Validate(validate::Validate),
     Backup(backup::Backup),
     Points(points::Points),
+    Runs(runs::Runs),
     Ls(ls::Ls),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -97,6 +99,7 @@ impl Command {
             Command::Validate(command) => validate::run(context, &command),
             Command::Backup(command) => backup::run(context, &command),
             Command::Points(command) => points::run(context, &command),
+            Command::Runs(command) => runs::run(context, &command),
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),
             Command::Verify(command) => verify::run(context, &command),

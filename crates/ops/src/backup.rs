@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{attest, record};
+use crate::{attest, journal, record};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -79,6 +79,8 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
         hint: None,
         ending: Ending::Done,
     };
+    // What cannot be written down is not begun.
+    let run = journal::begin(setup, asset_name, report.kind)?;
     let troubles = Troubles::default();
     let outcome = (|| {
         let driver = driver(asset).map_err(|e| Error::usage(e.to_string()))?;
@@ -122,6 +124,7 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
     report.troubles = troubles.list();
     report.ending = report.ending.and(judge(&report));
     record::keep(&setup.places.state, "runs", asset_name, &report)?;
+    journal::end(setup, &run, &report)?;
     Ok(report)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use holdfast_ledger as ledger;
 use holdfast_repo as repo;
 
 use crate::ending::Ending;
@@ -51,6 +52,36 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ledger::Error> for Error {
+    fn from(error: ledger::Error) -> Error {
+        use ledger::ErrorKind;
+        let (ending, hint) = match error.kind {
+            ErrorKind::Owned | ErrorKind::Busy => {
+                (Ending::NotDone, "wait until the other process is done, or use another --state")
+            }
+            ErrorKind::Fenced => {
+                (Ending::NotDone, "another process took over: run one holdfast per state folder")
+            }
+            ErrorKind::Full => {
+                (Ending::NotDone, "free some space for the state folder and run the command again")
+            }
+            ErrorKind::Newer => (Ending::NotDone, "install that version of holdfast again"),
+            ErrorKind::Older | ErrorKind::Absent => {
+                (Ending::NotDone, "`holdfast backup` makes or updates it")
+            }
+            ErrorKind::NotALedger => (Ending::NotDone, "move that file away, or use another --state"),
+            ErrorKind::Damaged => (
+                Ending::Damage,
+                "move it away to begin a new one: its history is lost then, and no backup is; restoring needs no ledger",
+            ),
+            ErrorKind::Contradiction | ErrorKind::System => {
+                (Ending::NotDone, "nothing is done that cannot be written down; restoring needs no ledger")
+            }
+        };
+        Error::new(ending, error.to_string()).hint(hint)
+    }
+}
 
 impl From<repo::Error> for Error {
     fn from(error: repo::Error) -> Error {

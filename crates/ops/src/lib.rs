@@ -9,6 +9,7 @@ pub mod ending;
 pub mod error;
 pub mod evidence;
 pub mod init;
+pub mod journal;
 pub mod key;
 pub mod key_ring;
 pub mod location;
@@ -26,6 +27,7 @@ pub mod state_lock;
 pub mod validate;
 pub mod verify;
 
+pub use holdfast_ledger::{Run, RunOutcome, RunState};
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{
     Action as RepairAction, LocationState, Problem, ProblemKind, Progress, RepairRequest, Step as RepairStep,

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
+use holdfast_ledger::Ledger;
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
 use holdfast_location::{Address, Credentials, Location, Place, Surroundings};
 use holdfast_model::estate::{
@@ -18,7 +19,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::key_ring::{KeyRing, RepositoryKey};
-use crate::record;
+use crate::{journal, record};
 
 /// The folders that a command line names.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub struct Setup {
     /// Raised by a signal.
     pub interrupted: Arc<AtomicBool>,
     opened: BTreeMap<String, std::result::Result<OpenLocation, String>>,
+    ledger: OnceLock<Ledger>,
 }
 
 /// A location that was opened, which contacts nothing yet.
@@ -76,7 +78,9 @@ impl Setup {
         interrupted: Arc<AtomicBool>,
     ) -> Setup {
         let ring = KeyRing::new(&places.config.join("keys"));
-        let mut setup = Setup { world, places, estate, policy, ring, interrupted, opened: BTreeMap::new() };
+        let opened = BTreeMap::new();
+        let ledger = OnceLock::new();
+        let mut setup = Setup { world, places, estate, policy, ring, interrupted, opened, ledger };
         let names: Vec<String> = setup.estate.locations.keys().map(ToString::to_string).collect();
         for name in names {
             let opened = setup.open_location(&name);
@@ -88,6 +92,21 @@ impl Setup {
     /// The token that a signal raises.
     pub fn cancel(&self) -> Cancel {
         Cancel::from_flag(Arc::clone(&self.interrupted))
+    }
+
+    /// The ledger, owned by this process from the first call on. Runs that an earlier process began and did not end are
+    /// recorded as interrupted then.
+    pub fn ledger(&self) -> Result<&Ledger> {
+        if let Some(ledger) = self.ledger.get() {
+            return Ok(ledger);
+        }
+        let environment = &self.world.environment;
+        let instance = format!("holdfast, process {} on {}", environment.pid(), environment.hostname());
+        let path = journal::path(&self.places.state);
+        let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
+        let ledger = Ledger::open(&path, &instance, clock, random)?;
+        ledger.write(|transaction| transaction.interrupt_orphans(self.world.clock.now()))?;
+        Ok(self.ledger.get_or_init(|| ledger))
     }
 
     /// The asset called `name`.

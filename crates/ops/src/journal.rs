@@ -1,0 +1,108 @@
+//! What an operation writes into the ledger. One transaction says that a run begins, before anything is done, and one says
+//! how it ended and all that follows from it: a run without an end is then always one that was cut off.
+
+use std::path::{Path, PathBuf};
+
+use holdfast_ledger::{
+    CheckOutcome, CheckScope, NewCheck, NewRun, Point, Reader, Run, RunEnd, RunOutcome, Transaction,
+};
+use jiff::Timestamp;
+
+use crate::backup::BackupReport;
+use crate::ending::Ending;
+use crate::error::{Error, Result};
+use crate::setup::Setup;
+
+/// The one dataset of a website.
+const DATASET: &str = "site";
+
+/// Where the ledger lies.
+pub fn path(state: &Path) -> PathBuf {
+    state.join("ledger.db")
+}
+
+/// Runs that began from `since` on, of one asset or of all, oldest first. None where there is no ledger yet.
+pub fn runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<Run>> {
+    if let Some(name) = asset {
+        setup.asset(name)?;
+    }
+    let reader = match Reader::open(&path(&setup.places.state)) {
+        Ok(reader) => reader,
+        Err(error) if error.kind == holdfast_ledger::ErrorKind::Absent => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    // One that began in this very moment belongs to the list.
+    let until = setup.world.clock.now().checked_add(jiff::SignedDuration::from_secs(1));
+    let until = until.map_err(|error| Error::not_done(error.to_string()))?;
+    Ok(reader.runs_between(since, until, asset)?)
+}
+
+/// Writes down that a backup begins; returns the run's id.
+pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str) -> Result<String> {
+    let run = NewRun {
+        asset: asset.to_owned(),
+        dataset: DATASET.to_owned(),
+        kind: kind.to_owned(),
+        slots: Vec::new(),
+    };
+    let now = setup.world.clock.now();
+    Ok(setup.ledger()?.write(|transaction| transaction.begin_run(run, now))?)
+}
+
+/// Writes down how a backup ended: its point, its copies, what was read back, and the report.
+pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport) -> Result<()> {
+    let json =
+        serde_json::to_string(report).map_err(|e| Error::not_done(format!("write the report: {e}")))?;
+    let now = setup.world.clock.now();
+    let end = RunEnd { outcome: outcome(report), point: report.point.clone(), report: Some(json) };
+    setup.ledger()?.write(|transaction| {
+        if let (Some(id), Some(instant)) = (&report.point, report.time) {
+            note_point(transaction, report, id, instant, now)?;
+        }
+        transaction.end_run(run, end, now)
+    })?;
+    Ok(())
+}
+
+fn note_point(
+    transaction: &mut Transaction<'_>,
+    report: &BackupReport,
+    id: &str,
+    instant: Timestamp,
+    now: Timestamp,
+) -> holdfast_ledger::Result<()> {
+    let point = Point {
+        id: id.to_owned(),
+        repository: report.repository.clone(),
+        asset: report.asset.clone(),
+        dataset: DATASET.to_owned(),
+        kind: report.kind.to_owned(),
+        instant,
+    };
+    transaction.record_point(point, now)?;
+    for copy in report.copies.iter().filter(|copy| copy.has_point) {
+        transaction.see_copy(id, &copy.location, now)?;
+    }
+    for read in report.attestation.iter().flat_map(|attestation| &attestation.locations) {
+        let check = NewCheck {
+            repository: report.repository.clone(),
+            location: read.location.clone(),
+            scope: CheckScope::Point(id.to_owned()),
+            bytes_read: read.bytes_read,
+            // Why it is not whole stands in the report.
+            outcome: if read.is_whole { CheckOutcome::Whole } else { CheckOutcome::Damaged },
+            detail: None,
+        };
+        transaction.record_check(check, now)?;
+    }
+    Ok(())
+}
+
+fn outcome(report: &BackupReport) -> RunOutcome {
+    match (report.ending, &report.point) {
+        (Ending::Interrupted, None) => RunOutcome::Interrupted,
+        (_, None) => RunOutcome::Failed,
+        (Ending::Done, Some(_)) => RunOutcome::Done,
+        (_, Some(_)) => RunOutcome::Degraded,
+    }
+}
