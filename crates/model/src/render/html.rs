@@ -61,7 +61,7 @@ fn inside(line: &Line) -> String {
 }
 
 fn mark(sentences: &str) -> String {
-    if sentences.is_empty() { String::new() } else { format!(" <small>{}</small>", escaped(sentences)) }
+    if sentences.is_empty() { String::new() } else { format!("&nbsp;<small>{}</small>", escaped(sentences)) }
 }
 
 fn escaped(text: &str) -> String {

@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::spans::{capital, class, day, every, listed, part, span};
+use super::spans::{capital, class, day, every, inline, listed, part, span};
 use super::{Block, Document, Line, Section};
 use crate::policy::{Exercise, Rule};
 use crate::{Class, Policy};
@@ -166,7 +166,7 @@ fn verification(policy: &Policy) -> Vec<Block> {
         items.push(line(rule, "After each backup its integrity is checked by a program, not by a person."));
     }
     let what = |exercise: &Exercise| {
-        let classes: Vec<&str> = exercise.classes.iter().map(|of| class(*of)).collect();
+        let classes: Vec<String> = exercise.classes.iter().map(|of| inline(*of)).collect();
         listed(&classes)
     };
     if let Some(rule) = &verification.websites {
@@ -209,7 +209,7 @@ fn recovery(policy: &Policy) -> Vec<Block> {
         blocks.push(Block::Steps(rule.value.iter().map(|of| Line::plain(class(*of))).collect()));
     }
     if let Some(rule) = &recovery.rto {
-        let classes: Vec<&str> = rule.value.classes.iter().map(|of| class(*of)).collect();
+        let classes: Vec<String> = rule.value.classes.iter().map(|of| inline(*of)).collect();
         let of =
             if classes.is_empty() { "services are".to_owned() } else { format!("{} are", listed(&classes)) };
         let text = format!("Within {} of the declaration of a disaster, {of} back.", span(rule.value.within));

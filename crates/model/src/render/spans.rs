@@ -43,6 +43,14 @@ pub(super) fn class(class: Class) -> &'static str {
     }
 }
 
+/// Inside of a sentence, where only names have capital letters.
+pub(super) fn inline(of: Class) -> String {
+    match of {
+        Class::Vm | Class::Website => class(of).to_lowercase(),
+        Class::Plesk | Class::Whmcs => class(of).to_owned(),
+    }
+}
+
 pub(super) fn part(class_of: Class, dataset: Option<Dataset>) -> String {
     match dataset {
         Some(dataset) => format!("{}: {dataset}", class(class_of)),

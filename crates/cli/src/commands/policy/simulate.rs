@@ -145,7 +145,10 @@ fn print(simulation: &Simulation, written: &Written) {
 fn row(fleet: &FleetResult) -> Vec<String> {
     let dash = || "-".to_owned();
     let kept = match fleet.within_percent {
-        Some(percent) if fleet.broken > 0 => format!("{percent:.3} %, {} broke it", fleet.broken),
+        // Rounded down: what was broken for a minute a year was not kept for all of it.
+        Some(percent) if fleet.broken > 0 => {
+            format!("{:.3} %, {} broke it", (percent * 1000.0).floor() / 1000.0, fleet.broken)
+        }
         Some(_) => "always".to_owned(),
         None => dash(),
     };

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (960, 420);
+/// A long outage would press everything else onto the axis.
+const PERCENT_SHOWN_MAX: f64 = 400.0;
 const GIB: f64 = (1_u64 << 30) as f64;
 const COLOURS: [RGBColor; 4] =
     [RGBColor(31, 78, 121), RGBColor(200, 90, 20), RGBColor(60, 130, 70), RGBColor(130, 60, 130)];
@@ -19,7 +21,7 @@ struct Series {
 pub(super) fn ages(simulation: &Simulation) -> Result<String, String> {
     let with_objective = simulation.fleets.iter().filter_map(|fleet| {
         let objective = fleet.objective_s.filter(|objective| *objective > 0)? as f64;
-        let percent = |age: &u64| 100.0 * *age as f64 / objective;
+        let percent = |age: &u64| (100.0 * *age as f64 / objective).min(PERCENT_SHOWN_MAX);
         Some(Series {
             name: format!("{} {}", fleet.class, fleet.dataset),
             values: fleet.age_by_day_s.iter().map(percent).collect(),
@@ -28,7 +30,11 @@ pub(super) fn ages(simulation: &Simulation) -> Result<String, String> {
     let mut series: Vec<Series> = with_objective.collect();
     let days = simulation.days.len();
     series.push(Series { name: "the objective".to_owned(), values: vec![100.0; days] });
-    plot(simulation, "Age of the newest protected state, in percent of the objective", &series)
+    plot(
+        simulation,
+        "Age of the newest protected state, in percent of the objective (cut off at 400)",
+        &series,
+    )
 }
 
 /// Space at one location.
@@ -70,7 +76,7 @@ fn draw(start: Timestamp, title: &str, series: &[Series], svg: &mut String) -> R
         .margin_right(40)
         .x_label_area_size(34)
         .y_label_area_size(70)
-        .build_cartesian_2d(0..days - 1, 0.0..highest * 1.15)
+        .build_cartesian_2d(0..days - 1, 0.0..highest * 1.4)
         .map_err(|e| e.to_string())?;
     chart
         .configure_mesh()
@@ -80,6 +86,9 @@ fn draw(start: Timestamp, title: &str, series: &[Series], svg: &mut String) -> R
         .x_labels(8)
         .y_labels(6)
         .x_label_formatter(&date)
+        .y_label_formatter(&|value: &f64| {
+            if highest < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+        })
         .label_style(("sans-serif", 13))
         .draw()
         .map_err(|e| e.to_string())?;
