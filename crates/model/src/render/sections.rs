@@ -110,7 +110,7 @@ fn schedule(policy: &Policy) -> Vec<Block> {
         );
         let kept = match (value.retention.min_days, value.retention.max_days) {
             (min, max) if min == max => format!("{max} days"),
-            (min, max) => format!("at least {min}, at most {max} days"),
+            (min, max) => format!("{min} to {max} days"),
         };
         let promised = capital(every(value.incremental));
         let full = value.full.map_or_else(|| "—".to_owned(), |full| capital(every(full)));

@@ -17,8 +17,8 @@ fn every_number_of_the_rules_is_in_the_document() {
         "Ace Intl Media Ltd",
         "27 August 2025",
         "27 February 2026",
-        "at least 30, at most 90 days",
-        "at least 30, at most 60 days",
+        "30 to 90 days",
+        "30 to 60 days",
         "Every 30 minutes",
         "Every 12 hours",
         "Every 24 hours",
@@ -42,7 +42,7 @@ fn a_changed_rule_changes_the_document() {
     let (before, _) = rendered(&text);
     for (old, new, expected) in [
         ("objective = \"4h\"", "objective = \"90m\"", "Within 90 minutes"),
-        ("max_days = 60", "max_days = 75", "at most 75 days"),
+        ("max_days = 60", "max_days = 75", "30 to 75 days"),
         ("locations_min = 2", "locations_min = 3", "at 3 or more locations"),
         ("sample = 5", "sample = 12", "restore 12 websites"),
         (
