@@ -70,3 +70,39 @@ fn coverage_counts_sentences_and_misses_the_one_without_a_rule() {
     let text = customer.run(1, &["policy", "coverage"]);
     assert!(text.contains("7.4   UNCOVERED") && text.contains("1 uncovered"), "{text}");
 }
+
+#[test]
+fn render_writes_what_the_rules_say_today() {
+    let customer = Customer::new();
+    let text = customer.run(0, &["policy", "render"]);
+    assert!(text.starts_with("# Backup policy") && text.contains("Within 4 hours"), "{text}");
+    rewrite(&customer, "objective = \"4h\"", "objective = \"5h\"");
+    let html = customer.run(0, &["policy", "render", "--html"]);
+    assert!(html.starts_with("<!DOCTYPE html>") && html.contains("Within 5 hours"), "{html}");
+    assert_eq!(customer.json(0, &["policy", "render"])["form"], "markdown");
+}
+
+#[test]
+fn simulate_ends_with_one_when_an_outage_breaks_an_objective_and_draws_it() {
+    let customer = Customer::new();
+    let base = ["policy", "simulate", "--assets", "3", "--start", "2027-10-01", "--failures", "0"];
+    let quiet = customer.json(0, &base);
+    assert!(quiet["fleets"].as_array().unwrap().iter().all(|fleet| fleet["missed"] == 0), "{quiet}");
+    assert_eq!(quiet["calendar"].as_array().unwrap().len(), 3, "two changes of the clocks and a leap day");
+    let out = customer.path("out");
+    let outage = [&base[..], &["--outage", "2028-01-10+5d", "--out", out.to_str().unwrap()]].concat();
+    let text = customer.run(1, &outage);
+    assert!(text.contains("broke it") && text.contains("2028-02-29 (leap day)"), "{text}");
+    for plot in ["age.svg", "stored.svg", "sent.svg"] {
+        let svg = fs::read_to_string(out.join(plot)).unwrap();
+        assert!(
+            svg.starts_with("<svg") && svg.contains("polyline") && svg.trim_end().ends_with("</svg>"),
+            "{plot}"
+        );
+    }
+    let numbers: serde_json::Value =
+        serde_json::from_slice(&fs::read(out.join("simulation.json")).unwrap()).unwrap();
+    assert_eq!(numbers["days"].as_array().unwrap().len(), 367);
+    customer.run(2, &["policy", "simulate", "--years", "0"]);
+    customer.run(2, &["policy", "simulate", "--outage", "tomorrow"]);
+}

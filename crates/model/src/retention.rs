@@ -132,35 +132,54 @@ pub fn expired(
     clock: &ClockEvidence,
 ) -> Result<Vec<Decision>, Refusal> {
     doubt(points, clock)?;
+    let times = points.iter().map(|point| (point.time, point.is_good));
+    let decided = actions(times, rule, clock.now);
+    let decisions = points.iter().zip(decided).map(|(point, action)| Decision {
+        point: point.clone(),
+        action,
+        reason: reason(point, action, rule, clock.now),
+    });
+    Ok(decisions.collect())
+}
+
+/// The same for times alone, with whether each is of a good point: for years of them at once. The clock is not doubted.
+pub fn actions(
+    points: impl Iterator<Item = (Timestamp, bool)> + Clone,
+    rule: &RetentionRule,
+    now: Timestamp,
+) -> impl Iterator<Item = Action> {
     let last_good = points
-        .iter()
+        .clone()
         .enumerate()
-        .max_by_key(|(position, point)| (point.is_good, point.time, *position))
+        .max_by_key(|(position, (time, is_good))| (*is_good, *time, *position))
         .map(|(position, _)| position);
-    let decide = |(position, point): (usize, &PointAge)| {
-        let age = clock.now.duration_since(point.time);
-        let days = age.as_hours() / 24;
-        let (action, reason) = if age <= days_of(rule.min_days) {
-            (Action::Keep, format!("{days} days old, younger than the minimum of {} days", rule.min_days))
-        } else if age <= days_of(rule.max_days) {
-            (Action::Keep, format!("{days} days old, within the maximum of {} days", rule.max_days))
+    let max = days_of(rule.max_days);
+    points.enumerate().map(move |(position, (time, _))| {
+        if now.duration_since(time) <= max {
+            Action::Keep
         } else if last_good == Some(position) {
+            Action::Exempt
+        } else {
+            Action::Expire { purge_by: purge_by(time, rule) }
+        }
+    })
+}
+
+fn reason(point: &PointAge, action: Action, rule: &RetentionRule, now: Timestamp) -> String {
+    let age = now.duration_since(point.time);
+    let (days, min, max) = (age.as_hours() / 24, rule.min_days, rule.max_days);
+    match action {
+        Action::Keep if age <= days_of(min) => {
+            format!("{days} days old, younger than the minimum of {min} days")
+        }
+        Action::Keep => format!("{days} days old, within the maximum of {max} days"),
+        Action::Exempt => {
             let what =
                 if point.is_good { "the last good point" } else { "the newest point, and none is good" };
-            (
-                Action::Exempt,
-                format!("exempt: {days} days old, past the maximum of {} days, but {what}", rule.max_days),
-            )
-        } else {
-            let purge_by = purge_by(point.time, rule);
-            (
-                Action::Expire { purge_by },
-                format!("{days} days old, past the maximum of {} days", rule.max_days),
-            )
-        };
-        Decision { point: point.clone(), action, reason }
-    };
-    Ok(points.iter().enumerate().map(decide).collect())
+            format!("exempt: {days} days old, past the maximum of {max} days, but {what}")
+        }
+        Action::Expire { .. } => format!("{days} days old, past the maximum of {max} days"),
+    }
 }
 
 fn doubt(points: &[PointAge], clock: &ClockEvidence) -> Result<(), Refusal> {

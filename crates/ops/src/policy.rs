@@ -2,7 +2,9 @@
 
 pub mod coverage;
 pub mod lint;
+pub mod render;
 pub mod show;
+pub mod simulate;
 
 use std::path::PathBuf;
 

@@ -2,7 +2,9 @@
 
 mod coverage;
 mod lint;
+mod render;
 mod show;
+mod simulate;
 
 use clap::Subcommand;
 use holdfast_model::Policy;
@@ -19,6 +21,8 @@ pub enum PolicyCommand {
     Show(show::Show),
     Lint(lint::Lint),
     Coverage(coverage::Coverage),
+    Render(render::Render),
+    Simulate(simulate::Simulate),
 }
 
 pub fn run(context: &Context, command: &PolicyCommand) -> Result<Ending> {
@@ -40,6 +44,8 @@ fn dispatch(
     match command {
         PolicyCommand::Show(command) => show::run(context, command, written, policy),
         PolicyCommand::Lint(command) => lint::run(context, command, written, policy),
+        PolicyCommand::Simulate(command) => simulate::run(context, command, written, policy),
+        PolicyCommand::Render(command) => render::run(context, command, policy),
         PolicyCommand::Coverage(command) => coverage::run(context, command, written, policy),
     }
 }

@@ -107,11 +107,11 @@ impl Policy {
             )?,
             offsite: Value::strictest(
                 each(&rules, |s| s.offsite).into_iter().chain(elsewhere).collect(),
-                |a, b| a > b,
+                |a, b| a & !b,
             ),
             encrypted: Value::strictest(
                 each(&rules, |s| s.encrypted).into_iter().chain(sealed).chain(personal).collect(),
-                |a, b| a > b,
+                |a, b| a & !b,
             ),
             copies: Value::only(copies.value, Origin::of("storage.copies", copies)),
             rpo: rpo

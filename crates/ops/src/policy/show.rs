@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use holdfast_model::policy::{Copies, Effective, Origin, Value};
+use holdfast_model::policy::{Copies, Effective, Exercise, Origin, Rule, Value};
 use holdfast_model::{Class, Dataset, Policy, show_duration};
 use serde::Serialize;
 
@@ -112,13 +112,13 @@ fn rows(
             (None, None) => "as the words say".to_owned(),
         };
         let origins = effective.rpo.as_ref().map_or(&effective.incremental.origins, |rpo| &rpo.origins);
-        list.push(rows.new("run", text, origins));
+        list.push(rows.named("run", text, origins));
     }
     match &effective.rpo {
         Some(rpo) => list.push(rows.of("data loss at most", rpo, |age| show_duration(*age))),
         None => {
             let text = "not stated; what the schedule gives".to_owned();
-            list.push(rows.new("data loss at most", text, &effective.incremental.origins));
+            list.push(rows.named("data loss at most", text, &effective.incremental.origins));
         }
     }
     list.extend(effective.rto.as_ref().map(|rto| rows.of("back within", rto, |rto| show_duration(*rto))));
@@ -136,19 +136,18 @@ fn exercises(rows: &Rows<'_>, policy: &Policy, class: Class) -> Vec<Row> {
     let verification = &policy.verification;
     let integrity = verification.integrity.as_ref().map(|rule| {
         let text = if rule.value { "after every backup" } else { "not required" };
-        rows.new("check", text.to_owned(), &[origin("verification.integrity", rule)])
+        rows.named("check", text.to_owned(), &[origin("verification.integrity", rule)])
     });
-    let exercise =
-        |name, key: &str, rule: &Option<holdfast_model::policy::Rule<holdfast_model::policy::Exercise>>| {
-            let rule = rule.as_ref().filter(|rule| rule.value.classes.contains(&class))?;
-            let sample = rule.value.sample.map(|sample| format!(", {sample} at a time")).unwrap_or_default();
-            let text = format!("{}{sample}", rule.value.every.as_str());
-            Some(rows.new(name, text, &[origin(key, rule)]))
-        };
+    let exercise = |name, key: &str, rule: &Option<Rule<Exercise>>| {
+        let rule = rule.as_ref().filter(|rule| rule.value.classes.contains(&class))?;
+        let sample = rule.value.sample.map(|sample| format!(", {sample} at a time")).unwrap_or_default();
+        let text = format!("{}{sample}", rule.value.every.as_str());
+        Some(rows.named(name, text, &[origin(key, rule)]))
+    };
     let order = policy.recovery.order.as_ref().and_then(|rule| {
         let position = rule.value.iter().position(|other| *other == class)? + 1;
         let text = format!("{position} of {}", rule.value.len());
-        Some(rows.new("restored as", text, &[origin("recovery.order", rule)]))
+        Some(rows.named("restored as", text, &[origin("recovery.order", rule)]))
     });
     [
         integrity,
@@ -162,7 +161,7 @@ fn exercises(rows: &Rows<'_>, policy: &Policy, class: Class) -> Vec<Row> {
     .collect()
 }
 
-fn origin<T>(key: &str, rule: &holdfast_model::policy::Rule<T>) -> Origin {
+fn origin<T>(key: &str, rule: &Rule<T>) -> Origin {
     Origin { key: key.to_owned(), sentences: rule.sentences.clone(), span: rule.span.clone() }
 }
 
@@ -180,7 +179,7 @@ struct Rows<'w> {
 
 impl Rows<'_> {
     fn of<T, S: Display>(&self, name: &'static str, value: &Value<T>, show: impl Fn(&T) -> S) -> Row {
-        let mut row = self.new(name, show(&value.value).to_string(), &value.origins);
+        let mut row = self.named(name, show(&value.value).to_string(), &value.origins);
         row.overruled = value
             .overruled
             .iter()
@@ -189,7 +188,7 @@ impl Rows<'_> {
         row
     }
 
-    fn new(&self, name: &'static str, value: String, origins: &[Origin]) -> Row {
+    fn named(&self, name: &'static str, value: String, origins: &[Origin]) -> Row {
         let mut ids: Vec<_> = origins.iter().flat_map(|origin| &origin.sentences).copied().collect();
         ids.sort();
         ids.dedup();
