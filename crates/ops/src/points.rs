@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
 use holdfast_model::estate::{Asset, Settings, repository_name};
-use holdfast_repo::{Catalog, Monitor, Repository, Trouble, TroubleKind};
+use holdfast_repo::{Catalog, MirrorState, Monitor, Repository, Trouble, TroubleKind};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::evidence::{self, Evidence, PointEvidence};
+use crate::known_points::{self, KnownPoints};
 use crate::setup::{Setup, unusable};
 
 /// One restorable point.
@@ -40,28 +41,21 @@ pub struct Point {
     pub warnings: Vec<String>,
 }
 
-/// An asset's points with what it takes to read them.
-pub struct AssetPoints {
+/// A repository's points with what it takes to read them.
+pub struct Found {
     /// The repository, open.
     pub repository: Repository,
     /// Its listings.
     pub catalog: Catalog,
     /// Locations that could not be asked; each was reported.
     pub unasked: BTreeSet<String>,
-    /// The asset's snapshots, oldest first.
+    /// The snapshots, oldest first.
     pub snapshots: Vec<(Id, Snapshot)>,
 }
 
-/// Opens the asset's repository and finds its snapshots. A location that could not be asked is told to the monitor: the
-/// newest point may lie there alone.
-pub fn find(
-    setup: &Setup,
-    asset_name: &str,
-    only: Option<&str>,
-    monitor: &dyn Monitor,
-) -> Result<AssetPoints> {
-    let asset = setup.asset(asset_name)?;
-    let repository = setup.open(repository_name(asset).as_str(), only)?;
+/// Finds the snapshots of an open repository. A location that could not be asked is told to the monitor: the newest point
+/// may lie there alone.
+pub(crate) fn look(repository: Repository, monitor: &dyn Monitor) -> Result<Found> {
     let ready = repository.require_ready()?;
     let mut unasked: BTreeMap<String, String> = unusable(&repository).into_iter().collect();
     let catalog = holdfast_repo::list(&ready)?;
@@ -69,16 +63,33 @@ pub fn find(
     for (location, reason) in &unasked {
         monitor.trouble(Trouble::new(TroubleKind::Location, location, format!("not asked: {reason}")));
     }
-    let mut snapshots = repository.load_snapshots(&catalog, monitor);
-    snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
-    Ok(AssetPoints { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
+    let snapshots = repository.load_snapshots(&catalog, monitor);
+    Ok(Found { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
 }
 
-/// Lists the asset's points, newest last.
+/// Opens the asset's repository and finds its snapshots.
+pub fn find(setup: &Setup, asset_name: &str, only: Option<&str>, monitor: &dyn Monitor) -> Result<Found> {
+    let asset = setup.asset(asset_name)?;
+    let mut found = look(setup.open(repository_name(asset).as_str(), only)?, monitor)?;
+    found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
+    Ok(found)
+}
+
+/// Lists the asset's points, newest last, those that are missing among them.
 pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<Vec<Point>> {
     let asset = setup.asset(asset_name)?;
     let repository = repository_name(asset).to_string();
-    let found = find(setup, asset_name, None, monitor)?;
+    let known = known_points::load(&setup.places.state, &repository)?.unwrap_or_default();
+    let opened = setup.open(&repository, None)?;
+    // Every place was reached, and none has anything: that is no place to look for points, and all of them are missing.
+    if opened.states().all(|(_, state)| *state == MirrorState::Absent) && !known.points.is_empty() {
+        return Ok(lost(asset_name, &repository, &known, &BTreeSet::new(), &BTreeSet::new()));
+    }
+    let mut found = look(opened, monitor)?;
+    let absent: BTreeSet<String> = absent_at(&found.repository).collect();
+    let unasked: BTreeSet<String> = found.unasked.difference(&absent).cloned().collect();
+    let listed: BTreeSet<String> = found.catalog.snapshots.keys().map(Id::to_hex).collect();
+    found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
     let judge = Judge {
         setup,
         evidence: evidence::load(&setup.places.state, &repository, setup.location_names())?,
@@ -104,7 +115,47 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
             warnings: warnings(snapshot),
         }
     };
-    Ok(found.snapshots.iter().map(describe).collect())
+    let mut points: Vec<Point> = found.snapshots.iter().map(describe).collect();
+    points.extend(lost(asset_name, &repository, &known, &listed, &unasked));
+    points.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    Ok(points)
+}
+
+/// Locations that were reached and hold nothing of the repository.
+pub(crate) fn absent_at(repository: &Repository) -> impl Iterator<Item = String> {
+    let absent = repository.states().filter(|(_, state)| **state == MirrorState::Absent);
+    absent.map(|(mirror, _)| mirror.name().to_owned())
+}
+
+/// The asset's points that are known to have been made, were not purged, and lie nowhere.
+fn lost(
+    asset_name: &str,
+    repository: &str,
+    known: &KnownPoints,
+    listed: &BTreeSet<String>,
+    unasked: &BTreeSet<String>,
+) -> Vec<Point> {
+    let missing = known.missing(listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset_name));
+    let (verdict, reason) = if unasked.is_empty() {
+        ("FAIL", "missing: it was made, was not purged, and no location has it".to_owned())
+    } else {
+        let names: Vec<&str> = unasked.iter().map(String::as_str).collect();
+        ("NO_EVIDENCE", format!("at no location that was asked; {} could not be asked", names.join(", ")))
+    };
+    let describe = |missing: known_points::MissingPoint| Point {
+        kind: known.points.get(&missing.point).map_or_else(String::new, |p| p.kind.clone()),
+        id: missing.point,
+        time: missing.time,
+        repository: repository.to_owned(),
+        bytes: None,
+        files: None,
+        copies: Vec::new(),
+        checked: None,
+        verdict,
+        reason: reason.clone(),
+        warnings: Vec::new(),
+    };
+    missing.map(describe).collect()
 }
 
 /// Which point a command line means.
@@ -237,15 +288,17 @@ pub(crate) struct Goodness<'a> {
 }
 
 impl Goodness<'_> {
-    /// Loads the evidence about the points found.
-    pub(crate) fn of<'a>(setup: &Setup, asset: &Asset, found: &'a AssetPoints) -> Result<Goodness<'a>> {
-        let repository = repository_name(asset).to_string();
-        let evidence = evidence::load(&setup.places.state, &repository, setup.location_names())?;
-        let mut goodness = Goodness { evidence, catalog: &found.catalog, any_was_read: false };
-        goodness.any_was_read = found
-            .snapshots
-            .iter()
-            .any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
+    /// Loads the evidence about an asset's points.
+    pub(crate) fn of<'a>(
+        setup: &Setup,
+        repository: &str,
+        catalog: &'a Catalog,
+        points: &[&(Id, Snapshot)],
+    ) -> Result<Goodness<'a>> {
+        let evidence = evidence::load(&setup.places.state, repository, setup.location_names())?;
+        let mut goodness = Goodness { evidence, catalog, any_was_read: false };
+        goodness.any_was_read =
+            points.iter().any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
         Ok(goodness)
     }
 

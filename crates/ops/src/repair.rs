@@ -26,7 +26,8 @@ pub struct RepairReport {
 /// Repairs one repository, or with `dry_run` says what it would do.
 pub fn repair(setup: &Setup, repository: &str, dry_run: bool, progress: &Progress) -> Result<RepairReport> {
     let troubles = Troubles::default();
-    let outcome = setup.open(repository, None).and_then(|mut opened| {
+    let opened = if dry_run { setup.open(repository, None) } else { setup.open_for_deleting(repository) };
+    let outcome = opened.and_then(|mut opened| {
         if !dry_run {
             opened.establish();
         }

@@ -3,7 +3,6 @@
 use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::validate;
 
 use crate::context::Context;
 use crate::{diagnostics, output, words};
@@ -15,7 +14,7 @@ use crate::{diagnostics, output, words};
 pub struct Validate {}
 
 pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
-    let loaded = validate::load(&context.places(), &context.world, &context.interrupted)?;
+    let loaded = context.load()?;
     if context.options.json {
         output::json(&diagnostics::json(&loaded.findings));
     } else {
