@@ -1,4 +1,5 @@
 //! Many assets and many locations: one that is not there yet, or not there any more, holds up no other.
+#![allow(clippy::disallowed_methods, reason = "tests measure time")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![allow(missing_docs, reason = "a test")]
 

@@ -78,7 +78,7 @@ fn print(dry_run: bool, repository: &RepositoryPurge) {
     if let Some(prune) = &repository.prune {
         let (plan, would) = (&prune.plan, if dry_run { "would be " } else { "" });
         output::line(format!(
-            "  each copy: {} {would}freed, {} {would}rewritten, {} {would}deleted, {} stay",
+            "  each copy: {} {would}freed, {} {would}rewritten, {} {would}deleted; {} kept",
             words::bytes(plan.bytes_freed),
             words::bytes(plan.bytes_rewritten),
             words::count(plan.packs_deleted + plan.packs_repacked, "pack"),

@@ -69,11 +69,10 @@ pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
 fn all(context: &Context, setup: &Setup, wish: &Wish) -> Result<Ending> {
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
-    restore::restore_all(setup, wish, &mut |name, restore| {
-        if ending == Ending::Interrupted {
-            return;
-        }
-        match watched(context, name, restore) {
+    for name in restore::recovery_order(setup) {
+        let restored =
+            watched(context, &name, &|progress| restore::restore_one_of_all(setup, wish, &name, progress));
+        match restored {
             Ok(report) => {
                 ending = ending.and(report.ending);
                 if !context.options.json {
@@ -90,7 +89,10 @@ fn all(context: &Context, setup: &Setup, wish: &Wish) -> Result<Ending> {
                 }));
             }
         }
-    });
+        if ending == Ending::Interrupted {
+            break;
+        }
+    }
     if context.options.json {
         output::json(&reports);
     }

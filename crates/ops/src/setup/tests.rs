@@ -13,9 +13,12 @@ fn setup(folder: &Path) -> Setup {
     let text = format!(
         "[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n\
          [locations.here]\nsite = \"london\"\nhost = \"nas\"\nurl = \"{}\"\n\
-         [assets.shop]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-1\"\npath = \"/srv/shop\"\n",
-        folder.join("here").display()
+         [assets.shop]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-1\"\npath = \"{}\"\n",
+        folder.join("here").display(),
+        folder.join("site").display()
     );
+    fs::create_dir(folder.join("site")).unwrap();
+    fs::write(folder.join("site/index.php"), "<?php echo 1;").unwrap();
     fs::write(folder.join("policy.toml"), holdfast_model::template::policy_example()).unwrap();
     fs::write(folder.join("estate.toml"), text).unwrap();
     let places = Places { config: folder.to_owned(), state: folder.join("state") };
@@ -46,4 +49,19 @@ fn whoever_writes_is_given_no_way_to_delete() {
     }
     let deleter = setup.open_for_deleting("C-1").unwrap().ready().remove(0);
     deleter.delete(Area::Data, &object).unwrap();
+}
+
+#[test]
+fn a_backup_expects_as_many_bytes_as_the_last_point_had() {
+    use crate::backup::{How, backup};
+    let folder = tempfile::tempdir().unwrap();
+    let setup = setup(folder.path());
+    let run = || {
+        let progress = holdfast_repo::Progress::default();
+        let report = backup(&setup, "shop", How::default(), &progress).unwrap();
+        assert!(report.point.is_some(), "{:?}", report.error);
+        progress.bytes_total.get()
+    };
+    assert_eq!(run(), 0, "nothing is known before the first point");
+    assert_eq!(run(), 13);
 }
