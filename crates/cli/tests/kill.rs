@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{ASSET, Customer, objects, text};
+use support::{ASSET, Customer, REPOSITORY, objects, text};
 
 /// What lies at a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,6 +136,11 @@ fn kill_during_backup() {
     customer.run(0, &["verify", "--read-data"]);
 }
 
+/// What somebody else forgot counts as lost, which other tests try.
+fn lose_known_points(customer: &Customer) {
+    fs::remove_file(customer.path("state/records/points").join(format!("{REPOSITORY}.json"))).unwrap();
+}
+
 #[test]
 fn kill_during_prune() {
     let customer = Customer::new();
@@ -144,10 +149,12 @@ fn kill_during_prune() {
     let mut hit: BTreeMap<&str, usize> = BTreeMap::new();
     let mut complete = Vec::new();
     for round in 0..rounds() {
-        // Two points of which restic forgets the first at both places: half of its packs' content is garbage now.
+        // A point that is past its age, for the purge to forget; and one that restic forgets at both places, whose packs
+        // are half garbage then.
         fs::write(customer.path("site/kept.bin"), noise(1000 + round as u64, 3 << 20)).unwrap();
         fs::write(customer.path("site/gone.bin"), noise(5000 + round as u64, 3 << 20)).unwrap();
         customer.run(0, &["backup", ASSET]);
+        customer.old_points(&["2024-05-06"]);
         fs::remove_file(customer.path("site/gone.bin")).unwrap();
         customer.run(0, &["backup", ASSET]);
         let points = customer.json(0, &["points", ASSET]);
@@ -157,6 +164,7 @@ fn kill_during_prune() {
             let output = customer.restic("restic", location, &["forget", &ids[ids.len() - 2]]);
             assert!(output.status.success(), "{}", text(&output));
         }
+        lose_known_points(&customer);
         complete.push(ids[ids.len() - 1].clone());
         let before = look(&repository);
         let child = start(&customer, &["purge"]);
@@ -199,6 +207,12 @@ fn kill_during_prune() {
                 assert!(output.status.success(), "{}", text(&output));
             }
             complete.clear();
+            // What somebody else forgot counts as lost, which other tests try.
+            fs::remove_file(customer.path("state/records/points").join(format!("{REPOSITORY}.json")))
+                .unwrap();
+        } else {
+            // What was purged is not missed, whenever the purge was killed.
+            customer.run(0, &["verify"]);
         }
     }
     println!("killed {} prunes, by phase: {hit:?}", rounds());

@@ -147,14 +147,15 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
     Ok(report)
 }
 
-/// Writes down that the point was made. Where nothing was written down yet, the state folder may have been lost: then
-/// what the locations list is taken up, too.
+/// Writes down that the point was made. Where the point before it was not written down, a run may have been killed at the
+/// last moment, or the state folder was lost: then what the locations list is taken up, too.
 fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archived) -> Result<()> {
     let state = &setup.places.state;
-    let known = known_points::load(state, name)?;
-    let is_new = known.is_none();
-    let mut known = known.unwrap_or_default();
-    if is_new && let Ok(catalog) = holdfast_repo::list(&repository.ready()) {
+    let mut known = known_points::load(state, name)?.unwrap_or_default();
+    let has_parent = archived.snapshot.parent.is_none_or(|id| known.points.contains_key(&id.to_hex()));
+    if (known.points.is_empty() || !has_parent)
+        && let Ok(catalog) = holdfast_repo::list(&repository.ready())
+    {
         // What cannot be read is told by every command that looks for points.
         let snapshots = repository.load_snapshots(&catalog, &Troubles::default());
         snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot));
