@@ -74,6 +74,9 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     if context.options.json {
         output::json(&reports);
     }
+    if reports.iter().any(|report| report.copies.iter().any(|copy| !copy.has_point)) {
+        output::note("hint: what is owed is brought by the next backup that reaches the location");
+    }
     Ok(ending)
 }
 

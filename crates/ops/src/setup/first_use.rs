@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::Setup;
 use crate::error::Result;
 use crate::record;
+use crate::validate::resolved;
 
 /// The record that a location was made ready by this state folder.
 #[derive(Serialize)]
@@ -55,10 +56,10 @@ impl Setup {
         let credentials: BTreeSet<PathBuf> = sources
             .flatten()
             .filter_map(|source| match source {
-                CredentialSource::File(path) => Some(self.places.config.join(path)),
+                CredentialSource::File(path) => Some(resolved(&self.places.config.join(path))),
                 CredentialSource::Environment(_) => None,
             })
             .collect();
-        Ok(self.ring.files()?.iter().all(|file| credentials.contains(file)))
+        Ok(self.ring.files()?.iter().all(|file| credentials.contains(&resolved(file))))
     }
 }
