@@ -104,3 +104,21 @@ fn tables_in_a_pipe_fit_on_a_page() {
         assert!((1..=100).contains(&widest), "{command:?}: {widest} columns\n{table}");
     }
 }
+
+#[test]
+fn help_says_what_people_must_know_before_they_run_it() {
+    let customer = Customer::new();
+    for (command, words) in [
+        ("--help", &["HOLDFAST_FULL_SPEED", "HOLDFAST_CONFIG"][..]),
+        ("backup", &["HOLDFAST_FULL_SPEED", "Ends with 1", "--accept-smaller"]),
+        ("purge", &["last good point", "exempt", "Ends with 0", "receipt", "change nothing"]),
+        ("verify", &["Ends with 4", "Ends\nwith 1"]),
+    ] {
+        let arguments: &[&str] = if command == "--help" { &["--help"] } else { &[command, "--help"] };
+        let help = customer.run(0, arguments);
+        let flowing = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(flowing.contains(&word.replace('\n', " ")), "{command}: {word:?} in {help}");
+        }
+    }
+}
