@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{ASSET, Customer, REPOSITORY, objects, text};
+use support::{ASSET, Customer, objects, text};
 
 /// What lies at a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,11 +136,6 @@ fn kill_during_backup() {
     customer.run(0, &["verify", "--read-data"]);
 }
 
-/// What somebody else forgot counts as lost, which other tests try.
-fn lose_known_points(customer: &Customer) {
-    fs::remove_file(customer.path("state/records/points").join(format!("{REPOSITORY}.json"))).unwrap();
-}
-
 #[test]
 fn kill_during_prune() {
     let customer = Customer::new();
@@ -164,7 +159,7 @@ fn kill_during_prune() {
             let output = customer.restic("restic", location, &["forget", &ids[ids.len() - 2]]);
             assert!(output.status.success(), "{}", text(&output));
         }
-        lose_known_points(&customer);
+        customer.lose_known_points();
         complete.push(ids[ids.len() - 1].clone());
         let before = look(&repository);
         let child = start(&customer, &["purge"]);
@@ -207,9 +202,7 @@ fn kill_during_prune() {
                 assert!(output.status.success(), "{}", text(&output));
             }
             complete.clear();
-            // What somebody else forgot counts as lost, which other tests try.
-            fs::remove_file(customer.path("state/records/points").join(format!("{REPOSITORY}.json")))
-                .unwrap();
+            customer.lose_known_points();
         } else {
             // What was purged is not missed, whenever the purge was killed.
             customer.run(0, &["verify"]);

@@ -62,7 +62,7 @@ pub struct RepositoryPurge {
     pub repository: String,
     /// Points past their retention.
     pub expired: usize,
-    /// Points that no location lists any more.
+    /// Points that no location lists any more; for a dry run, those that would go.
     pub forgotten: usize,
     /// Points that go, and that some location still lists or could not be asked about.
     pub waiting: usize,
@@ -161,6 +161,7 @@ impl Run<'_> {
             let (options, cancel) = (PruneOptions::default(), setup.cancel());
             let plan = found.repository.plan_prune(&expired, &options, self.troubles, &cancel)?;
             one.prune = Some(PruneReport { plan, locations: Vec::new() });
+            one.forgotten = one.expired;
             return Ok(());
         }
         self.mark(&found, &expired, &mut known);
