@@ -28,6 +28,11 @@ use holdfast_world::{World, limits, priority, signals};
 use crate::context::{Context, GlobalOptions};
 use crate::output;
 
+const ENVIRONMENT: &str = "Environment:
+  HOLDFAST_CONFIG      folder of the configuration, as --config
+  HOLDFAST_STATE       folder of the state, as --state
+  HOLDFAST_FULL_SPEED  set to anything, backups run at normal CPU and I/O priority instead of the lowest";
+
 /// Runs a hosting company's backup policy and proves that it was kept.
 ///
 /// policy.toml holds the rules, estate.toml what is protected and where copies live. Backups go, encrypted, into
@@ -36,7 +41,7 @@ use crate::output;
 /// Exit codes: 0 done; 1 done and something is red, owed or degraded; 2 usage or configuration; 3 nothing lost but not
 /// done (locked, unreachable, no space); 4 damage was met; 5 refused by policy, role or rights; 130 interrupted.
 #[derive(Parser, Debug)]
-#[command(name = "holdfast", version, propagate_version = true)]
+#[command(name = "holdfast", version, propagate_version = true, after_help = ENVIRONMENT)]
 pub struct App {
     #[command(flatten)]
     options: GlobalOptions,

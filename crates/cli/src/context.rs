@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
+use holdfast_ops::Tell;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::setup::{Places, Setup};
+use holdfast_ops::validate::{self, Loaded};
 use holdfast_world::{Stream, World};
 
-use crate::diagnostics;
+use crate::{diagnostics, output};
 
 /// Options that every command takes.
 #[derive(Args, Clone, Debug)]
@@ -53,9 +55,15 @@ impl Context {
         }
     }
 
+    /// Loads and checks the configuration.
+    pub fn load(&self) -> Result<Loaded> {
+        let tell: Tell = Arc::new(|text: &str| output::note(text));
+        validate::load(&self.places(), &self.world, &self.interrupted, &tell)
+    }
+
     /// Loads and checks the configuration; what is wrong with it is printed with its place.
     pub fn setup(&self) -> Result<Setup> {
-        let loaded = holdfast_ops::validate::load(&self.places(), &self.world, &self.interrupted)?;
+        let loaded = self.load()?;
         match loaded.setup {
             Some(setup) => Ok(setup),
             None => {

@@ -1,9 +1,12 @@
 //! Printing: tables for eyes, one JSON document for scripts, errors with a hint.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where holdfast speaks")]
 
+use std::sync::{Mutex, PoisonError};
+
 use comfy_table::presets::{NOTHING, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{ContentArrangement, Table};
 use holdfast_ops::error::Error;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 /// Prints a line to stdout.
@@ -13,10 +16,24 @@ pub fn line(text: impl AsRef<str>) {
     let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
 }
 
+/// The progress line that is on the terminal now.
+static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Keeps what is printed from tearing this progress line; `None` once it is gone.
+pub fn drawing(bar: Option<ProgressBar>) {
+    *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
 /// Prints a line to stderr.
 pub fn note(text: impl AsRef<str>) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+    let print = || {
+        let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+    };
+    match &*DRAWN.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
 }
 
 /// Prints the one JSON document.
@@ -27,10 +44,16 @@ pub fn json<T: Serialize>(value: &T) {
     }
 }
 
-/// Prints a table.
+/// Columns of a table that goes into a file or a mail.
+const PIPED_COLUMNS: u16 = 100;
+
+/// Prints a table, as wide as the terminal or else as a page.
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !table.is_tty() {
+        table.set_width(PIPED_COLUMNS);
+    }
     table.set_header(header);
     table.add_rows(rows);
     line(table.to_string());

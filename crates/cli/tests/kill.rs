@@ -139,10 +139,12 @@ fn kill_during_prune() {
     let mut hit: BTreeMap<&str, usize> = BTreeMap::new();
     let mut complete = Vec::new();
     for round in 0..rounds() {
-        // Two points of which restic forgets the first at both places: half of its packs' content is garbage now.
+        // A point that is past its age, for the purge to forget; and one that restic forgets at both places, whose packs
+        // are half garbage then.
         fs::write(customer.path("site/kept.bin"), noise(1000 + round as u64, 3 << 20)).unwrap();
         fs::write(customer.path("site/gone.bin"), noise(5000 + round as u64, 3 << 20)).unwrap();
         customer.run(0, &["backup", ASSET]);
+        customer.old_points(&["2024-05-06"]);
         fs::remove_file(customer.path("site/gone.bin")).unwrap();
         customer.run(0, &["backup", ASSET]);
         let points = customer.json(0, &["points", ASSET]);
@@ -152,6 +154,7 @@ fn kill_during_prune() {
             let output = customer.restic("restic", location, &["forget", &ids[ids.len() - 2]]);
             assert!(output.status.success(), "{}", text(&output));
         }
+        customer.lose_known_points();
         complete.push(ids[ids.len() - 1].clone());
         let before = look(&repository);
         let child = start(&customer, &["purge"]);
@@ -194,6 +197,10 @@ fn kill_during_prune() {
                 assert!(output.status.success(), "{}", text(&output));
             }
             complete.clear();
+            customer.lose_known_points();
+        } else {
+            // What was purged is not missed, whenever the purge was killed.
+            customer.run(0, &["verify"]);
         }
     }
     println!("killed {} prunes, by phase: {hit:?}", rounds());

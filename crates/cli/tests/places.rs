@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{ASSET, Customer, REPOSITORY, objects};
+use support::{ASSET, Customer, REPOSITORY, code, objects, text};
 
 fn customer_with_a_point() -> Customer {
     let customer = Customer::new();
@@ -54,8 +54,8 @@ fn somebody_elses_repository_that_comes_back_is_named_and_left_alone() {
     fs::rename(customer.path("away"), customer.path("there")).unwrap();
     for command in [&["backup", ASSET][..], &["repair"][..]] {
         let output = customer.holdfast(command);
-        let said = support::text(&output);
-        assert_ne!(support::code(&output), 0, "{said}");
+        let said = text(&output);
+        assert_ne!(code(&output), 0, "{said}");
         assert!(said.contains("another repository"), "{said}");
     }
     assert_eq!(everything(&customer.repository("there")), before);
@@ -88,4 +88,39 @@ fn a_replaced_disk_gets_everything_once_it_is_declared_ready() {
         everything(&customer.repository("there")).len(),
         everything(&customer.repository("here")).len()
     );
+}
+
+#[test]
+fn a_lost_state_folder_and_an_unmounted_disk_are_no_new_place() {
+    let customer = customer_with_a_point();
+    fs::remove_dir_all(customer.path("state")).unwrap();
+    fs::rename(customer.path("there"), customer.path("away")).unwrap();
+    let mount_point = customer.path("there");
+    fs::create_dir(&mount_point).unwrap();
+    let is_untouched = || fs::read_dir(&mount_point).unwrap().count() == 0;
+    let owed = customer.run(1, &["backup", ASSET]);
+    assert!(owed.contains("location establish there"), "{owed}");
+    assert!(is_untouched(), "a repository was written below the mount point");
+    customer.run(3, &["location", "test", "there"]);
+    assert!(is_untouched(), "a test is no word that the place is new");
+    // A key file that nobody can read is a key all the same.
+    customer.secret(&format!("{REPOSITORY}.toml"), "damaged");
+    let output = customer.holdfast(&["backup", ASSET]);
+    assert_eq!(code(&output), 2, "{}", text(&output));
+    assert!(is_untouched());
+    assert!(customer.run(0, &["location", "establish", "there"]).contains("ready"));
+    assert!(!is_untouched());
+}
+
+#[test]
+fn trying_out_one_place_makes_no_other_one_ready() {
+    let customer = Customer::new();
+    // Secrets of places lie beside the keys and are none.
+    customer.secret("unrelated.toml", "user = \"u\"\npassword = \"p\"\n");
+    customer.declare(
+        "[locations.far]\nsite = \"london\"\nhost = \"far\"\nurl = \"rest:http://127.0.0.1:9/x\"\n\
+         credentials = { file = \"keys/unrelated.toml\" }\n",
+    );
+    customer.run(0, &["location", "test", "here"]);
+    assert!(customer.path("here").exists() && !customer.path("there").exists());
 }

@@ -162,7 +162,7 @@ fn point_of_2020(customer: &Customer) {
 fn heavy_a_day_with_sftp() {
     let server = Sshd::start();
     let mut customer = Customer::new();
-    customer.declare("there", &server.url("copies"), &server.credentials_toml(), None);
+    customer.move_place("there", &server.url("copies"), &server.credentials_toml(), None);
     whole_day(&customer, &Folder(server.root.join("copies")));
     exit_door(&customer);
 }
@@ -171,7 +171,7 @@ fn heavy_a_day_with_sftp() {
 fn heavy_a_day_with_s3() {
     let server = Seaweed::start("backups");
     let mut customer = Customer::new();
-    customer.declare("there", &server.url("backups", "copies"), &server.credentials_toml(), None);
+    customer.move_place("there", &server.url("backups", "copies"), &server.credentials_toml(), None);
     whole_day(&customer, &server);
 }
 
@@ -179,7 +179,7 @@ fn heavy_a_day_with_s3() {
 fn heavy_a_day_with_rest() {
     let server = RestServer::start(&RestOptions::default());
     let mut customer = Customer::new();
-    customer.declare("there", &server.url("copies"), &server.credentials_toml(), None);
+    customer.move_place("there", &server.url("copies"), &server.credentials_toml(), None);
     whole_day(&customer, &Folder(server.root.join("copies")));
 }
 
@@ -192,14 +192,14 @@ fn heavy_a_day_with_rest_that_only_the_deleter_may_delete_at() {
     let deleter = writing.credentials_toml().replace(servers::USER, servers::DELETER);
     let mut customer = Customer::new();
     let remote = Folder(writing.root.join("copies"));
-    customer.declare("there", &front.url("copies"), &writing.credentials_toml(), Some(&deleter));
+    customer.move_place("there", &front.url("copies"), &writing.credentials_toml(), Some(&deleter));
     whole_day(&customer, &remote);
 
     point_of_2020(&customer);
     run(&customer, 0, &["backup", ASSET]);
     let with_old: u64 = remote.stored().iter().map(|(_, size)| size).sum();
     // The writer alone may not, and its report says so; what it may not delete stays until somebody may.
-    customer.declare("there", &front.url("copies"), &writing.credentials_toml(), None);
+    customer.move_place("there", &front.url("copies"), &writing.credentials_toml(), None);
     let (data, snapshots) = (remote.objects("data"), remote.objects("snapshots"));
     let output = customer.command(&["purge", "--json"]).output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -209,7 +209,7 @@ fn heavy_a_day_with_rest_that_only_the_deleter_may_delete_at() {
     assert!(there["deleted"] == 0 && there["waiting"].as_u64().unwrap() > 1, "{report}");
     assert_eq!((remote.objects("data"), remote.objects("snapshots")), (data, snapshots));
 
-    customer.declare("there", &front.url("copies"), &writing.credentials_toml(), Some(&deleter));
+    customer.move_place("there", &front.url("copies"), &writing.credentials_toml(), Some(&deleter));
     run(&customer, 0, &["purge"]);
     let without_old: u64 = remote.stored().iter().map(|(_, size)| size).sum();
     assert!(without_old + 2_500_000 < with_old, "{with_old} bytes, then {without_old}");
@@ -222,7 +222,7 @@ fn heavy_a_day_with_rest_that_only_the_deleter_may_delete_at() {
 fn credentials_that_others_can_read_are_refused_before_anything_is_sent() {
     let server = RestServer::start(&RestOptions::default());
     let mut customer = Customer::new();
-    customer.declare("there", &server.url("copies"), &server.credentials_toml(), None);
+    customer.move_place("there", &server.url("copies"), &server.credentials_toml(), None);
     let file = customer.path("etc/keys/there-credentials.toml");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let refused = run(&customer, 2, &["backup", ASSET]);

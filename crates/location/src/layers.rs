@@ -2,6 +2,7 @@
 //! one idea in one file, and none of them can forget a method of the contract: all go through [`Around`].
 
 pub mod append_only;
+pub mod breaker;
 pub mod faulty;
 pub mod record;
 pub mod retry;

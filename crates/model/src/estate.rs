@@ -79,6 +79,8 @@ pub struct Location {
     pub credentials: Option<Credentials>,
     /// What it takes to delete, opened only by purge, prune and repair.
     pub delete_credentials: Option<Credentials>,
+    /// Bytes a second that may go there, and as many that may come from there; unlimited where it is not said.
+    pub bandwidth_bytes_per_second: Option<u64>,
 }
 
 /// Where secrets stand; they never stand in the estate itself.

@@ -2,14 +2,16 @@
 
 use holdfast_asset::driver;
 use holdfast_model::estate::{Asset, Settings, repository_name};
-use holdfast_repo::{ArchiveRequest, Delivery, Progress, Totals, Trouble, TroubleKind, Troubles};
+use holdfast_repo::{
+    ArchiveRequest, Archived, Delivery, Progress, Repository, Totals, Trouble, TroubleKind, Troubles,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{attest, journal, record};
+use crate::{attest, journal, known_points, record, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -32,6 +34,8 @@ pub struct BackupReport {
     pub copies: Vec<CopyReport>,
     /// For a full: what was read back.
     pub attestation: Option<attest::Attestation>,
+    /// Why the point is suspect, though it was made: the source is far smaller than it was.
+    pub suspect: Option<String>,
     /// What went wrong on the way.
     pub troubles: Vec<Trouble>,
     /// Why there is no point, or no full one.
@@ -59,8 +63,18 @@ pub struct CopyReport {
     pub reason: Option<String>,
 }
 
+/// How to back up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Read every byte, and read everything back.
+    pub full: bool,
+    /// The source is right as it is, however small it has become.
+    pub accept_smaller: bool,
+}
+
 /// Backs up one asset. The report says how it ended; an error means that the configuration makes no sense.
-pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) -> Result<BackupReport> {
+pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) -> Result<BackupReport> {
+    let full = how.full;
     let asset = setup.asset(asset_name)?;
     let repository_name = repository_name(asset).to_string();
     let start = setup.world.clock.monotonic();
@@ -74,6 +88,7 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
         totals: None,
         copies: Vec::new(),
         attestation: None,
+        suspect: None,
         troubles: Vec::new(),
         error: None,
         hint: None,
@@ -82,6 +97,9 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
     // What cannot be written down is not begun.
     let run = journal::begin(setup, asset_name, report.kind)?;
     let troubles = Troubles::default();
+    if let Some(size) = source_size::load(setup, asset_name)? {
+        progress.bytes_total.set(size.bytes);
+    }
     let outcome = (|| {
         let driver = driver(asset).map_err(|e| Error::usage(e.to_string()))?;
         driver.validate().map_err(|e| Error::not_done(e.to_string()))?;
@@ -108,6 +126,10 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
             report.time = Some(archived.snapshot.time);
             report.totals = Some(archived.totals);
             report.copies = archived.deliveries.iter().map(CopyReport::of).collect();
+            remember(setup, &repository_name, &repository, &archived)?;
+            let time = archived.snapshot.time;
+            let is_accepted = how.accept_smaller;
+            report.suspect = source_size::judge(setup, asset_name, time, &archived.totals, is_accepted)?;
             if full {
                 let attested =
                     attest::attest(setup, &repository_name, &repository, &archived, &troubles, progress);
@@ -128,6 +150,23 @@ pub fn backup(setup: &Setup, asset_name: &str, full: bool, progress: &Progress) 
     Ok(report)
 }
 
+/// Writes down that the point was made. Where the point before it was not written down, a run may have been killed at the
+/// last moment, or the state folder was lost: then what the locations list is taken up, too.
+fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archived) -> Result<()> {
+    let state = &setup.places.state;
+    let mut known = known_points::load(state, name)?.unwrap_or_default();
+    let has_parent = archived.snapshot.parent.is_none_or(|id| known.points.contains_key(&id.to_hex()));
+    if (known.points.is_empty() || !has_parent)
+        && let Ok(catalog) = holdfast_repo::list(&repository.ready())
+    {
+        // What cannot be read is told by every command that looks for points.
+        let snapshots = repository.load_snapshots(&catalog, &Troubles::default());
+        snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot));
+    }
+    known.note(&archived.id, &archived.snapshot);
+    known_points::keep(state, name, &known)
+}
+
 /// The rules by which an asset leaves things out, as the snapshot shall tell them.
 fn excludes(asset: &Asset) -> Vec<String> {
     match &asset.settings {
@@ -141,7 +180,8 @@ fn judge(report: &BackupReport) -> Ending {
     let is_degraded = report.troubles.iter().any(|t| !matches!(t.kind, TroubleKind::Notice));
     let is_owed = report.copies.iter().any(|c| !c.has_point);
     let attested = report.attestation.as_ref().map_or(Ending::Done, attest::Attestation::ending);
-    let own = if is_degraded || is_owed { Ending::Attention } else { Ending::Done };
+    let own =
+        if is_degraded || is_owed || report.suspect.is_some() { Ending::Attention } else { Ending::Done };
     own.and(attested)
 }
 

@@ -112,22 +112,22 @@ impl KeyRing {
 
     /// The repositories that the ring has keys for.
     pub fn repositories(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
+        let files = self.files()?;
+        let names = files.iter().filter_map(|file| file.file_stem()?.to_str().map(str::to_owned));
+        Ok(names.filter(|name| self.get(name).is_ok_and(|key| key.is_some())).collect())
+    }
+
+    /// Every file in the ring's folder that could be a key, readable or not, in order.
+    pub fn files(&self) -> Result<Vec<PathBuf>> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::not_done(format!("list {}: {error}", self.folder.display()))),
         };
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if let Some(name) = name.strip_suffix(".toml")
-                && self.get(name).is_ok_and(|key| key.is_some())
-            {
-                names.push(name.to_owned());
-            }
-        }
-        names.sort();
-        Ok(names)
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.retain(|file| file.extension().is_some_and(|e| e == "toml"));
+        files.sort();
+        Ok(files)
     }
 }
 

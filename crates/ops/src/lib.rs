@@ -12,24 +12,29 @@ pub mod init;
 pub mod journal;
 pub mod key;
 pub mod key_ring;
+pub mod known_points;
+pub mod left_behind;
 pub mod location;
 pub mod ls;
 pub mod points;
 pub mod policy;
 pub mod purge;
+pub mod receipt;
 pub mod record;
 pub mod repair;
 pub mod restic;
 mod restic_address;
 pub mod restore;
 pub mod setup;
+pub mod source_size;
 pub mod state_lock;
 pub mod validate;
 pub mod verify;
 
 pub use holdfast_ledger::{Run, RunOutcome, RunState};
+pub use holdfast_location::layers::breaker::Tell;
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{
-    Action as RepairAction, LocationState, Problem, ProblemKind, Progress, RepairRequest, Step as RepairStep,
-    Trouble, TroubleKind, Troubles,
+    Action as RepairAction, LocationState, LocationVerified, Problem, ProblemKind, Progress, RepairRequest,
+    Step as RepairStep, Trouble, TroubleKind, Troubles,
 };

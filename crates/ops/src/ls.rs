@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use holdfast_format::source::EntryKind;
-use holdfast_repo::Troubles;
+use holdfast_repo::{Trouble, Troubles};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::points::{Which, find, pick, root_of};
-use crate::restore::components;
+use crate::restore::{components, ending_of};
 use crate::setup::Setup;
 
 /// One entry of a point.
@@ -35,6 +36,15 @@ pub struct ListedEntry {
     pub mark: Option<String>,
 }
 
+/// How a listing ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct LsReport {
+    /// What went wrong on the way.
+    pub troubles: Vec<Trouble>,
+    /// Damage when some was met, even where another location had the same whole.
+    pub ending: Ending,
+}
+
 /// Lists a point of an asset: the folder `path` below its root, or everything below it.
 pub fn ls(
     setup: &Setup,
@@ -43,7 +53,7 @@ pub fn ls(
     path: Option<&str>,
     recursive: bool,
     see: &mut dyn FnMut(ListedEntry),
-) -> Result<()> {
+) -> Result<LsReport> {
     let troubles = Troubles::default();
     let found = find(setup, asset_name, None, &troubles)?;
     let (_, snapshot) = pick(asset_name, &found.snapshots, which)?;
@@ -69,7 +79,8 @@ pub fn ls(
     found
         .repository
         .list_files(snapshot, &below, recursive, &index, mirrors, &troubles, &mut visit)
-        .map_err(Error::from)
+        .map_err(Error::from)?;
+    Ok(LsReport { troubles: troubles.list(), ending: ending_of(&troubles) })
 }
 
 fn kind(kind: EntryKind) -> &'static str {

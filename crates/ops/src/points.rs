@@ -1,16 +1,22 @@
 //! The restorable points of an asset.
 
+mod judge;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
 use holdfast_model::estate::{Asset, Settings, repository_name};
-use holdfast_repo::{Catalog, Monitor, Repository, Trouble, TroubleKind};
+use holdfast_repo::{Catalog, MirrorState, Monitor, Repository, Trouble, TroubleKind};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::evidence::{self, Evidence, PointEvidence};
+use crate::evidence;
+use crate::known_points::{self, KnownPoints};
 use crate::setup::{Setup, unusable};
+
+pub(crate) use self::judge::Goodness;
+use self::judge::Judge;
 
 /// One restorable point.
 #[derive(Clone, Debug, Serialize)]
@@ -40,28 +46,21 @@ pub struct Point {
     pub warnings: Vec<String>,
 }
 
-/// An asset's points with what it takes to read them.
-pub struct AssetPoints {
+/// A repository's points with what it takes to read them.
+pub struct Found {
     /// The repository, open.
     pub repository: Repository,
     /// Its listings.
     pub catalog: Catalog,
     /// Locations that could not be asked; each was reported.
     pub unasked: BTreeSet<String>,
-    /// The asset's snapshots, oldest first.
+    /// The snapshots, oldest first.
     pub snapshots: Vec<(Id, Snapshot)>,
 }
 
-/// Opens the asset's repository and finds its snapshots. A location that could not be asked is told to the monitor: the
-/// newest point may lie there alone.
-pub fn find(
-    setup: &Setup,
-    asset_name: &str,
-    only: Option<&str>,
-    monitor: &dyn Monitor,
-) -> Result<AssetPoints> {
-    let asset = setup.asset(asset_name)?;
-    let repository = setup.open(repository_name(asset).as_str(), only)?;
+/// Finds the snapshots of an open repository. A location that could not be asked is told to the monitor: the newest point
+/// may lie there alone.
+pub(crate) fn look(repository: Repository, monitor: &dyn Monitor) -> Result<Found> {
     let ready = repository.require_ready()?;
     let mut unasked: BTreeMap<String, String> = unusable(&repository).into_iter().collect();
     let catalog = holdfast_repo::list(&ready)?;
@@ -69,16 +68,33 @@ pub fn find(
     for (location, reason) in &unasked {
         monitor.trouble(Trouble::new(TroubleKind::Location, location, format!("not asked: {reason}")));
     }
-    let mut snapshots = repository.load_snapshots(&catalog, monitor);
-    snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
-    Ok(AssetPoints { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
+    let snapshots = repository.load_snapshots(&catalog, monitor);
+    Ok(Found { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
 }
 
-/// Lists the asset's points, newest last.
+/// Opens the asset's repository and finds its snapshots.
+pub fn find(setup: &Setup, asset_name: &str, only: Option<&str>, monitor: &dyn Monitor) -> Result<Found> {
+    let asset = setup.asset(asset_name)?;
+    let mut found = look(setup.open(repository_name(asset).as_str(), only)?, monitor)?;
+    found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
+    Ok(found)
+}
+
+/// Lists the asset's points, newest last, those that are missing among them.
 pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<Vec<Point>> {
     let asset = setup.asset(asset_name)?;
     let repository = repository_name(asset).to_string();
-    let found = find(setup, asset_name, None, monitor)?;
+    let known = known_points::load(&setup.places.state, &repository)?.unwrap_or_default();
+    let opened = setup.open(&repository, None)?;
+    // Every place was reached, and none has anything: that is no place to look for points, and all of them are missing.
+    if opened.states().all(|(_, state)| *state == MirrorState::Absent) && !known.points.is_empty() {
+        return Ok(lost(asset_name, &repository, &known, &BTreeSet::new(), &BTreeSet::new()));
+    }
+    let mut found = look(opened, monitor)?;
+    let absent: BTreeSet<String> = absent_at(&found.repository).collect();
+    let unasked: BTreeSet<String> = found.unasked.difference(&absent).cloned().collect();
+    let listed: BTreeSet<String> = found.catalog.snapshots.keys().map(Id::to_hex).collect();
+    found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
     let judge = Judge {
         setup,
         evidence: evidence::load(&setup.places.state, &repository, setup.location_names())?,
@@ -104,7 +120,47 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
             warnings: warnings(snapshot),
         }
     };
-    Ok(found.snapshots.iter().map(describe).collect())
+    let mut points: Vec<Point> = found.snapshots.iter().map(describe).collect();
+    points.extend(lost(asset_name, &repository, &known, &listed, &unasked));
+    points.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
+    Ok(points)
+}
+
+/// Locations that were reached and hold nothing of the repository.
+pub(crate) fn absent_at(repository: &Repository) -> impl Iterator<Item = String> {
+    let absent = repository.states().filter(|(_, state)| **state == MirrorState::Absent);
+    absent.map(|(mirror, _)| mirror.name().to_owned())
+}
+
+/// The asset's points that are known to have been made, were not purged, and lie nowhere.
+fn lost(
+    asset_name: &str,
+    repository: &str,
+    known: &KnownPoints,
+    listed: &BTreeSet<String>,
+    unasked: &BTreeSet<String>,
+) -> Vec<Point> {
+    let missing = known.missing(listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset_name));
+    let (verdict, reason) = if unasked.is_empty() {
+        ("FAIL", "missing: it was made, was not purged, and no location has it".to_owned())
+    } else {
+        let names: Vec<&str> = unasked.iter().map(String::as_str).collect();
+        ("NO_EVIDENCE", format!("at no location that was asked; {} could not be asked", names.join(", ")))
+    };
+    let describe = |missing: known_points::MissingPoint| Point {
+        kind: known.points.get(&missing.point).map_or_else(String::new, |p| p.kind.clone()),
+        id: missing.point,
+        time: missing.time,
+        repository: repository.to_owned(),
+        bytes: None,
+        files: None,
+        copies: Vec::new(),
+        checked: None,
+        verdict,
+        reason: reason.clone(),
+        warnings: Vec::new(),
+    };
+    missing.map(describe).collect()
 }
 
 /// Which point a command line means.
@@ -177,93 +233,4 @@ fn warnings(snapshot: &Snapshot) -> Vec<String> {
     let unreadable = count("unreadable").map(|n| format!("{n} entries could not be read"));
     let changed = count("changed").map(|n| format!("{n} files changed while they were read"));
     unreadable.into_iter().chain(changed).collect()
-}
-
-/// What a verdict is made from.
-struct Judge<'a> {
-    setup: &'a Setup,
-    evidence: BTreeMap<String, Evidence>,
-    unasked: &'a BTreeSet<String>,
-    wanted: usize,
-}
-
-impl Judge<'_> {
-    /// The oldest of the newest readings of each copy.
-    fn checked(&self, id: &Id, copies: &[String]) -> Option<Timestamp> {
-        let of_copy = |location: &String| self.evidence.get(location)?.points.get(&id.to_hex())?.read;
-        copies.iter().map(of_copy).collect::<Option<Vec<_>>>()?.into_iter().min()
-    }
-
-    fn verdict(&self, id: &Id, copies: &[String], checked: Option<Timestamp>) -> (&'static str, String) {
-        let id = id.to_hex();
-        let known = |location: &&String| self.evidence.get(*location);
-        let is_damaged = |e: &Evidence| {
-            e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty()
-        };
-        let damaged: Vec<&str> =
-            copies.iter().filter(|l| known(l).is_some_and(is_damaged)).map(String::as_str).collect();
-        if !damaged.is_empty() {
-            return ("FAIL", format!("damaged at {}", damaged.join(", ")));
-        }
-        let hosts: BTreeSet<_> = copies
-            .iter()
-            .filter_map(|name| self.setup.estate.locations.get(name.as_str()))
-            .map(|location| (&location.host, &location.site))
-            .collect();
-        let (count, wanted) = (hosts.len(), self.wanted);
-        if count < wanted {
-            if count + self.unasked.len() >= wanted {
-                let names: Vec<&str> = self.unasked.iter().map(String::as_str).collect();
-                return (
-                    "NO_EVIDENCE",
-                    format!("{count} of {wanted} copies; {} could not be asked", names.join(", ")),
-                );
-            }
-            let same = if copies.len() > count { ", more lie on the same host" } else { "" };
-            return ("FAIL", format!("{count} of {wanted} copies{same}"));
-        }
-        match checked {
-            Some(_) => ("PASS", format!("{} copies (places as declared), every byte read", copies.len())),
-            None => ("NO_EVIDENCE", "not every copy was read".to_owned()),
-        }
-    }
-}
-
-/// Tells which of an asset's points can be relied on, for the decision which one must stay whatever its age.
-pub(crate) struct Goodness<'a> {
-    evidence: BTreeMap<String, Evidence>,
-    catalog: &'a Catalog,
-    any_was_read: bool,
-}
-
-impl Goodness<'_> {
-    /// Loads the evidence about the points found.
-    pub(crate) fn of<'a>(setup: &Setup, asset: &Asset, found: &'a AssetPoints) -> Result<Goodness<'a>> {
-        let repository = repository_name(asset).to_string();
-        let evidence = evidence::load(&setup.places.state, &repository, setup.location_names())?;
-        let mut goodness = Goodness { evidence, catalog: &found.catalog, any_was_read: false };
-        goodness.any_was_read = found
-            .snapshots
-            .iter()
-            .any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
-        Ok(goodness)
-    }
-
-    /// Whole where it was read. As long as none of the asset's points was ever read anywhere: not known to be damaged at
-    /// every location that holds it.
-    pub(crate) fn is_good(&self, id: &Id) -> bool {
-        let mut copies = self.known_copies(id);
-        if self.any_was_read {
-            copies.flatten().any(|p| p.read.is_some())
-        } else {
-            copies.any(|copy| copy.is_none_or(|p| p.damaged.is_none()))
-        }
-    }
-
-    /// What is known about each copy of a point.
-    fn known_copies(&self, id: &Id) -> impl Iterator<Item = Option<&PointEvidence>> {
-        let bits = self.catalog.snapshots.get(id).copied().unwrap_or(0);
-        let hex = id.to_hex();
-        self.catalog.holders(bits).map(move |mirror| self.evidence.get(mirror.name())?.points.get(&hex))
-    }
 }

@@ -1,28 +1,29 @@
 //! Applies retention: forgets points beyond their age, then removes what no point needs, at every location.
+//!
+//! Three things would make it a lie. A location that refused to delete, counted as if it had: so what is reported is what
+//! locations no longer list. A crash after which a purged point looks lost: so the decision is written down first. And
+//! points that no rule reaches any more, kept for ever in silence: so they are named.
 
-use std::collections::BTreeMap;
+mod decide;
+
+use std::collections::BTreeSet;
 
 use holdfast_format::Id;
-use holdfast_model::Dataset;
-use holdfast_model::retention::{self, Action, ClockEvidence, PointAge};
-use holdfast_repo::{Progress, PruneOptions, Trouble, TroubleKind, Troubles};
+use holdfast_location::Area;
+use holdfast_model::retention::ClockEvidence;
+use holdfast_repo::{
+    Deletions, Forgotten, Progress, PruneOptions, PrunePlan, Tombstones, Trouble, TroubleKind, Troubles,
+};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::points::{self, Goodness};
-use crate::record;
+use crate::known_points::{self, DecidedPurge, KnownPoints};
+use crate::left_behind::{self, LeftBehind};
+use crate::points::{self, Found};
+use crate::receipt::{self, Settled};
 use crate::setup::Setup;
-
-/// A longer pause since the last backup is taken for a jump of the clock.
-const PAUSE_DAYS_MAX: u32 = 60;
-
-/// The part of a run's record that tells when holdfast last ran.
-#[derive(Deserialize)]
-struct RunTime {
-    time: Option<Timestamp>,
-}
 
 /// What a purge decided and did.
 #[derive(Debug, Serialize)]
@@ -31,6 +32,8 @@ pub struct PurgeReport {
     pub decisions: Vec<Decision>,
     /// What was removed from each repository; a plan only, for a dry run.
     pub repositories: Vec<RepositoryPurge>,
+    /// Points that no asset owns, and no retention reaches.
+    pub left_behind: Vec<LeftBehind>,
     /// What went wrong on the way.
     pub troubles: Vec<Trouble>,
     /// How it ended.
@@ -53,53 +56,68 @@ pub struct Decision {
 }
 
 /// What happened to one repository.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct RepositoryPurge {
     /// The repository.
     pub repository: String,
-    /// Points forgotten.
+    /// Points past their retention.
+    pub expired: usize,
+    /// Points that no location lists any more; for a dry run, those that would go.
     pub forgotten: usize,
-    /// The prune.
-    pub prune: serde_json::Value,
+    /// Points that go, and that some location still lists or could not be asked about.
+    pub waiting: usize,
+    /// What each location said about forgetting.
+    pub forget: Option<Forgotten>,
+    /// The plan, and what each location did.
+    pub prune: Option<PruneReport>,
     /// Why it was not done.
     pub error: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
+}
+
+/// The removal of what no point needs.
+#[derive(Debug, Serialize)]
+pub struct PruneReport {
+    /// What is to be removed.
+    pub plan: PrunePlan,
+    /// By location; empty for a dry run.
+    pub locations: Vec<Deletions>,
 }
 
 /// Applies the policy's retention to every asset; with `dry_run` only tells.
 pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeReport> {
     let troubles = Troubles::default();
-    let clock = ClockEvidence {
-        now: setup.world.clock.now(),
-        last_run: last_run(setup)?,
-        pause_days_max: PAUSE_DAYS_MAX,
-    };
+    let clock = decide::clock(setup)?;
     let mut report = PurgeReport {
         decisions: Vec::new(),
         repositories: Vec::new(),
+        left_behind: Vec::new(),
         troubles: Vec::new(),
         ending: Ending::Done,
     };
-    for (repository, assets) in setup.repositories() {
-        if setup.ring.get(&repository)?.is_none() {
+    let mut names: BTreeSet<String> = setup.repositories().into_keys().collect();
+    names.extend(setup.ring.repositories()?);
+    for name in names {
+        if setup.ring.get(&name)?.is_none() {
             continue;
         }
-        let mut expired = Vec::new();
-        let outcome = assets.iter().try_for_each(|asset| {
-            expired.extend(decide(setup, asset, &clock, &troubles, &mut report.decisions)?);
-            Ok(())
-        });
-        let purged =
-            outcome.and_then(|()| carry_out(setup, &repository, &expired, dry_run, &troubles, progress));
-        let (prune, error) = match purged {
-            Ok(prune) => (prune, None),
-            Err(error) => {
-                report.ending = report.ending.and(error.ending);
-                (serde_json::Value::Null, Some(error.message))
-            }
-        };
-        report.repositories.push(RepositoryPurge { repository, forgotten: expired.len(), prune, error });
+        let mut one = RepositoryPurge { repository: name, ..RepositoryPurge::default() };
+        let run = Run { setup, dry_run, clock: &clock, troubles: &troubles, progress };
+        if let Err(error) = run.purge(&mut one, &mut report) {
+            report.ending = report.ending.and(error.ending);
+            (one.error, one.hint) = (Some(error.message), error.hint);
+        }
+        report.repositories.push(one);
     }
-    report.troubles = troubles.list();
+    if !report.left_behind.is_empty() {
+        report.ending = report.ending.and(Ending::Attention);
+    }
+    for trouble in troubles.list() {
+        if !report.troubles.contains(&trouble) {
+            report.troubles.push(trouble);
+        }
+    }
     if report.troubles.iter().any(|t| t.kind != TroubleKind::Notice) {
         report.ending = report.ending.and(Ending::Attention);
     }
@@ -109,83 +127,109 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
     Ok(report)
 }
 
-/// When a point of any asset was last made. A record that cannot be read stops the purge: without it a clock that jumped
-/// ahead would look like time that passed.
-fn last_run(setup: &Setup) -> Result<Option<Timestamp>> {
-    let mut newest = None;
-    for asset in setup.estate.assets.keys() {
-        let run: Option<RunTime> = record::one(&setup.places.state, "runs", asset.as_ref())?;
-        newest = newest.max(run.and_then(|run| run.time));
-    }
-    Ok(newest)
-}
-
-/// Decides on every point of an asset; returns those that go.
-fn decide(
-    setup: &Setup,
-    asset_name: &str,
-    clock: &ClockEvidence,
-    troubles: &Troubles,
-    decisions: &mut Vec<Decision>,
-) -> Result<Vec<Id>> {
-    let asset = setup.asset(asset_name)?;
-    let class = asset.class();
-    let rule = setup.policy.schedule_of(class, Dataset::Site).ok_or_else(|| {
-        Error::usage(format!("policy.toml has no schedule, and so no retention, for the class {class}"))
-    })?;
-    let found = points::find(setup, asset_name, None, troubles)?;
-    let times: BTreeMap<String, (Id, Timestamp)> =
-        found.snapshots.iter().map(|(id, s)| (id.to_hex(), (*id, s.time))).collect();
-    let goodness = Goodness::of(setup, asset, &found)?;
-    let ages = times.iter().map(|(hex, (id, time))| PointAge {
-        is_good: goodness.is_good(id),
-        id: hex.clone(),
-        time: *time,
-    });
-    let ages: Vec<PointAge> = ages.collect();
-    let decided = retention::expired(&ages, &rule.value.retention, clock)
-        .map_err(|refusal| Error::new(Ending::Refused, format!("{asset_name}: {refusal}")))?;
-    let mut expired = Vec::new();
-    for decision in decided {
-        let Some((id, time)) = times.get(&decision.point.id) else { continue };
-        let verdict = match decision.action {
-            Action::Keep => "keep",
-            Action::Exempt => "exempt",
-            Action::Expire { .. } => {
-                expired.push(*id);
-                "expire"
-            }
-        };
-        decisions.push(Decision {
-            asset: asset_name.to_owned(),
-            point: decision.point.id,
-            time: *time,
-            verdict,
-            reason: decision.reason,
-        });
-    }
-    Ok(expired)
-}
-
-fn carry_out(
-    setup: &Setup,
-    repository: &str,
-    expired: &[Id],
+/// One purge.
+struct Run<'a> {
+    setup: &'a Setup,
     dry_run: bool,
-    troubles: &Troubles,
-    progress: &Progress,
-) -> Result<serde_json::Value> {
-    let opened = setup.open(repository, None)?;
-    let cancel = setup.cancel();
-    let options = PruneOptions::default();
-    let to_json = |e: serde_json::Error| Error::not_done(e.to_string());
-    if dry_run {
-        let plan = opened.plan_prune(expired, &options, troubles, &cancel)?;
-        return serde_json::to_value(serde_json::json!({ "plan": plan })).map_err(to_json);
+    clock: &'a ClockEvidence,
+    troubles: &'a Troubles,
+    progress: &'a Progress,
+}
+
+impl Run<'_> {
+    fn purge(&self, one: &mut RepositoryPurge, report: &mut PurgeReport) -> Result<()> {
+        let (setup, state) = (self.setup, &self.setup.places.state);
+        let name = one.repository.clone();
+        let opened = if self.dry_run { setup.open(&name, None) } else { setup.open_for_deleting(&name) }?;
+        let found = points::look(opened, self.troubles)?;
+        let mut known = known_points::load(state, &name)?.unwrap_or_default();
+        found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot));
+        report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
+        let mut expired = Vec::new();
+        for asset in setup.repositories().remove(&name).unwrap_or_default() {
+            expired.extend(decide::decide(
+                setup,
+                &asset,
+                &found,
+                self.clock,
+                &mut known,
+                &mut report.decisions,
+            )?);
+        }
+        one.expired = expired.len();
+        if self.dry_run {
+            let (options, cancel) = (PruneOptions::default(), setup.cancel());
+            let plan = found.repository.plan_prune(&expired, &options, self.troubles, &cancel)?;
+            one.prune = Some(PruneReport { plan, locations: Vec::new() });
+            one.forgotten = one.expired;
+            return Ok(());
+        }
+        self.mark(&found, &expired, &mut known);
+        known_points::keep(state, &name, &known)?;
+        let outcome = self.delete(&found, &expired, one);
+        if outcome.is_err() {
+            self.unmark_undecided(&found, &expired, &mut known)?;
+        }
+        let mut deletions = one.forget.as_ref().map_or_else(Vec::new, |f| f.locations.clone());
+        deletions.extend(one.prune.iter().flat_map(|p| p.locations.clone()));
+        let settled =
+            receipt::settle(state, &name, &found.repository, self.clock.now, &deletions, &mut known)?;
+        known_points::keep(state, &name, &known)?;
+        let Settled { gone, waiting } = settled;
+        (one.forgotten, one.waiting) = (gone, waiting);
+        self.tell_what_waits(&name, &deletions);
+        outcome
     }
-    if !expired.is_empty() {
-        opened.forget(expired, troubles, progress, &cancel)?;
+
+    /// Writes down what is going to be deleted, and takes back what an earlier purge decided and this one does not.
+    fn mark(&self, found: &Found, expired: &[Id], known: &mut KnownPoints) {
+        let locations: BTreeSet<String> =
+            found.repository.states().map(|(mirror, _)| mirror.name().to_owned()).collect();
+        for (id, _) in &found.snapshots {
+            if let Some(point) = known.points.get_mut(&id.to_hex()) {
+                let decided = DecidedPurge { decided: self.clock.now, waiting_at: locations.clone() };
+                point.purge = expired.contains(id).then_some(decided);
+            }
+        }
     }
-    let pruned = opened.prune(&options, troubles, progress, &cancel)?;
-    serde_json::to_value(pruned).map_err(to_json)
+
+    /// After a failure: points whose deletion was not written down by the engine are not going to be deleted.
+    fn unmark_undecided(&self, found: &Found, expired: &[Id], known: &mut KnownPoints) -> Result<()> {
+        let tombstones = Tombstones::load(&found.repository.folders().tombstones)?;
+        for id in expired.iter().filter(|id| !tombstones.contains(Area::Snapshots, id)) {
+            if let Some(point) = known.points.get_mut(&id.to_hex()) {
+                point.purge = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, found: &Found, expired: &[Id], one: &mut RepositoryPurge) -> Result<()> {
+        let (repository, cancel) = (&found.repository, self.setup.cancel());
+        if !expired.is_empty() {
+            one.forget = Some(repository.forget(expired, self.troubles, self.progress, &cancel)?);
+        }
+        let pruned = repository
+            .prune(&PruneOptions::default(), self.troubles, self.progress, &cancel)
+            .map_err(Error::from)?;
+        one.prune = Some(PruneReport { plan: pruned.plan, locations: pruned.locations });
+        Ok(())
+    }
+
+    /// What a location did not delete is trouble, whatever the reason.
+    fn tell_what_waits(&self, repository: &str, deletions: &[Deletions]) {
+        use holdfast_repo::Monitor;
+        let mut seen = BTreeSet::new();
+        // The last word of each location counts.
+        for outcome in deletions.iter().rev().filter(|d| seen.insert(d.location.as_str())) {
+            if outcome.waiting == 0 && outcome.failure.is_none() {
+                continue;
+            }
+            let objects = if outcome.waiting == 1 { "object" } else { "objects" };
+            let reason = outcome.failure.as_deref().unwrap_or("it did not say why");
+            let message =
+                format!("{} {objects} of {repository} wait to be deleted there: {reason}", outcome.waiting);
+            self.troubles.trouble(Trouble::new(TroubleKind::Location, &outcome.location, message));
+        }
+    }
 }

@@ -31,7 +31,9 @@ pub fn repair(
     progress: &Progress,
 ) -> Result<RepairReport> {
     let troubles = Troubles::default();
-    let outcome = setup.open(repository, None).and_then(|mut opened| {
+    let opened =
+        if request.dry_run { setup.open(repository, None) } else { setup.open_for_deleting(repository) };
+    let outcome = opened.and_then(|mut opened| {
         if !request.dry_run {
             opened.establish();
         }

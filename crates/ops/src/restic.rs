@@ -37,18 +37,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Runs restic with `arguments` on `repository` as it lies at `location`, or at the first one that can be opened. Returns
 /// restic's own exit code.
 pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments: &[String]) -> Result<u8> {
-    let Some(command) = arguments.iter().find(|a| !a.starts_with('-')) else {
-        return Err(
-            Error::usage("no restic command given").hint("for example: holdfast restic C-1042 -- snapshots")
-        );
-    };
-    if !READING.contains(&command.as_str()) {
-        return Err(Error::new(
-            Ending::Refused,
-            format!("`restic {command}` may write, and would change one copy behind the back of the others"),
-        )
-        .hint(format!("reading commands are: {}", READING.join(", "))));
-    }
+    let command = reading_command(arguments)?;
     let key = setup
         .ring
         .get(repository)?
@@ -78,6 +67,28 @@ pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments
         Error::not_done(format!("run restic: {e}")).hint("install it: apt-get install restic")
     })?;
     Ok(finished.code.unwrap_or(1).clamp(0, 255) as u8)
+}
+
+/// The command, which must come first. Behind an option the command is what restic makes of it: of an option that takes a
+/// value, the value would be taken for the command here, and the command that writes would pass.
+fn reading_command(arguments: &[String]) -> Result<&String> {
+    let refused = |message: String| {
+        Error::new(Ending::Refused, message)
+            .hint(format!("reading commands are: {}; the command comes first", READING.join(", ")))
+    };
+    match arguments.first() {
+        None => {
+            Err(Error::usage("no restic command given")
+                .hint("for example: holdfast restic C-1042 -- snapshots"))
+        }
+        Some(command) if READING.contains(&command.as_str()) => Ok(command),
+        Some(option) if option.starts_with('-') => {
+            Err(refused(format!("restic's command must come first, and {option} comes before it")))
+        }
+        Some(command) => Err(refused(format!(
+            "`restic {command}` may write, and would change one copy behind the back of the others"
+        ))),
+    }
 }
 
 fn first_usable(setup: &Setup, repository: &str) -> Result<String> {

@@ -1,9 +1,14 @@
 //! Restores an asset, or a part of it.
 
+mod all;
+mod selection;
+mod target;
+
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use holdfast_repo::{Progress, RestoreRequest, Restored, Trouble, TroubleKind, Troubles};
+use holdfast_repo::{
+    self as repo, ErrorKind, Progress, RestoreRequest, Restored, Trouble, TroubleKind, Troubles,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,6 +16,10 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::points::{Which, find, pick, root_of};
 use crate::setup::Setup;
+
+pub use self::all::{recovery_order, restore_one_of_all};
+use self::selection::{Look, Selection};
+use self::target::check_target;
 
 /// What to restore, and where to.
 #[derive(Clone, Debug, Default)]
@@ -55,9 +64,9 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
     let troubles = Troubles::default();
     let start = setup.world.clock.monotonic();
     let asset = setup.asset(&wish.asset)?;
-    let globs = globs(&wish.include)?;
-    let select =
-        |path: &[u8], _is_directory: bool| globs.is_match(as_path(path)) || has_matching_parent(&globs, path);
+    check_target(setup, &wish.to)?;
+    let selection = Selection::new(&wish.include)?;
+    let select = |path: &[u8], _is_directory: bool| selection.holds(path);
     let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
     let (id, snapshot) = pick(&wish.asset, &found.snapshots, &wish.which)?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
@@ -70,14 +79,15 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
         overwrite: wish.overwrite,
         from: &found.catalog.mirrors,
     };
-    let restored = found.repository.restore(&request, &index, &troubles, progress, &setup.cancel())?;
-    let met_damage = troubles.count(TroubleKind::Damage) > 0;
-    let is_incomplete = troubles.count(TroubleKind::Target) > 0;
-    let ending = match (met_damage, is_incomplete) {
-        (true, _) => Ending::Damage,
-        (false, true) => Ending::Attention,
-        (false, false) => Ending::Done,
-    };
+    if !wish.include.is_empty() {
+        let look = Look { found: &found, snapshot, index: &index, root: &root };
+        look.require_match(&wish.asset, &selection)?;
+    }
+    let restored = found
+        .repository
+        .restore(&request, &index, &troubles, progress, &setup.cancel())
+        .map_err(|error| unfinished(error, wish))?;
+    let ending = ending_of(&troubles);
     Ok(RestoreReport {
         asset: wish.asset.clone(),
         point: id.to_hex(),
@@ -90,6 +100,29 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
     })
 }
 
+/// How a restore or a listing ended, by its trouble: damage that was met, even where another location had it whole;
+/// something that could not be written.
+pub(crate) fn ending_of(troubles: &Troubles) -> Ending {
+    let met = |kind| troubles.count(kind) > 0;
+    match (met(TroubleKind::Damage), met(TroubleKind::Target)) {
+        (true, _) => Ending::Damage,
+        (false, true) => Ending::Attention,
+        (false, false) => Ending::Done,
+    }
+}
+
+/// What broke off half-way can be continued.
+fn unfinished(error: repo::Error, wish: &Wish) -> Error {
+    let is_resumable = matches!(error.kind, ErrorKind::Cancelled | ErrorKind::Unreachable | ErrorKind::Full);
+    let error = Error::from(error);
+    if !is_resumable || !wish.to.exists() {
+        return error;
+    }
+    let hint =
+        "run the same command again with --overwrite: it goes on and writes only what is not there yet";
+    Error { hint: Some(hint.to_owned()), ..error }
+}
+
 /// The components of an absolute path.
 pub fn components(path: &Path) -> Vec<Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
@@ -99,30 +132,4 @@ pub fn components(path: &Path) -> Vec<Vec<u8>> {
             _ => None,
         })
         .collect()
-}
-
-fn globs(patterns: &[String]) -> Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let text = pattern.trim_start_matches('/').trim_end_matches('/');
-        // A pattern without a slash matches a name anywhere, as in exclude rules.
-        let text = if text.contains('/') || pattern.starts_with('/') {
-            text.to_owned()
-        } else {
-            format!("**/{text}")
-        };
-        let glob = GlobBuilder::new(&text).literal_separator(true).build();
-        set.add(glob.map_err(|e| Error::usage(format!("--include {pattern:?}: {}", e.kind())))?);
-    }
-    set.build().map_err(|e| Error::usage(format!("--include: {e}")))
-}
-
-/// What lies in a selected folder is selected.
-fn has_matching_parent(globs: &GlobSet, path: &[u8]) -> bool {
-    as_path(path).ancestors().skip(1).any(|parent| !parent.as_os_str().is_empty() && globs.is_match(parent))
-}
-
-fn as_path(path: &[u8]) -> &Path {
-    use std::os::unix::ffi::OsStrExt;
-    Path::new(std::ffi::OsStr::from_bytes(path))
 }

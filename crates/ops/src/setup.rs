@@ -1,25 +1,28 @@
 //! Everything a command starts from: the parsed files, the key ring, the locations, and who we are.
 
+mod closed;
+mod first_use;
+mod opening;
+mod repositories;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use holdfast_ledger::Ledger;
-use holdfast_location::layers::retry::{Retry, RetryPolicy};
-use holdfast_location::{Address, Credentials, Location, Place, Surroundings};
-use holdfast_model::estate::{
-    Asset, Credentials as CredentialSource, Location as LocationSpec, repository_name,
-};
+use holdfast_location::layers::breaker::Tell;
+use holdfast_location::{Address, Credentials, Location, Surroundings};
+use holdfast_model::estate::{Asset, Location as LocationSpec, repository_name};
 use holdfast_model::{Estate, Policy};
-use holdfast_repo::{Cancel, LocalFolders, Mirror, MirrorState, Repository, Writer};
-use holdfast_world::{Environment, ExposeSecret, World, secrets};
-use jiff::Timestamp;
-use serde::Serialize;
+use holdfast_repo::{Cancel, Writer};
+use holdfast_world::{Environment, World};
 
+use self::opening::OpenLocation;
+pub use self::repositories::unusable;
 use crate::error::{Error, Result};
-use crate::key_ring::{KeyRing, RepositoryKey};
-use crate::{journal, record};
+use crate::journal;
+use crate::key_ring::KeyRing;
 
 /// The folders that a command line names.
 #[derive(Clone, Debug)]
@@ -44,29 +47,11 @@ pub struct Setup {
     pub ring: KeyRing,
     /// Raised by a signal.
     pub interrupted: Arc<AtomicBool>,
+    /// Told at once what somebody who waits must know, such as a location that stopped answering.
+    tell: Tell,
     opened: BTreeMap<String, std::result::Result<OpenLocation, String>>,
     ledger: OnceLock<Ledger>,
 }
-
-/// A location that was opened, which contacts nothing yet.
-#[derive(Clone)]
-struct OpenLocation {
-    writer: Arc<dyn Location>,
-    deleter: Option<Arc<dyn Location>>,
-}
-
-/// The record that a location was made ready by this state folder.
-#[derive(Serialize)]
-struct Established {
-    location: String,
-    time: Timestamp,
-}
-
-/// Half a minute of trying again: the location gets what it is owed in the next run anyway.
-const RETRIES: RetryPolicy = RetryPolicy { delay_ms_first: 250, delay_ms_max: 8_000, budget_ms: 30_000 };
-
-/// The spool's bound, until the policy language has one.
-const SPOOL_BYTES_MAX: u64 = 4 << 30;
 
 impl Setup {
     /// Puts a setup together from parsed files.
@@ -76,11 +61,12 @@ impl Setup {
         estate: Estate,
         policy: Policy,
         interrupted: Arc<AtomicBool>,
+        tell: Tell,
     ) -> Setup {
         let ring = KeyRing::new(&places.config.join("keys"));
         let opened = BTreeMap::new();
         let ledger = OnceLock::new();
-        let mut setup = Setup { world, places, estate, policy, ring, interrupted, opened, ledger };
+        let mut setup = Setup { world, places, estate, policy, ring, interrupted, tell, opened, ledger };
         let names: Vec<String> = setup.estate.locations.keys().map(ToString::to_string).collect();
         for name in names {
             let opened = setup.open_location(&name);
@@ -182,202 +168,17 @@ impl Setup {
         }
     }
 
-    /// The mirrors of a repository: one per location, or the named one alone.
-    pub fn mirrors(&self, repository: &str, only: Option<&str>) -> Result<Vec<Arc<Mirror>>> {
-        if let Some(name) = only {
-            self.location(name)?;
-        }
-        let mut mirrors = Vec::new();
-        for (name, opened) in &self.opened {
-            if only.is_some_and(|only| only != name) {
-                continue;
-            }
-            let opened = opened.as_ref().map_err(|reason| Error::usage(reason.clone()))?;
-            let mirror = Mirror::new(Arc::clone(&opened.writer), opened.deleter.clone(), repository);
-            mirrors.push(Arc::new(mirror));
-        }
-        Ok(mirrors)
-    }
-
-    /// Opens a repository for reading or healing. It must have a key in the ring.
-    pub fn open(&self, repository: &str, only: Option<&str>) -> Result<Repository> {
-        let key = self.ring.get(repository)?.ok_or_else(|| {
-            Error::usage(format!("the key ring has no key for the repository {repository}"))
-                .hint("run `holdfast backup` first, or `holdfast key import` for a repository made elsewhere")
-        })?;
-        self.open_with(repository, &key, only)
-    }
-
-    /// Opens a repository for writing. Where it exists nowhere yet, its key is made and kept first, then the repository is
-    /// created at every location that can be reached.
-    pub fn open_for_writing(&self, repository: &str) -> Result<Repository> {
-        // First: a place that was never made ready answers every question with "unreachable".
-        self.establish_new_locations()?;
-        let key = match self.ring.get(repository)? {
-            Some(key) => key,
-            None => {
-                self.refuse_foreign(repository)?;
-                self.ring.generate(repository, &self.writer())?
-            }
-        };
-        let mut opened = self.open_with(repository, &key, None)?;
-        opened.establish();
-        Ok(opened)
-    }
-
-    /// Makes root and marker of every location that this state folder has never used. Only then: a root that is missing
-    /// later is a disk that is not mounted, and writing below its mount point would be a copy on the wrong disk.
-    fn establish_new_locations(&self) -> Result<()> {
-        for name in self.opened.keys() {
-            let is_known = self.places.state.join("records/locations").join(format!("{name}.json")).exists();
-            if !is_known {
-                // A location that refuses or is down shows up as unusable, with its reason, when the repository is opened.
-                let _ = self.establish_location(name);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes root and marker of the location called `name`, and records that it was done.
-    pub fn establish_location(&self, name: &str) -> Result<()> {
-        self.location(name)?.establish().map_err(holdfast_repo::Error::from)?;
-        let established = Established { location: name.to_owned(), time: self.world.clock.now() };
-        record::keep(&self.places.state, "locations", name, &established)
-    }
-
-    fn open_with(&self, repository: &str, key: &RepositoryKey, only: Option<&str>) -> Result<Repository> {
-        let mirrors = self.mirrors(repository, only)?;
-        let password = key.password.expose_secret();
-        Ok(Repository::open(
-            mirrors,
-            key.identity.clone(),
-            password,
-            self.folders(repository),
-            self.writer(),
-        )?)
-    }
-
-    /// Without a key in the ring, a repository that exists somewhere is somebody's: never start a second one over it. One
-    /// location that is down does not stop the others: should it hold such a repository after all, its config tells when
-    /// it is back, and nothing is written there.
-    fn refuse_foreign(&self, repository: &str) -> Result<()> {
-        let mut failures = Vec::new();
-        let mirrors = self.mirrors(repository, None)?;
-        for mirror in &mirrors {
-            match mirror.is_empty() {
-                Ok(true) => {}
-                Ok(false) => {
-                    return Err(Error::usage(format!(
-                        "location {} already holds a repository {repository}, and the key ring has no key for it",
-                        mirror.name()
-                    ))
-                    .hint("restore the key file, or take the repository up with `holdfast key import`"));
-                }
-                Err(error) => failures.push(error),
-            }
-        }
-        if failures.len() < mirrors.len() {
-            return Ok(());
-        }
-        match failures.into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Err(Error::usage("estate.toml names no location".to_owned())),
-        }
-    }
-
-    fn folders(&self, repository: &str) -> LocalFolders {
-        let state = self.places.state.join("repositories").join(repository);
-        LocalFolders {
-            cache: state.join("cache"),
-            spool: state.join("spool"),
-            spool_bytes_max: SPOOL_BYTES_MAX,
-            tombstones: state.join("tombstones.jsonl"),
-        }
-    }
-
-    fn open_location(&self, name: &str) -> Result<OpenLocation> {
-        let spec = self.spec(name)?;
-        let writer = self.connect(name, spec, spec.credentials.as_ref())?;
-        let deleter = match &spec.delete_credentials {
-            Some(source) => Some(self.connect(name, spec, Some(source))?),
-            None => None,
-        };
-        Ok(OpenLocation { writer, deleter })
-    }
-
-    fn connect(
-        &self,
-        name: &str,
-        spec: &LocationSpec,
-        source: Option<&CredentialSource>,
-    ) -> Result<Arc<dyn Location>> {
-        let location = self.connect_bare(name, spec, source)?;
-        // A folder on this machine that fails, fails for good; a network may only have hiccuped.
-        if matches!(Address::parse(&spec.url.value), Ok(Address::Local { .. })) {
-            return Ok(location);
-        }
-        let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
-        Ok(Arc::new(Retry::new(location, RETRIES, clock, random, Arc::clone(&self.interrupted))))
+    /// Locations that cannot be opened at all, each with the reason.
+    pub fn unopened(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.opened.iter().filter_map(|(name, opened)| Some((name.as_str(), opened.as_ref().err()?.as_str())))
     }
 
     /// A location without retries around it, and what it was opened with; for trying out what it really does.
     pub(crate) fn bare_location(&self, name: &str) -> Result<(Arc<dyn Location>, Surroundings)> {
         self.location(name)?;
         let spec = self.spec(name)?;
-        self.establish_new_locations()?;
+        self.establish_one_on_first_use(name)?;
         Ok((self.connect_bare(name, spec, spec.credentials.as_ref())?, self.surroundings()))
-    }
-
-    fn connect_bare(
-        &self,
-        name: &str,
-        spec: &LocationSpec,
-        source: Option<&CredentialSource>,
-    ) -> Result<Arc<dyn Location>> {
-        let credentials = source.map(|source| self.credentials(name, source)).transpose()?;
-        let place = Place { name: name.to_owned(), url: spec.url.value.clone(), credentials };
-        holdfast_location::open(&place, &self.surroundings()).map_err(|e| Error::usage(e.to_string()))
-    }
-
-    fn surroundings(&self) -> Surroundings {
-        let environment = &self.world.environment;
-        let mut surroundings =
-            Surroundings::new(Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
-        surroundings.known_hosts = environment.home().map(|home| home.join(".ssh/known_hosts"));
-        surroundings.agent_socket = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
-        surroundings
-    }
-
-    fn credentials(&self, name: &str, source: &CredentialSource) -> Result<Credentials> {
-        let wrong = |cause: String| Error::usage(format!("the credentials of location {name}: {cause}"));
-        match source {
-            CredentialSource::File(path) => {
-                let path = self.places.config.join(path);
-                let text = secrets::read_text(&path).map_err(|e| wrong(e.to_string()))?;
-                Credentials::parse(text.expose_secret())
-                    .map_err(|e| wrong(format!("{}: {e}", path.display())))
-            }
-            CredentialSource::Environment(prefix) => {
-                let mut text = String::new();
-                for key in [
-                    "access_key",
-                    "secret_key",
-                    "session_token",
-                    "user",
-                    "password",
-                    "identity_file",
-                    "host_key",
-                ] {
-                    let variable = format!("{prefix}_{}", key.to_uppercase());
-                    if let Some(value) = self.world.environment.text(&variable) {
-                        let value = serde_json::to_string(value).map_err(|e| wrong(e.to_string()))?;
-                        text += &format!("{key} = {value}\n");
-                    }
-                }
-                Credentials::parse(&text)
-                    .map_err(|e| wrong(format!("from the environment ({prefix}_…): {e}")))
-            }
-        }
     }
 }
 
@@ -387,16 +188,5 @@ fn machine_mark(environment: &Environment) -> String {
     holdfast_format::Id::of(id.as_bytes()).to_hex()[..8].to_owned()
 }
 
-/// Locations of an open repository that cannot be used, each with the reason.
-pub fn unusable(repository: &Repository) -> Vec<(String, String)> {
-    let states = repository.states();
-    states
-        .filter_map(|(mirror, state)| match state {
-            MirrorState::Ready => None,
-            MirrorState::Absent => {
-                Some((mirror.name().to_owned(), "has no copy of the repository yet".to_owned()))
-            }
-            MirrorState::Unusable { reason, .. } => Some((mirror.name().to_owned(), reason.clone())),
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use holdfast_location::layers::breaker::Tell;
 use holdfast_model::estate::relations_resolved;
 use holdfast_model::{Diagnostic, Severity, compare, read_estate, read_policy};
 use holdfast_world::World;
 
 use crate::error::{Error, Result};
+use crate::left_behind::{self, LeftBehind};
 use crate::setup::{Places, Setup};
 
 /// A file with what is wrong with it.
@@ -31,9 +33,9 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Whether anything makes the configuration unusable.
+    /// Whether anything is wrong. A run may be possible nevertheless: a location that cannot be opened is left out of it.
     pub fn has_errors(&self) -> bool {
-        self.setup.is_none()
+        self.setup.is_none() || self.findings.iter().any(|f| has_errors(&f.findings))
     }
 
     /// Whether anything was found.
@@ -52,8 +54,8 @@ pub fn lint(loaded: &mut Loaded) {
     file.findings.extend(found);
 }
 
-/// Loads policy.toml and estate.toml from the configuration folder.
-pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>) -> Result<Loaded> {
+/// Loads policy.toml and estate.toml from the configuration folder. `tell` is told what cannot wait for the report.
+pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>, tell: &Tell) -> Result<Loaded> {
     let (policy_path, policy_text) = read(places, "policy.toml")?;
     let (estate_path, estate_text) = read(places, "estate.toml")?;
     let policy = read_policy(&policy_path.display().to_string(), &policy_text);
@@ -66,14 +68,18 @@ pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>) -> Re
         let file = estate_path.display().to_string();
         estate_findings.extend(relations_resolved(estate, &file, &estate_text, &resolved));
     }
-    let has_errors = |findings: &[Diagnostic]| findings.iter().any(|d| d.severity == Severity::Error);
     let is_usable = !has_errors(&policy.diagnostics) && !has_errors(&estate_findings);
     let setup = match (policy.value, estate.value) {
         (Some(policy), Some(estate)) if is_usable => {
-            Some(Setup::new(world.clone(), places.clone(), estate, policy, Arc::clone(interrupted)))
+            let interrupted = Arc::clone(interrupted);
+            Some(Setup::new(world.clone(), places.clone(), estate, policy, interrupted, Arc::clone(tell)))
         }
         _ => None,
     };
+    if let Some(setup) = &setup {
+        estate_findings.extend(unopened(setup, &estate_path.display().to_string()));
+        estate_findings.extend(strays(setup, &estate_path.display().to_string())?);
+    }
     let findings = vec![
         FileFindings { path: policy_path, text: policy_text, findings: policy.diagnostics },
         FileFindings { path: estate_path, text: estate_text, findings: estate_findings },
@@ -81,8 +87,44 @@ pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>) -> Re
     Ok(Loaded { setup, findings })
 }
 
+/// Locations that every run would have to leave out.
+fn unopened(setup: &Setup, file: &str) -> Vec<Diagnostic> {
+    let finding = |(name, reason): (&str, &str)| {
+        let span = setup.estate.locations.get(name)?.span.range();
+        Some(Diagnostic {
+            severity: Severity::Error,
+            code: "estate.location-cannot-be-opened".to_owned(),
+            message: format!("the location {name} cannot be opened: {reason}"),
+            file: file.to_owned(),
+            span,
+            hint: Some("until then backups go to the others, and this one is owed its copies".to_owned()),
+        })
+    };
+    setup.unopened().filter_map(finding).collect()
+}
+
+/// Points of assets that the estate does not name any more, as far as the records know them.
+fn strays(setup: &Setup, file: &str) -> Result<Vec<Diagnostic>> {
+    let finding = |left: LeftBehind| Diagnostic {
+        severity: Severity::Warning,
+        code: "estate.points-left-behind".to_owned(),
+        message: left.words(),
+        file: file.to_owned(),
+        span: 0..0,
+        hint: Some(
+            "was the asset renamed, or did its client change? Declare it again until its points are gone"
+                .to_owned(),
+        ),
+    };
+    Ok(left_behind::known(setup)?.into_iter().map(finding).collect())
+}
+
+fn has_errors(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|d| d.severity == Severity::Error)
+}
+
 /// The path without symbolic links, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let real = path.ancestors().find_map(|ancestor| {
         let real = std::fs::canonicalize(ancestor).ok()?;
         Some(path.strip_prefix(ancestor).map_or_else(|_| real.clone(), |rest| real.join(rest)))

@@ -1,16 +1,19 @@
 //! Verifies repositories and keeps what was found, so that `points` can tell what was read and what was not.
 
+use std::collections::BTreeSet;
+
 use holdfast_repo::{
-    Cancel, LocationState, LocationVerified, Progress, Read, Repository, Trouble, Troubles, Verified,
-    VerifyRequest,
+    Cancel, LocationState, LocationVerified, MirrorState, Progress, Read, Repository, Trouble, Troubles,
+    Verified, VerifyRequest,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::evidence;
+use crate::known_points::{self, KnownPoints, MissingPoint};
 use crate::setup::Setup;
+use crate::{evidence, points};
 
 /// What verifying one repository found.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,10 @@ pub struct VerifyReport {
     pub time: Timestamp,
     /// What was found; absent when it could not be done.
     pub verified: Option<Verified>,
+    /// Points that were made, were not purged, and lie nowhere.
+    pub missing: Vec<MissingPoint>,
+    /// Why there is nothing to verify.
+    pub skipped: Option<String>,
     /// Why it could not be done.
     pub error: Option<String>,
     /// What to do about that.
@@ -59,7 +66,13 @@ pub fn verify(
     let start = setup.world.clock.monotonic();
     let troubles = Troubles::default();
     let state = &setup.places.state;
+    let known = known_points::load(state, repository)?.unwrap_or_default();
+    let mut missing = Vec::new();
     let outcome = setup.open(repository, None).and_then(|opened| {
+        // Every place was reached, and none has anything.
+        if opened.states().all(|(_, state)| *state == MirrorState::Absent) {
+            missing = known.missing(&BTreeSet::new());
+        }
         let read = match amount {
             Amount::Structure => Read::Structure,
             Amount::All => Read::All,
@@ -70,12 +83,17 @@ pub fn verify(
         };
         let verified = run(&opened, location, read.clone(), &troubles, progress, &setup.cancel())?;
         evidence::keep(state, repository, time, &read, &verified)?;
+        if location.is_none() {
+            missing = find_missing(&opened, &known, &verified);
+        }
         Ok(verified)
     });
     let mut report = VerifyReport {
         repository: repository.to_owned(),
         time,
         verified: None,
+        missing: Vec::new(),
+        skipped: None,
         error: None,
         hint: None,
         troubles: troubles.list(),
@@ -93,7 +111,39 @@ pub fn verify(
             report.hint = error.hint;
         }
     }
+    if !missing.is_empty() {
+        report.ending = report.ending.and(Ending::Damage);
+    }
+    report.missing = missing;
     Ok(report)
+}
+
+/// The report on a repository of which there is nothing yet: its assets were never backed up, or cannot be.
+pub fn skipped(setup: &Setup, repository: &str, reason: String) -> VerifyReport {
+    VerifyReport {
+        repository: repository.to_owned(),
+        time: setup.world.clock.now(),
+        verified: None,
+        missing: Vec::new(),
+        skipped: Some(reason),
+        error: None,
+        hint: None,
+        troubles: Vec::new(),
+        seconds: 0.0,
+        ending: Ending::Done,
+    }
+}
+
+/// Known points that nobody lists. As long as one location could not be asked, they may lie there.
+fn find_missing(opened: &Repository, known: &KnownPoints, verified: &Verified) -> Vec<MissingPoint> {
+    let absent: BTreeSet<String> = points::absent_at(opened).collect();
+    let was_asked =
+        |l: &LocationVerified| !matches!(l.state, LocationState::Unusable(_)) || absent.contains(&l.location);
+    if !verified.locations.iter().all(was_asked) {
+        return Vec::new();
+    }
+    let listed = verified.locations.iter().flat_map(|l| &l.points).map(ToString::to_string).collect();
+    known.missing(&listed)
 }
 
 /// Verifies an open repository.

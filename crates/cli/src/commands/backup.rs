@@ -1,21 +1,25 @@
 //! `holdfast backup`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use holdfast_ops::Progress;
-use holdfast_ops::backup::{self, BackupReport};
+use holdfast_ops::backup::{self, BackupReport, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
-use holdfast_ops::state_lock;
+use holdfast_ops::{Progress, Trouble, TroubleKind, state_lock};
 
 use crate::context::Context;
-use crate::{output, progress_line, words};
+use crate::progress_line::{self, Totals};
+use crate::{output, words};
 
 /// Back up assets now
 ///
-/// Each asset becomes a new point at every location. Ends with 1 when a file could not be read or a location is owed its
-/// copy, and with 3 when no location took the point.
+/// Each asset becomes a new point at every location. Ends with 1 when a file could not be read, when a location is owed its
+/// copy, or when the source is suspect because far fewer files are there than last time; and with 3 when no location took
+/// the point.
+///
+/// Runs with the lowest CPU and I/O priority; set HOLDFAST_FULL_SPEED=1 in the environment to run like any other program.
 #[derive(Args, Debug)]
 pub struct Backup {
     /// Assets, as estate.toml calls them
@@ -27,6 +31,9 @@ pub struct Backup {
     /// Read every byte, ignoring what is known to be unchanged, and read everything back from every location
     #[arg(long)]
     full: bool,
+    /// The source is right as it is, even if far fewer files are there than last time
+    #[arg(long, conflicts_with = "all")]
+    accept_smaller: bool,
 }
 
 pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
@@ -46,14 +53,16 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     super::yield_to_production(context);
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
+    let mut told = BTreeSet::new();
     for asset in &assets {
         let progress = Arc::new(Progress::default());
         let report = {
-            let _line = progress_line::show(context, asset, &progress);
-            backup::backup(&setup, asset, command.full, &progress)?
+            let _line = progress_line::show(context, asset, &progress, Totals::Estimated);
+            let how = How { full: command.full, accept_smaller: command.accept_smaller };
+            backup::backup(&setup, asset, how, &progress)?
         };
         if !context.options.json {
-            print(context, &report);
+            print(context, &report, &mut told);
         }
         ending = ending.and(report.ending);
         let is_interrupted = report.ending == Ending::Interrupted;
@@ -65,10 +74,13 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     if context.options.json {
         output::json(&reports);
     }
+    if reports.iter().any(|report| report.copies.iter().any(|copy| !copy.has_point)) {
+        output::note("hint: what is owed is brought by the next backup that reaches the location");
+    }
     Ok(ending)
 }
 
-fn print(context: &Context, report: &BackupReport) {
+fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) {
     match (&report.point, &report.totals) {
         (Some(point), Some(totals)) => {
             let copies = report.copies.iter().filter(|c| c.has_point).count();
@@ -94,12 +106,36 @@ fn print(context: &Context, report: &BackupReport) {
     if let Some(hint) = &report.hint {
         output::note(format!("  hint: {hint}"));
     }
-    for copy in report.copies.iter().filter(|c| !c.has_point) {
-        let reason = copy.reason.as_deref().unwrap_or("not delivered");
-        output::note(format!("owed: location {}: {reason}", copy.location));
+    if let Some(suspicion) = &report.suspect {
+        output::note(format!("SUSPECT: {}: {suspicion}", report.asset));
+        output::note(format!(
+            "  hint: is its disk mounted? If the source is right as it is: holdfast backup {} --accept-smaller",
+            report.asset
+        ));
     }
-    super::print_troubles(context, &report.troubles);
+    let owed: Vec<&CopyReport> = report.copies.iter().filter(|c| !c.has_point).collect();
+    for copy in &owed {
+        print_owed(copy, &report.repository, told);
+    }
+    // Why a location is owed was just said.
+    let is_said =
+        |t: &Trouble| t.kind == TroubleKind::Location && owed.iter().any(|c| c.location == t.subject);
+    let troubles: Vec<Trouble> = report.troubles.iter().filter(|t| !is_said(t)).cloned().collect();
+    super::print_troubles(context, &troubles);
     if let Some(attestation) = &report.attestation {
         output::line(format!("  {}", attestation.words()));
+    }
+}
+
+/// Says why a location is owed its copy: in full once, shortly where many assets share the reason.
+fn print_owed(copy: &CopyReport, repository: &str, told: &mut BTreeSet<String>) {
+    let reason = copy.reason.as_deref().unwrap_or("not delivered");
+    let prefix = format!("location {}: ", copy.location);
+    let reason = reason.strip_prefix(prefix.as_str()).unwrap_or(reason);
+    let is_new = told.insert(format!("{prefix}{}", reason.replace(repository, "")));
+    if is_new {
+        output::note(format!("owed: location {}: {reason}", copy.location));
+    } else {
+        output::note(format!("owed: location {}: as above", copy.location));
     }
 }

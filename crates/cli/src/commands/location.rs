@@ -21,8 +21,8 @@ pub enum LocationCommand {
     },
     /// Make a new or replaced place ready: its root folder, and the marker that tells it from an unmounted disk
     ///
-    /// The first backup does this by itself for locations that were never used. After that a missing marker means a disk
-    /// that is not mounted, unless this command says otherwise. What is there already is left alone.
+    /// The very first backup, when the key ring has no key yet, does this by itself. After that a missing marker means a
+    /// disk that is not mounted, unless this command says otherwise. What is there already is left alone.
     Establish {
         /// The location, as estate.toml calls it
         name: String,

@@ -9,6 +9,8 @@ use crate::context::Context;
 use crate::{output, words};
 
 /// Show what is inside a point
+///
+/// Ends with 4 when damage was met on the way, even if another location had the same whole.
 #[derive(Args, Debug)]
 pub struct Ls {
     /// The asset, as estate.toml calls it
@@ -28,11 +30,13 @@ pub fn run(context: &Context, command: &Ls) -> Result<Ending> {
     let mut entries: Vec<ListedEntry> = Vec::new();
     let is_json = context.options.json;
     let mut see = |entry: ListedEntry| if is_json { entries.push(entry) } else { print(&entry) };
-    ls::ls(&setup, &command.asset, &which, command.path.as_deref(), command.recursive, &mut see)?;
+    let report =
+        ls::ls(&setup, &command.asset, &which, command.path.as_deref(), command.recursive, &mut see)?;
     if is_json {
         output::json(&entries);
     }
-    Ok(Ending::Done)
+    super::print_troubles(context, &report.troubles);
+    Ok(report.ending)
 }
 
 fn print(entry: &ListedEntry) {

@@ -6,15 +6,27 @@ use clap::Args;
 use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::{purge, state_lock};
+use holdfast_ops::purge::{self, RepositoryPurge};
+use holdfast_ops::state_lock;
 
 use crate::context::Context;
-use crate::{output, progress_line, words};
+use crate::progress_line::{self, Totals};
+use crate::{output, words};
 
 /// Apply retention: remove points beyond their age from every location
+///
+/// A point older than the policy's maximum for its class goes, at every location, and then the data that no point needs
+/// any more. The last good point of an asset is exempt and stays whatever its age, and so do the old points of an asset
+/// whose last backup is suspect. The table shows every point with the decision: keep, exempt or expire, and why.
+/// A receipt of what was deleted, when and where, is kept in the state folder below records/receipts.
+///
+/// Ends with 0 when everything that was to go is gone at every location; with 1 when a location refused or could not be
+/// reached and something waits to be deleted there, or when a repository holds points that no asset of the estate owns;
+/// with 3 when a repository is locked or out of reach, with 4 when damage was met, and with 5 when the clock cannot be
+/// right. After any of them running it again is safe.
 #[derive(Args, Debug)]
 pub struct Purge {
-    /// Only tell what would be done
+    /// Print the decisions and how much would be freed; change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -24,7 +36,7 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     let _lock = state_lock::take(&setup.places.state, "purge", context.world.environment.pid())?;
     let progress = Arc::new(Progress::default());
     let report = {
-        let _line = progress_line::show(context, "purge", &progress);
+        let _line = progress_line::show(context, "purge", &progress, Totals::Exact);
         purge::purge(&setup, command.dry_run, &progress)?
     };
     if context.options.json {
@@ -42,22 +54,41 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     });
     output::table(&["Asset", "Point", "Time", "Verdict", "Reason"], rows.collect());
     for repository in &report.repositories {
-        let word = if command.dry_run { "would forget" } else { "forgot" };
-        output::line(format!(
-            "{}: {word} {}",
-            repository.repository,
-            words::count(repository.forgotten as u64, "point")
-        ));
-        if let Some(serde_json::Value::Object(numbers)) = repository.prune.get("plan") {
-            let numbers = numbers.iter().filter(|(_, value)| value.is_number());
-            let numbers: Vec<String> =
-                numbers.map(|(name, n)| format!("{} {n}", name.replace('_', " "))).collect();
-            output::line(format!("  {}", numbers.join(", ")));
-        }
-        if let Some(error) = &repository.error {
-            output::note(format!("error: {}: {error}", repository.repository));
-        }
+        print(command.dry_run, repository);
+    }
+    for left in &report.left_behind {
+        output::note(format!("LEFT BEHIND: {}", left.words()));
     }
     super::print_troubles(context, &report.troubles);
     Ok(report.ending)
+}
+
+fn print(dry_run: bool, repository: &RepositoryPurge) {
+    let name = &repository.repository;
+    let points = |n: usize| words::count(n as u64, "point");
+    if dry_run {
+        output::line(format!("{name}: would forget {}", points(repository.expired)));
+    } else {
+        let waiting = match repository.waiting {
+            0 => String::new(),
+            n => format!("; {} still to be deleted at some location", points(n)),
+        };
+        output::line(format!("{name}: forgot {}{waiting}", points(repository.forgotten)));
+    }
+    if let Some(prune) = &repository.prune {
+        let (plan, would) = (&prune.plan, if dry_run { "would be " } else { "" });
+        output::line(format!(
+            "  each copy: {} {would}freed, {} {would}rewritten, {} {would}deleted; {} kept",
+            words::bytes(plan.bytes_freed),
+            words::bytes(plan.bytes_rewritten),
+            words::count(plan.packs_deleted + plan.packs_repacked, "pack"),
+            words::count(plan.snapshots, "point"),
+        ));
+    }
+    if let Some(error) = &repository.error {
+        output::note(format!("error: {name}: {error}"));
+    }
+    if let Some(hint) = &repository.hint {
+        output::note(format!("  hint: {hint}"));
+    }
 }

@@ -8,7 +8,8 @@ use holdfast_ops::error::{Error, Result};
 use holdfast_ops::{Progress, RepairAction, RepairRequest, RepairStep, repair, state_lock};
 
 use crate::context::Context;
-use crate::{output, progress_line, words};
+use crate::progress_line::{self, Totals};
+use crate::{output, words};
 
 /// Heal each location from the others
 ///
@@ -46,7 +47,7 @@ pub fn run(context: &Context, command: &Repair) -> Result<Ending> {
     for repository in &repositories {
         let progress = Arc::new(Progress::default());
         let report = {
-            let _line = progress_line::show(context, repository, &progress);
+            let _line = progress_line::show(context, repository, &progress, Totals::Exact);
             repair::repair(&setup, repository, request, &progress)?
         };
         ending = ending.and(report.ending);

@@ -7,19 +7,27 @@ use clap::Args;
 use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::restore::{self, Wish};
+use holdfast_ops::restore::{self, RestoreReport, Wish};
+use holdfast_ops::setup::Setup;
 
 use crate::context::Context;
-use crate::{output, progress_line, words};
+use crate::progress_line::{self, Totals};
+use crate::{output, words};
 
 /// Restore an asset, or a part of it
 ///
-/// The asset's root goes into DIR itself: <path>/index.php becomes DIR/index.php. What cannot be read whole at one location
-/// is read from the next; that ends with 4 even though the files are whole.
+/// The asset's root goes into DIR itself: <path>/index.php becomes DIR/index.php. With --all, each asset goes into
+/// DIR/<asset>, in the order in which the policy wants its classes back. What cannot be read whole at one location is read
+/// from the next; that ends with 4 even though the files are whole. What was interrupted goes on with --overwrite. DIR
+/// must lie neither among the copies nor in what is backed up.
 #[derive(Args, Debug)]
 pub struct Restore {
     /// The asset, as estate.toml calls it
-    asset: String,
+    #[arg(required_unless_present = "all")]
+    asset: Option<String>,
+    /// Every asset of the estate
+    #[arg(long, conflicts_with_all = ["asset", "point"])]
+    all: bool,
     /// The folder to restore into
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -39,32 +47,78 @@ pub struct Restore {
 pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
     let setup = context.setup()?;
     let wish = Wish {
-        asset: command.asset.clone(),
+        asset: command.asset.clone().unwrap_or_default(),
         to: command.to.clone(),
         which: command.which.which()?,
         location: command.location.clone(),
         include: command.include.clone(),
         overwrite: command.overwrite,
     };
-    let progress = Arc::new(Progress::default());
-    let report = {
-        let _line = progress_line::show(context, &command.asset, &progress);
-        restore::restore(&setup, &wish, &progress)?
-    };
+    if command.all {
+        return all(context, &setup, &wish);
+    }
+    let report = watched(context, &wish.asset, &|progress| restore::restore(&setup, &wish, progress))?;
     if context.options.json {
         output::json(&report);
     } else {
-        output::line(format!(
-            "{}: point {} from {} restored to {}: {}, {} in {}",
-            report.asset,
-            words::short(&report.point),
-            words::time(report.time),
-            report.to.display(),
-            words::count(report.restored.files, "file"),
-            words::bytes(report.restored.bytes),
-            words::seconds(report.seconds),
-        ));
-        super::print_troubles(context, &report.troubles);
+        print(context, &report);
     }
     Ok(report.ending)
+}
+
+fn all(context: &Context, setup: &Setup, wish: &Wish) -> Result<Ending> {
+    let mut ending = Ending::Done;
+    let mut reports = Vec::new();
+    for name in restore::recovery_order(setup) {
+        let restored =
+            watched(context, &name, &|progress| restore::restore_one_of_all(setup, wish, &name, progress));
+        match restored {
+            Ok(report) => {
+                ending = ending.and(report.ending);
+                if !context.options.json {
+                    print(context, &report);
+                }
+                reports.push(serde_json::json!(report));
+            }
+            Err(error) => {
+                ending = ending.and(error.ending);
+                output::note(format!("{name}: NOT RESTORED"));
+                output::error(&error);
+                reports.push(serde_json::json!({
+                    "asset": name, "error": error.message, "hint": error.hint, "ending": error.ending,
+                }));
+            }
+        }
+        if ending == Ending::Interrupted {
+            break;
+        }
+    }
+    if context.options.json {
+        output::json(&reports);
+    }
+    Ok(ending)
+}
+
+fn watched(
+    context: &Context,
+    name: &str,
+    restore: &dyn Fn(&Progress) -> Result<RestoreReport>,
+) -> Result<RestoreReport> {
+    let progress = Arc::new(Progress::default());
+    let _line = progress_line::show(context, name, &progress, Totals::Exact);
+    restore(&progress)
+}
+
+fn print(context: &Context, report: &RestoreReport) {
+    output::line(format!(
+        "{}: point {} from {} restored to {}: {}, {} in {}",
+        report.asset,
+        words::short(&report.point),
+        words::time(report.time),
+        report.to.display(),
+        words::count(report.restored.files, "file"),
+        words::bytes(report.restored.bytes),
+        words::seconds(report.seconds),
+    ));
+    super::print_troubles(context, &report.troubles);
 }

@@ -16,7 +16,7 @@ use crate::{diagnostics, output, words};
 pub struct Validate {}
 
 pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
-    let mut loaded = validate::load(&context.places(), &context.world, &context.interrupted)?;
+    let mut loaded = context.load()?;
     validate::lint(&mut loaded);
     let mut has_lint = false;
     if context.options.json {

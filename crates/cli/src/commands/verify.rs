@@ -4,18 +4,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use holdfast_model::estate::repository_name;
+use holdfast_model::estate::{Settings, repository_name};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::setup::Setup;
 use holdfast_ops::verify::{self, Amount, VerifyReport};
-use holdfast_ops::{LocationState, Problem, ProblemKind, Progress};
+use holdfast_ops::{LocationState, LocationVerified, Problem, ProblemKind, Progress};
 
 use crate::context::Context;
-use crate::{output, progress_line, words};
+use crate::progress_line::{self, Totals};
+use crate::{output, words};
 
 /// Check integrity, down to every byte
 ///
-/// Without assets, every repository. Ends with 4 when damage was met, and says which points and files it touches.
+/// Without assets, every repository; one that has no point yet is named and passed over. Ends with 4 when damage was met,
+/// and says which points and files it touches; a point that was made, was not purged, and lies nowhere is damage. Ends
+/// with 1 when a location lacks copies that another one has, and with 3 when a location could not be looked at.
 #[derive(Args, Debug)]
 pub struct Verify {
     /// Assets, as estate.toml calls them
@@ -48,8 +52,11 @@ pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
     for repository in &repositories {
         let progress = Arc::new(Progress::default());
         let report = {
-            let _line = progress_line::show(context, repository, &progress);
-            verify::verify(&setup, repository, command.location.as_deref(), amount, &progress)?
+            let _line = progress_line::show(context, repository, &progress, Totals::Exact);
+            match no_points_yet(&setup, repository, command.asset.is_empty())? {
+                Some(reason) => verify::skipped(&setup, repository, reason),
+                None => verify::verify(&setup, repository, command.location.as_deref(), amount, &progress)?,
+            }
         };
         if !context.options.json {
             print(context, &report);
@@ -60,12 +67,48 @@ pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
     if context.options.json {
         output::json(&reports);
     }
+    if reports.iter().all(|r| r.skipped.is_some()) {
+        output::note("nothing was verified");
+        ending = ending.and(Ending::NotDone);
+    }
+    if ending == Ending::Attention {
+        output::note("hint: the next `holdfast backup` of these assets brings what is owed");
+    }
     Ok(ending)
+}
+
+/// Why there is nothing to verify in a repository that nobody asked for by name.
+fn no_points_yet(setup: &Setup, repository: &str, is_every: bool) -> Result<Option<String>> {
+    if !is_every || setup.ring.get(repository)?.is_some() {
+        return Ok(None);
+    }
+    let assets = setup.estate.assets.values().filter(|a| repository_name(a).as_str() == repository);
+    let unbuilt: Vec<String> = assets
+        .filter(|a| matches!(a.settings, Settings::NotBuilt(_)))
+        .map(|a| format!("assets of class {} cannot be backed up yet", a.class()))
+        .collect();
+    let never = "no point was ever made: the key ring has no key for it".to_owned();
+    Ok(Some(unbuilt.into_iter().next().unwrap_or(never)))
 }
 
 fn print(context: &Context, report: &VerifyReport) {
     if let Some(error) = &report.error {
         output::note(format!("error: {}: {error}", report.repository));
+    }
+    if let Some(hint) = &report.hint {
+        output::note(format!("  hint: {hint}"));
+    }
+    if let Some(reason) = &report.skipped {
+        output::note(format!("{}: nothing to verify: {reason}", report.repository));
+    }
+    for missing in &report.missing {
+        output::note(format!(
+            "MISSING: {}: point {} of {} from {}: it was made, was not purged, and no location has it",
+            report.repository,
+            words::short(&missing.point),
+            missing.asset.as_deref().unwrap_or("no asset"),
+            words::time(missing.time),
+        ));
     }
     let Some(verified) = &report.verified else { return };
     let rows = verified
@@ -97,7 +140,8 @@ fn print(context: &Context, report: &VerifyReport) {
             location.problems.iter().filter(|p| !context.options.quiet || p.kind != ProblemKind::Orphan);
         shown.for_each(|problem| print_problem(&location.location, problem));
     }
-    if report.ending == Ending::Damage {
+    let is_damaged = |l: &LocationVerified| l.state == LocationState::Damaged;
+    if !verified.repository.is_empty() || verified.locations.iter().any(is_damaged) {
         output::note(format!(
             "hint: `holdfast repair {}` heals what another location has",
             report.repository

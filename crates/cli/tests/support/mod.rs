@@ -32,7 +32,7 @@ impl Customer {
     }
 
     /// Moves a location elsewhere; what it takes to get in goes into files of `keys/` that only we can read.
-    pub fn declare(&mut self, location: &str, url: &str, credentials: &str, deleting: Option<&str>) {
+    pub fn move_place(&mut self, location: &str, url: &str, credentials: &str, deleting: Option<&str>) {
         let mut lines = format!("url = \"{url}\"\n");
         let files = [("credentials", Some(credentials)), ("delete_credentials", deleting)];
         for (setting, text) in files.into_iter().filter_map(|(setting, text)| Some((setting, text?))) {
@@ -81,6 +81,58 @@ path = "{site}"
             there = place("there"),
             site = self.path("site").display(),
         )
+    }
+
+    /// Adds to estate.toml.
+    pub fn declare(&self, text: &str) {
+        let path = self.path("etc/estate.toml");
+        let estate = fs::read_to_string(&path).unwrap();
+        fs::write(path, estate + text).unwrap();
+    }
+
+    /// Makes a point of the asset with stock restic at `here`, as old as `date` (2024-05-06) says, and has it delivered.
+    #[track_caller]
+    pub fn old_points(&self, dates: &[&str]) {
+        let site = self.path("site").display().to_string();
+        for date in dates {
+            let asset = format!("asset:{ASSET}");
+            let time = format!("{date} 12:00:00");
+            let tags = ["--tag", &asset, "--tag", "class:website", "--tag", "kind:incremental"];
+            let output =
+                self.restic("restic", "here", &[&["backup", "--time", &time], &tags[..], &[&site]].concat());
+            assert!(output.status.success(), "{}", text(&output));
+        }
+    }
+
+    /// Forgets which points were made. What somebody else removes behind our back counts as lost otherwise.
+    pub fn lose_known_points(&self) {
+        fs::remove_file(self.path("state/records/points").join(format!("{REPOSITORY}.json"))).unwrap();
+    }
+
+    /// Changes estate.toml.
+    pub fn change_estate(&self, old: &str, new: &str) {
+        let path = self.path("etc/estate.toml");
+        let estate = fs::read_to_string(&path).unwrap();
+        assert!(estate.contains(old), "{old}");
+        fs::write(path, estate.replacen(old, new, 1)).unwrap();
+    }
+
+    /// Writes a file that only its owner can read into keys/.
+    pub fn secret(&self, name: &str, text: &str) {
+        let path = self.path("etc/keys").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Declares another website of another client, with one file.
+    pub fn another_site(&self, name: &str) {
+        let site = self.path(name);
+        fs::create_dir(&site).unwrap();
+        fs::write(site.join("index.php"), name).unwrap();
+        self.declare(&format!(
+            "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-{name}\"\npath = \"{}\"\n",
+            site.display()
+        ));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

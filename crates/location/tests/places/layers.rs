@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::append_only::AppendOnly;
+use holdfast_location::layers::breaker::{Breaker, Circuit};
 use holdfast_location::layers::faulty::{Damage, Fault, Faults, Faulty, Rule};
 use holdfast_location::layers::record::{Count, Record, Recording};
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
@@ -268,4 +269,51 @@ fn faults_happen_as_scripted() {
     let before = bench.clock.monotonic();
     bench.place.size(&kept).unwrap();
     assert_eq!(bench.clock.monotonic() - before, Duration::from_secs(9));
+}
+
+#[test]
+fn a_place_that_is_down_is_waited_for_once_and_asked_again_after_the_pause() {
+    let bench = bench();
+    let policy = RetryPolicy { delay_ms_first: 100, delay_ms_max: 1_000, budget_ms: 30_000 };
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let pause = Duration::from_secs(300);
+    let circuit = Arc::new(Circuit::new(
+        pause,
+        bench.clock.clone(),
+        Arc::clone(&bench.cancelled),
+        Arc::new(move |text: &str| listener.lock().unwrap().push(text.to_owned())),
+    ));
+    let breaker = Breaker::new(Arc::new(bench.retrying(policy)), bench.place.clone(), circuit);
+    let content = content(1, 1000);
+    put(&breaker, "C-1", Area::Data, &content);
+
+    // One object that cannot be read says nothing about the others.
+    let object = key("C-1", Area::Data, &content);
+    bench.faults.add(Rule { hits: 100, ..Rule::always(Fault::Fail(ErrorKind::Unreachable)).on(Op::Size) });
+    assert_eq!(breaker.size(&object).unwrap_err().kind, ErrorKind::Unreachable);
+    assert_eq!(breaker.get(&object, None).unwrap(), content);
+    assert!(told.lock().unwrap().is_empty());
+
+    bench.faults.heal();
+    bench.faults.add(Rule::always(Fault::Fail(ErrorKind::Unreachable)));
+    breaker.get(&object, None).unwrap_err();
+    let (spent, calls) = (bench.clock.monotonic(), bench.recording.total(Op::Get).calls);
+    assert!(spent >= Duration::from_secs(30), "patience comes first: {spent:?}");
+    for _ in 0..100 {
+        let error = breaker.get(&object, None).unwrap_err();
+        assert!(error.is_transient() && error.cause.contains("not asked again"), "{error}");
+    }
+    assert_eq!(bench.clock.monotonic(), spent, "nobody waits any more");
+    assert_eq!(bench.recording.total(Op::Get).calls, calls, "nor asks");
+    assert_eq!(told.lock().unwrap().len(), 1, "{told:?}");
+
+    bench.clock.sleep(pause);
+    breaker.get(&object, None).unwrap_err();
+    assert_eq!(bench.recording.total(Op::Get).calls, calls + 1, "one plain question");
+    bench.faults.heal();
+    breaker.get(&object, None).unwrap_err();
+    bench.clock.sleep(pause);
+    assert_eq!(breaker.get(&object, None).unwrap(), content);
+    assert!(told.lock().unwrap()[1].contains("answers again"), "{told:?}");
 }

@@ -10,6 +10,7 @@ use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
+use crate::rate::parse_rate;
 use crate::reading::{Fields, nearest, parse};
 use crate::size::parse_size;
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, SiteName};
@@ -168,6 +169,10 @@ fn read_location(
             .warning("same-credentials", &span, "writing and deleting use the same credentials")
             .hint("leave delete_credentials out, or give writing an account that cannot delete");
     }
+    let bandwidth = fields.text(problems, "bandwidth").and_then(|text| {
+        let rate = parse_rate(&text.value);
+        rate.map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string())).ok()
+    });
     fields.finish(problems);
     Some(Location {
         span: name.span.clone(),
@@ -177,6 +182,7 @@ fn read_location(
         place: place?,
         credentials: write,
         delete_credentials: delete,
+        bandwidth_bytes_per_second: bandwidth,
     })
 }
 

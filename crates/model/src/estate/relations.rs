@@ -34,12 +34,27 @@ pub fn relations_resolved(
     findings(&resolved).into_iter().filter(|finding| !known.contains(finding)).collect()
 }
 
+/// Who has what is kept in 32 bits.
+const LOCATIONS_MAX: usize = 32;
+
 pub(super) fn check(estate: &Estate, problems: &mut Problems<'_>) {
+    locations_countable(estate, problems);
     locations_apart(estate, problems);
     locations_outside_sources(estate, problems);
     assets_apart(estate, problems);
     names_are_no_clients(estate, problems);
     copies_off_production(estate, problems);
+}
+
+fn locations_countable(estate: &Estate, problems: &mut Problems<'_>) {
+    let mut spans: Vec<_> = estate.locations.values().map(|location| &location.span).collect();
+    spans.sort();
+    if let Some(first_too_many) = spans.get(LOCATIONS_MAX) {
+        let message = format!("there are {} locations, and {LOCATIONS_MAX} is the most", spans.len());
+        problems
+            .error("too-many-locations", &first_too_many.range(), message)
+            .hint("remove those that hold no copy any more, or split the estate");
+    }
 }
 
 fn locations_apart(estate: &Estate, problems: &mut Problems<'_>) {

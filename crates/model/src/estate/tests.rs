@@ -364,6 +364,27 @@ fn doubtful_estates_are_warned_about() {
 }
 
 #[test]
+fn a_bandwidth_is_a_rate_and_a_mistake_is_pointed_at() {
+    let limited = |rate: &str| without("host = \"nas1\"", &format!("host = \"nas1\"\nbandwidth = {rate}"));
+    let estate = read_estate("estate.toml", &limited("\"50MB/s\"")).value.unwrap();
+    assert_eq!(estate.locations["nas"].bandwidth_bytes_per_second, Some(50_000_000));
+    assert_eq!(one_error(&limited("\"50Mb/s\"")), is("bad-value", "\"50Mb/s\""));
+    assert_eq!(one_error(&limited("\"0B/s\"")), is("bad-value", "\"0B/s\""));
+    assert_eq!(one_error(&limited("50")), is("wrong-type", "50"));
+}
+
+#[test]
+fn more_locations_than_can_be_counted_are_refused() {
+    let many = |count: usize| {
+        let location =
+            |n| format!("[locations.l{n}]\nsite = \"london\"\nhost = \"nas{n}\"\nurl = \"/srv/copies{n}\"\n");
+        with(&(0..count).map(location).collect::<String>())
+    };
+    assert_eq!(errors(&many(31)), [], "with the one that is there, 32");
+    assert_eq!(one_error(&many(32)), is("too-many-locations", "l31"));
+}
+
+#[test]
 fn lines_and_columns_count_characters() {
     let text = "# ümläut\nsïtes = 1\n";
     let checked = read_estate("estate.toml", text);

@@ -1,0 +1,107 @@
+//! Whether a point can be relied on, by the evidence about its copies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_format::{Id, Snapshot};
+use holdfast_repo::Catalog;
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::evidence::{self, Evidence, PointEvidence};
+use crate::setup::Setup;
+
+/// What a verdict is made from.
+pub(super) struct Judge<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) evidence: BTreeMap<String, Evidence>,
+    pub(super) unasked: &'a BTreeSet<String>,
+    pub(super) wanted: usize,
+}
+
+impl Judge<'_> {
+    /// The oldest of the newest readings of each copy.
+    pub(super) fn checked(&self, id: &Id, copies: &[String]) -> Option<Timestamp> {
+        let of_copy = |location: &String| self.evidence.get(location)?.points.get(&id.to_hex())?.read;
+        copies.iter().map(of_copy).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    pub(super) fn verdict(
+        &self,
+        id: &Id,
+        copies: &[String],
+        checked: Option<Timestamp>,
+    ) -> (&'static str, String) {
+        let id = id.to_hex();
+        let known = |location: &&String| self.evidence.get(*location);
+        let is_damaged = |e: &Evidence| {
+            e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty()
+        };
+        let damaged: Vec<&str> =
+            copies.iter().filter(|l| known(l).is_some_and(is_damaged)).map(String::as_str).collect();
+        if !damaged.is_empty() {
+            return ("FAIL", format!("damaged at {}", damaged.join(", ")));
+        }
+        let hosts: BTreeSet<_> = copies
+            .iter()
+            .filter_map(|name| self.setup.estate.locations.get(name.as_str()))
+            .map(|location| (&location.host, &location.site))
+            .collect();
+        let (count, wanted) = (hosts.len(), self.wanted);
+        if count < wanted {
+            if count + self.unasked.len() >= wanted {
+                let names: Vec<&str> = self.unasked.iter().map(String::as_str).collect();
+                return (
+                    "NO_EVIDENCE",
+                    format!("{count} of {wanted} copies; {} could not be asked", names.join(", ")),
+                );
+            }
+            let same = if copies.len() > count { ", more lie on the same host" } else { "" };
+            return ("FAIL", format!("{count} of {wanted} copies{same}"));
+        }
+        match checked {
+            Some(_) => ("PASS", format!("{} copies (places as declared), every byte read", copies.len())),
+            None => ("NO_EVIDENCE", "not every copy was read".to_owned()),
+        }
+    }
+}
+
+/// Tells which of an asset's points can be relied on, for the decision which one must stay whatever its age.
+pub(crate) struct Goodness<'a> {
+    evidence: BTreeMap<String, Evidence>,
+    catalog: &'a Catalog,
+    any_was_read: bool,
+}
+
+impl Goodness<'_> {
+    /// Loads the evidence about an asset's points.
+    pub(crate) fn of<'a>(
+        setup: &Setup,
+        repository: &str,
+        catalog: &'a Catalog,
+        points: &[&(Id, Snapshot)],
+    ) -> Result<Goodness<'a>> {
+        let evidence = evidence::load(&setup.places.state, repository, setup.location_names())?;
+        let mut goodness = Goodness { evidence, catalog, any_was_read: false };
+        goodness.any_was_read =
+            points.iter().any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));
+        Ok(goodness)
+    }
+
+    /// Whole where it was read. As long as none of the asset's points was ever read anywhere: not known to be damaged at
+    /// every location that holds it.
+    pub(crate) fn is_good(&self, id: &Id) -> bool {
+        let mut copies = self.known_copies(id);
+        if self.any_was_read {
+            copies.flatten().any(|p| p.read.is_some())
+        } else {
+            copies.any(|copy| copy.is_none_or(|p| p.damaged.is_none()))
+        }
+    }
+
+    /// What is known about each copy of a point.
+    fn known_copies(&self, id: &Id) -> impl Iterator<Item = Option<&PointEvidence>> {
+        let bits = self.catalog.snapshots.get(id).copied().unwrap_or(0);
+        let hex = id.to_hex();
+        self.catalog.holders(bits).map(move |mirror| self.evidence.get(mirror.name())?.points.get(&hex))
+    }
+}

@@ -1,0 +1,139 @@
+//! From an entry of the estate to a location that can be used: credentials, connection, and the layers around it.
+//!
+//! From the inside out: the place itself; its share of the line; patience; giving up on a place that is down; and for
+//! whoever only writes, no way to delete, whatever the credentials could do. What deletes is opened only by those who
+//! delete, so a machine in production need not have those credentials at all.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use holdfast_location::layers::append_only::AppendOnly;
+use holdfast_location::layers::breaker::{Breaker, Circuit};
+use holdfast_location::layers::retry::{Retry, RetryPolicy};
+use holdfast_location::layers::throttle::{Limits, Throttle};
+use holdfast_location::{Address, Credentials, Location, Place, Surroundings};
+use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec};
+use holdfast_world::{ExposeSecret, secrets};
+
+use super::Setup;
+use super::closed::Closed;
+use crate::error::{Error, Result};
+
+/// A location that was opened, which contacts nothing yet.
+pub(super) struct OpenLocation {
+    /// For whoever only writes.
+    pub(super) writer: Arc<dyn Location>,
+    /// The same without the ban on deleting.
+    unrestricted: Arc<dyn Location>,
+    circuit: Arc<Circuit>,
+    deleter: OnceLock<Arc<dyn Location>>,
+}
+
+/// Half a minute of trying again: the location gets what it is owed in the next run anyway.
+const RETRIES: RetryPolicy = RetryPolicy { delay_ms_first: 250, delay_ms_max: 8_000, budget_ms: 30_000 };
+
+/// How long a place that does not answer is left alone.
+const PAUSE: Duration = Duration::from_secs(300);
+
+impl Setup {
+    pub(super) fn open_location(&self, name: &str) -> Result<OpenLocation> {
+        let spec = self.spec(name)?;
+        let (clock, tell) = (Arc::clone(&self.world.clock), Arc::clone(&self.tell));
+        let circuit = Arc::new(Circuit::new(PAUSE, clock, Arc::clone(&self.interrupted), tell));
+        let unrestricted = self.connect(name, spec, spec.credentials.as_ref(), &circuit)?;
+        let writer = Arc::new(AppendOnly::new(Arc::clone(&unrestricted)));
+        Ok(OpenLocation { writer, unrestricted, circuit, deleter: OnceLock::new() })
+    }
+
+    /// What deletes at a location: its own credentials for that where the estate names some, else those for writing.
+    pub(super) fn deleter(&self, name: &str, opened: &OpenLocation) -> Result<Arc<dyn Location>> {
+        let spec = self.spec(name)?;
+        let Some(source) = &spec.delete_credentials else { return Ok(Arc::clone(&opened.unrestricted)) };
+        let deleter = opened.deleter.get_or_init(|| {
+            self.connect(name, spec, Some(source), &opened.circuit).unwrap_or_else(|error| {
+                let reason = format!("nothing can be deleted there: {}", error.message);
+                Arc::new(Closed::new(name, &reason))
+            })
+        });
+        Ok(Arc::clone(deleter))
+    }
+
+    fn connect(
+        &self,
+        name: &str,
+        spec: &LocationSpec,
+        source: Option<&CredentialSource>,
+        circuit: &Arc<Circuit>,
+    ) -> Result<Arc<dyn Location>> {
+        let mut bare = self.connect_bare(name, spec, source)?;
+        if let Some(rate) = spec.bandwidth_bytes_per_second {
+            let limits = Limits {
+                up_bytes_per_second: Some(rate),
+                down_bytes_per_second: Some(rate),
+                ..Limits::default()
+            };
+            bare = Arc::new(Throttle::new(bare, limits, Arc::clone(&self.world.clock)));
+        }
+        // A folder on this machine that fails, fails for good; a network may only have hiccuped.
+        if matches!(Address::parse(&spec.url.value), Ok(Address::Local { .. })) {
+            return Ok(bare);
+        }
+        let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
+        let patient = Retry::new(Arc::clone(&bare), RETRIES, clock, random, Arc::clone(&self.interrupted));
+        Ok(Arc::new(Breaker::new(Arc::new(patient), bare, Arc::clone(circuit))))
+    }
+
+    /// A location without any layer around it.
+    pub(super) fn connect_bare(
+        &self,
+        name: &str,
+        spec: &LocationSpec,
+        source: Option<&CredentialSource>,
+    ) -> Result<Arc<dyn Location>> {
+        let credentials = source.map(|source| self.credentials(name, source)).transpose()?;
+        let place = Place { name: name.to_owned(), url: spec.url.value.clone(), credentials };
+        holdfast_location::open(&place, &self.surroundings()).map_err(|e| Error::usage(e.to_string()))
+    }
+
+    pub(super) fn surroundings(&self) -> Surroundings {
+        let environment = &self.world.environment;
+        let mut surroundings =
+            Surroundings::new(Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
+        surroundings.known_hosts = environment.home().map(|home| home.join(".ssh/known_hosts"));
+        surroundings.agent_socket = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
+        surroundings
+    }
+
+    pub(super) fn credentials(&self, name: &str, source: &CredentialSource) -> Result<Credentials> {
+        let wrong = |cause: String| Error::usage(format!("the credentials of location {name}: {cause}"));
+        match source {
+            CredentialSource::File(path) => {
+                let path = self.places.config.join(path);
+                let text = secrets::read_text(&path).map_err(|e| wrong(e.to_string()))?;
+                Credentials::parse(text.expose_secret())
+                    .map_err(|e| wrong(format!("{}: {e}", path.display())))
+            }
+            CredentialSource::Environment(prefix) => {
+                let mut text = String::new();
+                for key in [
+                    "access_key",
+                    "secret_key",
+                    "session_token",
+                    "user",
+                    "password",
+                    "identity_file",
+                    "host_key",
+                ] {
+                    let variable = format!("{prefix}_{}", key.to_uppercase());
+                    if let Some(value) = self.world.environment.text(&variable) {
+                        let value = serde_json::to_string(value).map_err(|e| wrong(e.to_string()))?;
+                        text += &format!("{key} = {value}\n");
+                    }
+                }
+                Credentials::parse(&text)
+                    .map_err(|e| wrong(format!("from the environment ({prefix}_…): {e}")))
+            }
+        }
+    }
+}
