@@ -68,6 +68,7 @@ fn forget(customer: &Customer, ids: &[String]) {
         let output = customer.restic("restic", location, &arguments);
         assert!(output.status.success(), "{}", text(&output));
     }
+    customer.lose_known_points();
 }
 
 fn verdicts(report: &serde_json::Value) -> BTreeMap<String, String> {

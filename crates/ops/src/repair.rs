@@ -23,6 +23,19 @@ pub struct RepairReport {
     pub ending: Ending,
 }
 
+/// The repositories that there is something to repair of: those of the ring, and those of the estate whose key file is
+/// there and cannot be read, which is then told.
+pub fn repositories(setup: &Setup) -> Result<Vec<String>> {
+    let mut known = setup.ring.repositories()?;
+    for name in setup.repositories().into_keys() {
+        if !known.contains(&name) && setup.ring.path(&name).exists() {
+            known.push(name);
+        }
+    }
+    known.sort();
+    Ok(known)
+}
+
 /// Repairs one repository, or in a dry run says what it would do.
 pub fn repair(
     setup: &Setup,

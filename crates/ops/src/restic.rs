@@ -48,8 +48,7 @@ pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments
     };
     let (address, credentials) = setup.address(&name)?;
     let access = restic_access(&address, &credentials, repository);
-    let mut all: Vec<OsString> = vec!["--repo".into(), access.repository.into()];
-    all.extend(access.options.into_iter().map(OsString::from));
+    let mut all: Vec<OsString> = access.options.into_iter().map(OsString::from).collect();
     if !matches!(command.as_str(), "help" | "version") {
         all.push("--no-lock".into());
     }
@@ -59,6 +58,7 @@ pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments
         .arguments(all)
         .environment(setup.world.environment.for_programs())
         .secret("RESTIC_PASSWORD", password)
+        .secret("RESTIC_REPOSITORY", access.repository)
         .inherit();
     for (variable, value) in access.secrets {
         invocation = invocation.secret(variable, value);

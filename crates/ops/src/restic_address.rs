@@ -2,11 +2,12 @@
 
 use holdfast_location::{Address, Credentials};
 use holdfast_world::{ExposeSecret, SecretString};
+use url::Url;
 
 /// What restic needs to open a repository.
 pub struct ResticAccess {
-    /// For `--repo`.
-    pub repository: String,
+    /// The repository; it may hold a password, so it is no argument.
+    pub repository: SecretString,
     /// Further options.
     pub options: Vec<String>,
     /// Variables that hold secrets.
@@ -48,15 +49,20 @@ pub fn restic_access(address: &Address, credentials: &Credentials, repository: &
                 if prefix.is_empty() { repository.to_owned() } else { format!("{prefix}/{repository}") };
             format!("s3:{}/{bucket}/{folder}", endpoint.trim_end_matches('/'))
         }
-        Address::Rest { base } => {
-            secret("RESTIC_REST_USERNAME", &credentials.user);
-            secret("RESTIC_REST_PASSWORD", &credentials.password);
-            format!("rest:{base}{repository}/")
-        }
+        // The variables RESTIC_REST_USERNAME and -PASSWORD came after 0.14; the address is understood by every version.
+        Address::Rest { base } => format!("rest:{}{repository}/", with_login(base, credentials)),
     };
     if let Some(authority) = &credentials.ca_file {
         options.push("--cacert".to_owned());
         options.push(authority.display().to_string());
     }
-    ResticAccess { repository, options, secrets }
+    ResticAccess { repository: SecretString::from(repository), options, secrets }
+}
+
+fn with_login(base: &str, credentials: &Credentials) -> String {
+    let (Ok(mut url), Some(user)) = (Url::parse(base), &credentials.user) else { return base.to_owned() };
+    let password = credentials.password.as_ref().map(ExposeSecret::expose_secret);
+    // Neither can fail for an address with a host, and every REST address has one.
+    let _ = url.set_username(user.expose_secret()).and_then(|()| url.set_password(password));
+    url.to_string()
 }

@@ -32,7 +32,7 @@ pub struct Repair {
 pub fn run(context: &Context, command: &Repair) -> Result<Ending> {
     let setup = context.setup()?;
     let _lock = state_lock::take(&setup.places.state, "repair", context.world.environment.pid())?;
-    let known = setup.ring.repositories()?;
+    let known = repair::repositories(&setup)?;
     let repositories = match &command.repository {
         Some(name) if known.contains(name) => vec![name.clone()],
         Some(name) => {
