@@ -74,7 +74,7 @@ impl Repository {
         tombstones: &Tombstones,
         monitor: &dyn Monitor,
     ) -> Trusted {
-        let everywhere = (1u32 << catalog.mirrors.len()) - 1;
+        let everywhere = u32::MAX >> (32 - catalog.mirrors.len().clamp(1, 32));
         let mut trusted = Trusted {
             files: BTreeMap::new(),
             doubts: Doubts::load(&self.folders.cache),
