@@ -51,6 +51,10 @@ pub(super) fn write(
         );
     }
     std::fs::write(config.join("estate.toml"), text)?;
+    if !places.iter().any(|url| url.starts_with("rest:")) {
+        // A file in the ring that no location is known to use might be a key, and then places are not made ready unasked.
+        return Ok(());
+    }
     // The ring's folder comes with the first key; the credentials need it earlier.
     let keys = config.join("keys");
     std::fs::create_dir_all(&keys)?;
