@@ -59,9 +59,10 @@ impl Trusted {
         index
     }
 
-    /// Keeps no snapshot back, for whoever brings what it needs afterwards.
-    pub fn with_every_point(self) -> Trusted {
-        Trusted { is_partial: false, ..self }
+    /// Follows owed snapshots to the end where deletions wait, for whoever does not bring back afterwards what was deleted
+    /// and is needed after all.
+    pub fn beside(self, tombstones: &Tombstones) -> Trusted {
+        Trusted { is_partial: self.is_partial || !tombstones.is_empty(), ..self }
     }
 }
 
@@ -75,11 +76,8 @@ impl Repository {
         monitor: &dyn Monitor,
     ) -> Trusted {
         let everywhere = u32::MAX >> (32 - catalog.mirrors.len().clamp(1, 32));
-        let mut trusted = Trusted {
-            files: BTreeMap::new(),
-            doubts: Doubts::load(&self.folders.cache),
-            is_partial: !tombstones.is_empty(),
-        };
+        let mut trusted =
+            Trusted { files: BTreeMap::new(), doubts: Doubts::load(&self.folders.cache), is_partial: false };
         for (id, bits) in &catalog.indexes {
             if tombstones.contains(Area::Index, id) {
                 continue;

@@ -123,7 +123,7 @@ impl Repository {
             left_out.push(not_reached(&mirror, error.kind, error.to_string()));
         }
         let tombstones = Tombstones::load(&self.folders.tombstones)?;
-        let trusted = self.trusted_indexes(&catalog, &tombstones, monitor);
+        let trusted = self.trusted_indexes(&catalog, &tombstones, monitor).beside(&tombstones);
         let index = trusted.index();
         let snapshots = self.load_snapshots(&catalog, monitor);
         let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);

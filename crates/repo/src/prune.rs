@@ -135,7 +135,7 @@ impl Repository {
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
         let snapshots = self.load_snapshots(catalog, monitor);
         // What was deleted and is needed after all comes back right after this, so no point is kept back for it.
-        let trusted = self.trusted_indexes(catalog, tombstones, monitor).with_every_point();
+        let trusted = self.trusted_indexes(catalog, tombstones, monitor);
         owe(self.debts(catalog, &trusted, &snapshots, tombstones, cancel), catalog, &outbox, monitor);
         let deliveries = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
