@@ -104,13 +104,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         tables.push(corpus(*kind, args, &peers, &bench)?);
     }
     folder::remove(&bench.join("scratch"))?;
-    let text = report::write(&bench, &tables, &Circumstances { rounds: args.rounds, is_cold: args.cold })?;
-    println!("\n{text}\nbench: written to {}", bench.join("bench.{md,json}").display());
+    let texts = report::write(&bench, &tables, &Circumstances { rounds: args.rounds, is_cold: args.cold })?;
+    println!("\n{}\nbench: written to {}", texts.join("\n"), bench.join("bench.{md,json}").display());
     if tables.iter().any(|table| table.has_failed(&peers[0].title())) {
         bail!("holdfast failed at its work, see above")
     }
     if args.write_docs {
-        report::write_docs(&bench, &text, &tables)?;
+        report::write_docs(&bench, &texts, &tables)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a run leaves: Markdown to read, JSON to compute with, pictures to glance at. With `--write-docs` the same goes
-//! into `docs/`, between two marks, so that the committed table is never typed by hand.
+//! into `docs/`, between two marks for each corpus, so that the committed tables are never typed by hand, and a run on one
+//! corpus leaves what was measured on the others.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,10 @@ pub(super) struct Circumstances {
     pub(super) is_cold: bool,
 }
 
-/// Writes `bench.md`, `bench.json` and a picture for each corpus into `folder`; returns the Markdown.
-pub(super) fn write(folder: &Path, tables: &[Table], circumstances: &Circumstances) -> Result<String> {
-    let text = markdown(folder, tables, circumstances);
-    std::fs::write(folder.join("bench.md"), &text)?;
+/// Writes `bench.md`, `bench.json` and a picture for each corpus into `folder`; returns the Markdown of each.
+pub(super) fn write(folder: &Path, tables: &[Table], circumstances: &Circumstances) -> Result<Vec<String>> {
+    let texts: Vec<String> = tables.iter().map(|table| markdown(folder, table, circumstances)).collect();
+    std::fs::write(folder.join("bench.md"), texts.join("\n"))?;
     let document = json!({
         "date": machine::date(),
         "machine": machine::describe(folder),
@@ -32,16 +33,17 @@ pub(super) fn write(folder: &Path, tables: &[Table], circumstances: &Circumstanc
     for table in tables {
         plot::bars(table, &folder.join(picture_name(table)))?;
     }
-    Ok(text)
+    Ok(texts)
 }
 
-/// Puts the Markdown between the marks of `docs/performance.md` and the pictures beside it.
-pub(super) fn write_docs(folder: &Path, text: &str, tables: &[Table]) -> Result<()> {
-    for table in tables {
+/// Puts the Markdown between the marks of its corpus in `docs/performance.md`, and the pictures beside it.
+pub(super) fn write_docs(folder: &Path, texts: &[String], tables: &[Table]) -> Result<()> {
+    for (table, text) in tables.iter().zip(texts) {
         let name = picture_name(table);
         std::fs::copy(folder.join(&name), docs().join(&name))?;
+        put_between_marks(table.kind.word(), text)?;
     }
-    put_between_marks("bench", text)
+    Ok(())
 }
 
 /// Replaces what stands between `<!-- WORD begin -->` and `<!-- WORD end -->` of `docs/performance.md`.
@@ -67,22 +69,20 @@ fn between_marks(document: &str, word: &str, text: &str) -> Option<String> {
     Some(format!("{head}{begin}\n{}\n{end}{tail}", text.trim_end()))
 }
 
-fn markdown(folder: &Path, tables: &[Table], circumstances: &Circumstances) -> String {
+fn markdown(folder: &Path, table: &Table, circumstances: &Circumstances) -> String {
     let Circumstances { rounds, is_cold } = circumstances;
     let cache = if *is_cold { "forgotten before each command (cold)" } else { "warm" };
-    let mut text = format!("Measured on {}.\n\n", machine::date());
+    let mut text = format!("### {}: {}\n\n", table.kind.word(), table.corpus());
+    let _ = write!(text, "![Times against ours]({})\n\n", picture_name(table));
+    let _ = writeln!(text, "Measured on {}.\n", machine::date());
     for line in machine::describe(folder) {
         let _ = writeln!(text, "- {line}");
     }
     let _ = writeln!(
         text,
-        "- rounds: {rounds}, programs in alternation; page cache {cache}\n- each cell: median (least to most)"
+        "- rounds: {rounds}, programs in alternation; page cache {cache}\n- each cell: median (least to most)\n"
     );
-    for table in tables {
-        let _ = write!(text, "\n### {}: {}\n\n", table.kind.word(), table.corpus());
-        let _ = write!(text, "![Times against ours]({})\n\n", picture_name(table));
-        text.push_str(&table.markdown());
-    }
+    text.push_str(&table.markdown());
     text
 }
 
