@@ -16,6 +16,7 @@ mod machine;
 mod material;
 mod measure;
 mod peer;
+mod per_client;
 mod plot;
 mod report;
 mod round;
@@ -136,6 +137,7 @@ fn corpus(kind: Kind, args: &Args, peers: &[Peer], bench: &Path) -> Result<Table
                 (Work::First, round::local(peer, &material, &mut change, &conditions, &mut table)),
                 (Work::TwoLocations, two_locations(peer, &material, &conditions, &mut table)),
                 (Work::FarFirst, far::turn(peer, &material, &conditions, &mut table)),
+                (Work::PerClientFirst, per_client::turn(peer, &material, &conditions, &mut table)),
             ];
             for (work, outcome) in turns {
                 if let Err(error) = outcome {

@@ -62,6 +62,7 @@ pub(crate) struct Sizes {
 }
 
 /// A corpus on disk.
+#[derive(Clone)]
 pub(super) struct Material {
     pub(super) kind: Kind,
     /// What is backed up.

@@ -33,6 +33,19 @@ pub(crate) struct Usage {
     pub(crate) disk_read_bytes: u64,
 }
 
+impl Usage {
+    /// Both commands, one after the other.
+    pub(super) fn then(self, next: &Usage) -> Usage {
+        Usage {
+            wall: self.wall + next.wall,
+            processor: self.processor + next.processor,
+            memory_bytes: self.memory_bytes.max(next.memory_bytes),
+            read_bytes: self.read_bytes + next.read_bytes,
+            disk_read_bytes: self.disk_read_bytes + next.disk_read_bytes,
+        }
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wall, processor) = (self.wall.as_secs_f64(), self.processor.as_secs_f64());

@@ -33,6 +33,10 @@ pub(crate) enum Work {
     FarUnchanged,
     /// The restore of everything over 20 ms and 50 MB/s.
     FarRestore,
+    /// The first backup of all sites, each the only one of its client, in a repository of its own.
+    PerClientFirst,
+    /// Nothing changed in these repositories.
+    PerClientUnchanged,
     /// Nothing changed in very many client repositories, on a local disk (ours only).
     Clients,
     /// The same over REST, with its requests counted (ours only).
@@ -41,7 +45,7 @@ pub(crate) enum Work {
 
 impl Work {
     /// Every work, in the order of one round.
-    pub(crate) const ALL: [Work; 16] = [
+    pub(crate) const ALL: [Work; 18] = [
         Work::First,
         Work::Unchanged,
         Work::Changed,
@@ -56,6 +60,8 @@ impl Work {
         Work::FarFirst,
         Work::FarUnchanged,
         Work::FarRestore,
+        Work::PerClientFirst,
+        Work::PerClientUnchanged,
         Work::Clients,
         Work::ClientsRest,
     ];
@@ -77,6 +83,8 @@ impl Work {
             Work::FarFirst => "far: first backup",
             Work::FarUnchanged => "far: nothing changed",
             Work::FarRestore => "far: restore",
+            Work::PerClientFirst => "a repository for each site: first backup",
+            Work::PerClientUnchanged => "a repository for each site: nothing changed",
             Work::Clients => "many clients: nothing changed",
             Work::ClientsRest => "many clients, REST: nothing changed",
         }
@@ -120,6 +128,8 @@ impl Work {
             | Work::TwoLocations
             | Work::FarFirst
             | Work::FarUnchanged
+            | Work::PerClientFirst
+            | Work::PerClientUnchanged
             | Work::Clients
             | Work::ClientsRest => Deed::Backup,
             Work::RestoreOne => Deed::RestoreOne,
