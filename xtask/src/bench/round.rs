@@ -136,7 +136,7 @@ fn one_work(
         _ => {}
     }
     let mut sample = measured(peer, work, setting, conditions)?;
-    if matches!(work, Work::First | Work::Prune) {
+    if matches!(work, Work::First | Work::Verify | Work::Prune) {
         sample.stored_bytes = Some(folder::count(&peer.repository(setting))?.1);
     }
     Ok(Some(sample))

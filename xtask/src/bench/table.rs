@@ -102,7 +102,9 @@ impl Table {
     }
 
     fn floor_of(&self, work: Work) -> Option<f64> {
-        self.floor.as_ref()?.seconds(work, self.kind)
+        let ours = self.peers.first()?;
+        let stored_mb = self.spread(ours, work, &quantity::STORED).map(|spread| spread.median);
+        self.floor.as_ref()?.seconds(work, self.kind, stored_mb)
     }
 
     fn spread(&self, peer: &str, work: Work, quantity: &quantity::Quantity) -> Option<Spread> {

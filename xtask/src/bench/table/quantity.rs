@@ -18,7 +18,7 @@ const MEMORY: Quantity =
     Quantity { name: ", peak memory", unit: "MB", of: |sample| Some(sample.usage.memory_bytes as f64 / 1e6) };
 const READ: Quantity =
     Quantity { name: ", read", unit: "MB", of: |sample| Some(sample.usage.read_bytes as f64 / 1e6) };
-const STORED: Quantity =
+pub(super) const STORED: Quantity =
     Quantity { name: ", stored", unit: "MB", of: |sample| Some(sample.stored_bytes? as f64 / 1e6) };
 const REQUESTS: Quantity =
     Quantity { name: ", requests", unit: "number", of: |sample| Some(sample.requests? as f64) };
