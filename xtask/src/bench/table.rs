@@ -1,6 +1,7 @@
 //! Everything measured on one corpus: samples by program, failures, and the floor. What is shown of it lies in
 //! `markdown` (tables) and `plot` (pictures); every sample is in the JSON, for whoever computes something else.
 
+mod goals;
 mod markdown;
 mod quantity;
 
