@@ -60,7 +60,7 @@ pub use progress::{Count, Progress};
 pub use prune::{PruneOptions, PrunePlan, Pruned};
 pub use repair::{Action, Lost, RepairRequest, Repaired, Step};
 pub use repository::{Identity, LocalFolders, MirrorState, Repository};
-pub use restore::{Include, RestoreRequest, Restored};
+pub use restore::{Enter, Include, RestoreRequest, Restored};
 pub use tombstones::Tombstones;
 pub use tree_reader::TreeReader;
 pub use verify::{LocationState, LocationVerified, Problem, ProblemKind, Read, Verified, VerifyRequest};
