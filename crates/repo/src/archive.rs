@@ -124,10 +124,9 @@ impl Repository {
         }
         let tombstones = Tombstones::load(&self.folders.tombstones)?;
         let trusted = self.trusted_indexes(&catalog, &tombstones, monitor).beside(&tombstones);
-        let index = trusted.index();
         let snapshots = self.load_snapshots(&catalog, monitor);
         let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);
-        drop(trusted);
+        let index = trusted.index;
         let parent = self.parent_of(request.source, snapshots);
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);

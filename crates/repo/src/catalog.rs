@@ -89,21 +89,24 @@ impl Repository {
         let mut loaded = LoadedIndex { index: Index::default(), unreadable: Vec::new() };
         let tombstones = self.tombstones_if_readable(monitor);
         let is_buried = |id: &Id| tombstones.as_ref().is_some_and(|t| t.contains(Area::Index, id));
+        let unreadable = &mut loaded.unreadable;
+        let mut failed = |id: &Id, error: Error| {
+            let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
+            monitor.trouble(trouble);
+            unreadable.push(*id);
+        };
         // The first place of a blob is asked first, so what stays comes before what goes.
-        let live = catalog.indexes.iter().filter(|(id, _)| !is_buried(id));
-        let buried = catalog.indexes.iter().filter(|(id, _)| is_buried(id));
-        for (id, bits) in live.chain(buried) {
+        let (buried, live): (BTreeMap<Id, u32>, _) =
+            catalog.indexes.iter().partition(|(id, _)| is_buried(id));
+        loaded.index = self.gather(catalog, &live, monitor, &mut failed);
+        for (id, bits) in &buried {
             match self.read_index(catalog, id, *bits, monitor) {
                 Ok(file) => file.packs.iter().for_each(|pack| {
                     if loaded.index.add(pack) {
                         loaded.index.set_not_due(&pack.id, !bits);
                     }
                 }),
-                Err(error) => {
-                    let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
-                    monitor.trouble(trouble);
-                    loaded.unreadable.push(*id);
-                }
+                Err(error) => failed(id, error),
             }
         }
         self.forget_cached(catalog);

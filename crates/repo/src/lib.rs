@@ -17,6 +17,7 @@ mod doubts;
 mod error;
 mod forget;
 mod index;
+mod index_loading;
 mod listing;
 mod locks;
 mod mirror;
