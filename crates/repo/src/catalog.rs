@@ -154,7 +154,7 @@ impl Repository {
             if tombstones.as_ref().is_some_and(|t| t.contains(Area::Snapshots, id)) {
                 continue;
             }
-            let cached = self.folders.cache.join("snapshots").join(id.to_hex());
+            let cached = self.cached_snapshot(id);
             if let Some(snapshot) =
                 fs::read(&cached).ok().and_then(|s| parse_snapshot(&self.cipher, id, &s).ok())
             {
@@ -177,6 +177,15 @@ impl Repository {
         }
         snapshots.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
         snapshots
+    }
+
+    /// Keeps a snapshot that some location has just taken.
+    pub(crate) fn cache_snapshot(&self, id: &Id, stored: &[u8]) {
+        write_cache(self.cached_snapshot(id), stored);
+    }
+
+    fn cached_snapshot(&self, id: &Id) -> PathBuf {
+        self.folders.cache.join("snapshots").join(id.to_hex())
     }
 
     /// Reads an object from the first holder that gives it whole; damage met on the way is reported.
