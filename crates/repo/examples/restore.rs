@@ -54,8 +54,15 @@ fn main() {
     println!("opened after {:?}", start.elapsed());
     let from = repository.ready();
     let overwrite = arguments.get(4).is_some_and(|a| a == "--overwrite");
-    let request =
-        RestoreRequest { snapshot: &snapshot, root: &[], target, include: None, overwrite, from: &from };
+    let request = RestoreRequest {
+        snapshot: &snapshot,
+        root: &[],
+        target,
+        include: None,
+        enter: None,
+        overwrite,
+        from: &from,
+    };
     let restored = repository.restore(&request, &index, &troubles, &Progress::default(), &Cancel::default());
     println!("{restored:?}");
     for trouble in troubles.list().iter().take(20) {

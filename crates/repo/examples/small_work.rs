@@ -120,6 +120,7 @@ impl Stand<'_> {
             root: &[],
             target: &target,
             include: None,
+            enter: None,
             overwrite: false,
             from: &from,
         };
