@@ -13,11 +13,11 @@ fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
     // Lease taken, policy, slots, run, point, 2 copies and one gone, check, end, settled, receipt, waiver, hold and its
-    // release, lease returned.
-    assert_eq!(audit.head.leaves, 16);
+    // release, alarm, lease returned.
+    assert_eq!(audit.head.leaves, 17);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 1 check, 1 receipt, 1 waiver, 1 hold, 1 lease.
-    assert_eq!(audit.rows, 13);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 1 check, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
+    assert_eq!(audit.rows, 14);
 }
 
 #[test]
@@ -36,6 +36,8 @@ fn what_was_said_stays_said() {
         "UPDATE runs SET outcome = 'failed'",
         "UPDATE slots SET state = 'waived' WHERE state = 'ok'",
         "DELETE FROM slots",
+        "UPDATE alarms SET message = ''",
+        "DELETE FROM alarms",
         "DELETE FROM leases",
     ] {
         let error = place.tamper(sql).unwrap_err();
