@@ -97,7 +97,9 @@ const PULSE: Duration = Duration::from_millis(500);
 /// Time passes for the decision at least this often.
 const TICK: Duration = Duration::from_secs(10);
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the supervisor is told that we live.
+const PROOF_OF_LIFE: Duration = Duration::from_secs(10);
 /// A third of what a lease lasts.
 const RENEW: Duration = Duration::from_secs(20);
 
@@ -139,7 +141,7 @@ impl Daemon<'_> {
 
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
-        let (mut ticked, mut looked, mut renewed) = (start, start, start);
+        let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
         while !self.is_over || self.purging.is_under_way {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
@@ -171,7 +173,9 @@ impl Daemon<'_> {
             if is_due(&mut ticked, TICK) || is_woken {
                 self.happened(Event::Tick)?;
             }
-            service::alive(&self.status());
+            if is_due(&mut proved, PROOF_OF_LIFE) {
+                service::alive(&self.status());
+            }
         }
         Ok(())
     }
@@ -270,3 +274,6 @@ impl Daemon<'_> {
 fn after(instant: Timestamp, by: SignedDuration) -> Timestamp {
     instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

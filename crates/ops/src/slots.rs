@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{Alarm, Slot as Recorded};
+use holdfast_ledger::{Alarm, Lease, Slot as Recorded, SlotState as RecordedState};
 use holdfast_model::slot::{Slot, SlotState};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,9 +13,9 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::journal;
-use crate::serve::credit;
 use crate::serve::expectation::{self, Which};
 use crate::serve::versions::Versions;
+use crate::serve::{credit, translate};
 use crate::setup::Setup;
 
 /// What was expected in a span, and what came of it.
@@ -88,21 +88,32 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         ending: Ending::Done,
     };
     if let Some(reader) = &reader {
-        report.slots = reader.slots_between(since, until, asset)?.into_iter().map(SlotLine::of).collect();
+        report.alarms = reader.alarms_between(since, until)?;
+        report.last_seen = reader.last_seen_before(u64::MAX >> 1)?;
+        let is_alive = |lease: &Lease| lease.released_at.is_none() && lease.expires > now;
+        let daemon = reader.lease()?.filter(|lease| lease.instance.starts_with(DAEMON) && is_alive(lease));
+        report.daemon = daemon.map(|lease| lease.instance);
         let versions = Versions::load(reader)?;
+        let recorded = reader.slots_between(since, until, asset)?;
+        // Nobody is there to settle what is due; so it is judged as the next instance will judge it.
+        let is_left = |slot: &Recorded| {
+            report.daemon.is_none() && slot.state == RecordedState::Expected && slot.due <= now
+        };
+        let (left, settled): (Vec<Recorded>, Vec<Recorded>) = recorded.into_iter().partition(is_left);
+        report.slots = settled.into_iter().map(SlotLine::of).collect();
+        let numbers = left.iter().map(|slot| (slot.id.clone(), slot.policy_version)).collect();
+        let left: Vec<Slot> =
+            left.iter().map(|slot| translate::from_ledger(slot, &versions)).collect::<Result<_>>()?;
+        for credited in credit::judged(reader, left, now)? {
+            report.slots.push(SlotLine::judged(credited, &numbers, true));
+        }
         let missing = expectation::unrecorded(reader, &versions, &estate, Which::Known, (now, now))?;
         let numbers: BTreeMap<String, u64> = missing.iter().map(|(n, slot)| (slot.id(), *n)).collect();
         let is_shown = |slot: &Slot| since <= slot.due && slot.due < until && slot.due <= now;
         let missing = missing.into_iter().map(|(_, slot)| slot).filter(is_shown).collect();
         for credited in credit::judged(reader, missing, now)? {
-            report.slots.push(SlotLine::not_recorded(credited, &numbers));
+            report.slots.push(SlotLine::judged(credited, &numbers, false));
         }
-        report.alarms = reader.alarms_between(since, until)?;
-        let lease = reader.lease()?;
-        let daemon =
-            lease.filter(|l| l.instance.starts_with(DAEMON) && l.released_at.is_none() && l.expires > now);
-        report.daemon = daemon.map(|lease| lease.instance);
-        report.last_seen = reader.last_seen_before(u64::MAX >> 1)?;
     }
     report.slots.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
     for slot in &report.slots {
@@ -133,7 +144,8 @@ impl SlotLine {
         }
     }
 
-    fn not_recorded(credited: credit::Credited, numbers: &BTreeMap<String, u64>) -> SlotLine {
+    /// One that nobody settled.
+    fn judged(credited: credit::Credited, numbers: &BTreeMap<String, u64>, is_recorded: bool) -> SlotLine {
         let credit::Credited { judged, run } = credited;
         let id = judged.slot.id();
         let state = match judged.state {
@@ -151,8 +163,11 @@ impl SlotLine {
             due: judged.slot.due,
             state,
             run,
-            reason: Some("not recorded: no holdfast serve was running".to_owned()),
-            is_recorded: false,
+            reason: Some(format!(
+                "{what}: no holdfast serve is running",
+                what = if is_recorded { "not settled" } else { "not recorded" }
+            )),
+            is_recorded,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::output;
 /// running is accounted for at the next start: as missed, or by the points that were made by hand.
 ///
 /// policy.toml is adopted as a version, from its effective day on or from now, whichever is later; header.approved_by
-/// must name who approved it. Both files are looked at every two seconds, so a change needs no signal. One that makes no
+/// must name who approved it. Both files are looked at every second, and a change that stays is taken over without a signal. One that makes no
 /// sense is told, kept as an alarm, and not used: what held before holds on.
 ///
 /// Tells what happens on stderr. The first SIGTERM or SIGINT drains: what runs may end, nothing new begins. The second

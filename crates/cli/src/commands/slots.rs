@@ -58,21 +58,26 @@ fn instant(option: &str, text: &str) -> Result<Timestamp> {
     })
 }
 
+/// An instant in the machine's zone, as short as a table wants it.
+fn minute(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 fn print(report: &SlotsReport) {
     let row = |slot: &SlotLine| {
         vec![
             slot.asset.clone(),
             slot.dataset.clone(),
-            slot.kind.clone(),
-            slot.basis.clone(),
-            words::time(slot.opens),
-            words::time(slot.due),
+            format!("{}, {}", slot.kind, slot.basis),
+            minute(slot.opens),
+            minute(slot.due),
             slot.state.to_owned(),
-            slot.run.clone().unwrap_or_else(|| "-".to_owned()),
+            // The rest of it is when the run began.
+            slot.run.as_deref().and_then(|run| run.rsplit('-').next()).unwrap_or("-").to_owned(),
             slot.reason.clone().unwrap_or_default(),
         ]
     };
-    let header = ["Asset", "Dataset", "Kind", "Rule", "Opens", "Due", "State", "Run", "Reason"];
+    let header = ["Asset", "Dataset", "Wanted", "Opens", "Due", "State", "Run", "Reason"];
     output::table(&header, report.slots.iter().map(row).collect());
     let counts: Vec<String> = report.counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let total = words::count(report.slots.len() as u64, "slot");

@@ -25,6 +25,9 @@ pub(crate) struct Configuration {
     in_force: Option<u64>,
     /// The texts that were looked at last, whether or not they were any good.
     seen: Texts,
+    /// Texts that are new since the last look. They count once they are the same for two looks: an editor that is in the
+    /// middle of writing must not make the estate look empty.
+    fresh: Option<Texts>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Configuration {
             looked.notes.push(format!("the policy holds from {from} on; nothing is expected before"));
         }
         let setup = load(service, &policy, ledger, turns, &mut looked)?;
-        Ok((Configuration { versions, setup: Arc::new(setup), in_force, seen }, looked))
+        Ok((Configuration { versions, setup: Arc::new(setup), in_force, seen, fresh: None }, looked))
     }
 
     /// Looks at the files again, and at the calendar: another version may hold from today.
@@ -81,7 +84,11 @@ impl Configuration {
         now: Timestamp,
     ) -> Result<Looked> {
         let mut looked = Looked::default();
-        let texts = Texts::read(service);
+        let mut texts = Texts::read(service);
+        if texts != self.seen && self.fresh.as_ref() != Some(&texts) {
+            self.fresh = Some(texts);
+            texts = self.seen.clone();
+        }
         let is_edited = texts != self.seen;
         if texts.policy != self.seen.policy {
             match adopt(&mut self.versions, ledger, &texts, now, &mut looked) {
@@ -97,10 +104,10 @@ impl Configuration {
         if !is_edited && in_force == self.in_force {
             return Ok(looked);
         }
+        self.in_force = in_force;
         match load(service, &policy, ledger, turns, &mut looked) {
             Ok(setup) => {
                 self.setup = Arc::new(setup);
-                self.in_force = in_force;
                 looked.is_changed = true;
             }
             Err(error) => refuse(&mut looked, "estate.toml", &error, "the estate before stays in use"),
