@@ -30,7 +30,8 @@ fn instant(value: &Value) -> Timestamp {
 fn kill_of_the_daemon_at_random() {
     let customer = Customer::new();
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    fast_policy(&customer, "90s", 5);
+    // So long that the first run of a new client waits for no other slot that it could serve as well.
+    fast_policy(&customer, "3m", 50);
     for number in 0..8 {
         customer.another_site(&format!("old{number}.example"));
     }
@@ -43,7 +44,14 @@ fn kill_of_the_daemon_at_random() {
         fs::write(customer.path("site/media.bin"), noise(round + 1000, 2 << 20)).unwrap();
         let daemon = Daemon::launch(&customer);
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis((dice >> 33) % 1500));
+        let pause = dice >> 33;
+        // Half of the kills at any moment, half of them while something runs.
+        if round % 2 == 0 {
+            std::thread::sleep(Duration::from_millis(pause % 1500));
+        } else {
+            daemon.wait_until_said("begins");
+            std::thread::sleep(Duration::from_millis(pause % 40));
+        }
         daemon.kill();
     }
     let daemon = Daemon::start(&customer);

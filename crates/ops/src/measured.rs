@@ -15,6 +15,9 @@ use crate::journal;
 /// How many runs are looked at: enough for a percentile, few enough that a site that grew is noticed.
 const RUNS_MAX: u32 = 2 * SAMPLES_FOR_P99 as u32;
 
+/// The shortest capture that is planned with.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// What the last runs of one kind lasted, oldest first.
 pub(crate) fn samples(
     reader: &Reader,
@@ -31,8 +34,10 @@ pub(crate) fn samples(
 /// What a point of a dataset lasts; `None` while none was measured. Incremental runs count: they are what keeps the
 /// objective between two full ones.
 pub(crate) fn of_asset(reader: &Reader, asset: &str, dataset: Dataset) -> Result<Option<Lasts>> {
+    let samples = samples(reader, asset, dataset, SlotKind::Incremental)?;
+    // Nothing is planned with less than a second: a slot that is due in the moment in which it opens cannot be kept.
     let (captures, copies): (Vec<_>, Vec<_>) =
-        samples(reader, asset, dataset, SlotKind::Incremental)?.into_iter().unzip();
+        samples.into_iter().map(|(capture, copy)| (capture.max(SHORTEST), copy)).unzip();
     Ok(Lasts::measured(&captures, &copies))
 }
 

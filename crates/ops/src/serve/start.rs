@@ -8,7 +8,7 @@ use std::time::Duration;
 use holdfast_ledger::{ExpectedSlot, Settlement, SlotState as Recorded};
 use holdfast_model::scheduler::{Event, Limits, Orphan, Retry, Rules, State, Target};
 use holdfast_model::slot::{Slot, SlotKind, SlotState};
-use holdfast_model::{AssetName, Dataset};
+use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
 use super::configuration::Configuration;
@@ -36,7 +36,9 @@ const SLOTS_AT_ONCE: usize = 500;
 /// What the policy in force says about every decision.
 pub(super) fn rules(configuration: &Configuration) -> Rules {
     let policy = &configuration.setup.policy;
-    Rules { limits: LIMITS, retry: RETRY, assumed: (policy.assume, policy.assume), zone: policy.zone.clone() }
+    // Websites are what this version can run.
+    let assumed = policy.lasts_of(Class::Website, Dataset::Site, None);
+    Rules { limits: LIMITS, retry: RETRY, assumed: (assumed, assumed), zone: policy.zone.clone() }
 }
 
 impl<'s> Daemon<'s> {
