@@ -2,10 +2,13 @@
 //! how it ended and all that follows from it: a run without an end is then always one that was cut off.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_ledger::{
-    CheckOutcome, CheckScope, NewCheck, NewRun, Point, Reader, Run, RunEnd, RunOutcome, Transaction,
+    CheckOutcome, CheckScope, ErrorKind, Lasted, Ledger, NewCheck, NewRun, Point, Reader, Run, RunEnd,
+    RunOutcome, Settlement, Transaction,
 };
+use holdfast_world::World;
 use jiff::Timestamp;
 
 use crate::backup::BackupReport;
@@ -21,47 +24,87 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("ledger.db")
 }
 
+/// Opens the ledger for writing, as `who`.
+pub(crate) fn open(world: &World, state: &Path, who: &str) -> Result<Ledger> {
+    let environment = &world.environment;
+    let instance = format!("{who}, process {} on {}", environment.pid(), environment.hostname());
+    Ok(Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))?)
+}
+
+/// The ledger, for questions; `None` where there is none yet.
+pub(crate) fn reader(state: &Path) -> Result<Option<Reader>> {
+    match Reader::open(&path(state)) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(error) if error.kind == ErrorKind::Absent => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The same for who can do without: one that is to be brought up to date first counts as none.
+pub(crate) fn reader_if_current(state: &Path) -> Result<Option<Reader>> {
+    match Reader::open(&path(state)) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Older) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Runs that began from `since` on, of one asset or of all, oldest first. None where there is no ledger yet.
 pub fn runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<Run>> {
     if let Some(name) = asset {
         setup.asset(name)?;
     }
-    let reader = match Reader::open(&path(&setup.places.state)) {
-        Ok(reader) => reader,
-        Err(error) if error.kind == holdfast_ledger::ErrorKind::Absent => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(Vec::new()) };
     // One that began in this very moment belongs to the list.
     let until = setup.world.clock.now().checked_add(jiff::SignedDuration::from_secs(1));
     let until = until.map_err(|error| Error::not_done(error.to_string()))?;
     Ok(reader.runs_between(since, until, asset)?)
 }
 
-/// Writes down that a backup begins; returns the run's id.
-pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str) -> Result<String> {
-    let run = NewRun {
-        asset: asset.to_owned(),
-        dataset: DATASET.to_owned(),
-        kind: kind.to_owned(),
-        slots: Vec::new(),
-    };
+/// Writes down that a backup begins, and which slots it serves; returns the run's id.
+pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str, slots: Vec<String>) -> Result<String> {
+    let run = NewRun { asset: asset.to_owned(), dataset: DATASET.to_owned(), kind: kind.to_owned(), slots };
     let now = setup.world.clock.now();
     Ok(setup.ledger()?.write(|transaction| transaction.begin_run(run, now))?)
 }
 
-/// Writes down how a backup ended: its point, its copies, what was read back, and the report.
-pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport) -> Result<()> {
+/// Writes down how a backup ended: its point, its copies, what was read back, the report, and what became of its slots.
+pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport, slots: Vec<Settlement>) -> Result<()> {
     let json =
         serde_json::to_string(report).map_err(|e| Error::not_done(format!("write the report: {e}")))?;
     let now = setup.world.clock.now();
-    let end = RunEnd { outcome: outcome(report), point: report.point.clone(), report: Some(json) };
+    let end = RunEnd {
+        outcome: outcome(report),
+        point: report.point.clone(),
+        report: Some(json),
+        lasted: lasted(report),
+    };
     setup.ledger()?.write(|transaction| {
         if let (Some(id), Some(instant)) = (&report.point, report.time) {
             note_point(transaction, report, id, instant, now)?;
         }
-        transaction.end_run(run, end, now)
+        transaction.end_run(run, end, now)?;
+        transaction.settle_slots(slots, now)
     })?;
     Ok(())
+}
+
+/// Writes down that a run ended without a report, and why.
+pub(crate) fn end_without_report(ledger: &Ledger, run: &str, reason: &str, now: Timestamp) -> Result<()> {
+    let report = serde_json::json!({ "error": reason }).to_string();
+    let end = RunEnd { outcome: RunOutcome::Failed, point: None, report: Some(report), lasted: None };
+    Ok(ledger.write(|transaction| transaction.end_run(run, end, now))?)
+}
+
+/// What a backup lasted, where it made a point.
+pub(crate) fn lasted(report: &BackupReport) -> Option<Lasted> {
+    let capture_seconds = report.capture_seconds?;
+    // Rounded up: what is planned with must not be too short.
+    let milliseconds = |seconds: f64| (seconds.max(0.0) * 1000.0).ceil() as u64;
+    Some(Lasted {
+        capture_ms: milliseconds(capture_seconds),
+        copy_ms: milliseconds(report.seconds - capture_seconds),
+    })
 }
 
 fn note_point(
