@@ -1,6 +1,7 @@
 //! What a run stored is asked for again before the run is called good: a place that confirmed it and lost or bent it is
 //! found in the run, not on the day of the restore.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests run restic")]
 #![allow(missing_docs, reason = "a test")]
 
 mod support;
