@@ -33,7 +33,7 @@ mod words;
 
 pub use alarm::{Alarm, AlarmKind, NewAlarm};
 pub use audit::Audit;
-pub use check::{Check, CheckOutcome, CheckScope, NewCheck};
+pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use copies::PointCopy;
 pub use error::{Error, ErrorKind, Result};
 pub use hold::{Hold, NewHold};

@@ -30,6 +30,8 @@ use crate::tombstones::Tombstones;
 pub struct Debt {
     /// The objects.
     pub objects: Vec<(Area, Id, u32)>,
+    /// Packs that it has already, of index files that it lacks.
+    pub present: Vec<Id>,
     /// Snapshots that it lacks and cannot get yet, because what they need is not there to be delivered.
     pub kept_back: Vec<Id>,
     /// Set when it could not be found out what is owed.
@@ -139,8 +141,12 @@ impl Repository {
         let mut seen = BTreeSet::new();
         for (_, (bits, packs)) in &lacking {
             for pack in packs {
-                let is_deleted = tombstones.contains(Area::Data, pack);
-                if !present.contains(pack) && !is_deleted && seen.insert(*pack) {
+                if tombstones.contains(Area::Data, pack) || !seen.insert(*pack) {
+                    continue;
+                }
+                if present.contains(pack) {
+                    debt.present.push(*pack);
+                } else {
                     debt.objects.push((Area::Data, *pack, *bits));
                 }
             }
@@ -181,10 +187,13 @@ impl Repository {
 /// Hands the debts to an outbox. A mirror of which nobody knows what it lacks takes no part.
 pub(crate) fn owe(debts: Vec<Debt>, catalog: &Catalog, outbox: &Outbox<'_>, monitor: &dyn Monitor) {
     for (lane, debt) in debts.into_iter().enumerate() {
-        let Debt { objects, kept_back, failure } = debt;
+        let Debt { objects, present, kept_back, failure } = debt;
         if let Some(error) = failure {
             outbox.exclude(lane, error.kind, error.to_string());
             continue;
+        }
+        for id in present {
+            outbox.note_present(lane, id);
         }
         for (area, id, holders) in objects {
             outbox.owe(lane, area, id, holders);

@@ -12,12 +12,12 @@ fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error
 fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
-    // Lease taken, policy, slots, run, point, 2 copies and one gone, check, end, settled, receipt, waiver, hold and its
+    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, receipt, waiver, hold and its
     // release, alarm, lease returned.
-    assert_eq!(audit.head.leaves, 17);
+    assert_eq!(audit.head.leaves, 18);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 1 check, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
-    assert_eq!(audit.rows, 14);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
+    assert_eq!(audit.rows, 15);
 }
 
 #[test]
