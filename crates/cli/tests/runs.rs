@@ -23,7 +23,7 @@ fn runs_are_listed_with_their_points() {
         assert_eq!(runs[number]["outcome"], "done", "{runs}");
         assert_eq!(runs[number]["point"], points[number]["id"], "{runs}");
     }
-    let listed = customer.run(0, &["runs"]);
+    let listed = customer.run(0, &["runs"]).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(listed.contains("incremental") && listed.contains("whole at here, there"), "{listed}");
     // One that fails is listed as well.
     fs::rename(customer.path("site"), customer.path("moved")).unwrap();

@@ -58,19 +58,14 @@ fn instant(option: &str, text: &str) -> Result<Timestamp> {
     })
 }
 
-/// An instant in the machine's zone, as short as a table wants it.
-fn minute(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
 fn print(report: &SlotsReport) {
     let row = |slot: &SlotLine| {
         vec![
             slot.asset.clone(),
             slot.dataset.clone(),
             format!("{}, {}", slot.kind, slot.basis),
-            minute(slot.opens),
-            minute(slot.due),
+            words::minute(slot.opens),
+            words::minute(slot.due),
             slot.state.to_owned(),
             // The rest of it is when the run began.
             slot.run.as_deref().and_then(|run| run.rsplit('-').next()).unwrap_or("-").to_owned(),
