@@ -47,6 +47,8 @@ pub struct Service {
     pub world: World,
     /// Raised by signals.
     pub stop: Stop,
+    /// Ends as soon as nothing that is due is left to do.
+    pub is_once: bool,
     /// Told what happens, line by line.
     pub tell: Tell,
 }
@@ -169,6 +171,10 @@ impl Daemon<'_> {
                 self.record_ahead(now.wall)?;
                 self.purge_when_due(now.wall)?;
             }
+            if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
+                self.is_draining = true;
+                self.happened(Event::Drain)?;
+            }
             let is_woken = self.wake.is_some_and(|wake| wake <= now.wall);
             if is_due(&mut ticked, TICK) || is_woken {
                 self.happened(Event::Tick)?;
@@ -185,7 +191,13 @@ impl Daemon<'_> {
         let until_wake = self.wake.map(|wake| wake.duration_since(self.service.world.clock.now()));
         let until_wake = until_wake.map(|span| Duration::try_from(span).unwrap_or_default());
         // Never nothing at all: a wake that a step does not move on would turn the loop into a spin.
-        until_wake.map_or(PULSE, |until| until.clamp(Duration::from_millis(5), PULSE))
+        let pulse = if self.service.is_once { PULSE / 20 } else { PULSE };
+        until_wake.map_or(pulse, |until| until.clamp(Duration::from_millis(5), pulse))
+    }
+
+    /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        self.scheduler.running() == 0 && !self.purging.is_under_way && !self.purging.is_due(now)
     }
 
     fn status(&self) -> String {

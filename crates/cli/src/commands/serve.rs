@@ -26,15 +26,23 @@ use crate::output;
 /// can be written down any more.
 ///
 /// Runs with the lowest CPU and I/O priority, as `backup` does.
+///
+/// With --once it does what is due and ends, for machines on which a timer of their own calls it; that has to come often
+/// enough for the tightest objective, and at least every three hours.
 #[derive(Args, Debug)]
-pub struct Serve {}
+pub struct Serve {
+    /// Do what is due now, and end
+    #[arg(long)]
+    once: bool,
+}
 
-pub fn run(context: &Context, _command: &Serve) -> Result<Ending> {
+pub fn run(context: &Context, command: &Serve) -> Result<Ending> {
     super::yield_to_production(context);
     let service = Service {
         places: context.places(),
         world: context.world.clone(),
         stop: context.stop.clone(),
+        is_once: command.once,
         tell: Arc::new(|line: &str| output::note(line)),
     };
     let served = serve::serve(&service)?;
