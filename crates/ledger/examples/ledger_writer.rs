@@ -6,7 +6,9 @@ use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 
-use holdfast_ledger::{CheckOutcome, CheckScope, Ledger, NewCheck, NewRun, Point, RunEnd, RunOutcome};
+use holdfast_ledger::{
+    CheckOutcome, CheckScope, Findings, Ledger, NewCheck, NewRun, Point, RunEnd, RunOutcome,
+};
 use holdfast_world::World;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -58,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         bytes_read: 4096,
                         outcome: CheckOutcome::Whole,
                         detail: None,
+                        findings: Findings::default(),
                     },
                     now,
                 )?;

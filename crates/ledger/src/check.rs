@@ -35,6 +35,13 @@ pub enum CheckScope {
     Structure,
     /// Everything that one point needs.
     Point(String),
+    /// What one run brought there: for its point, and for older ones that were owed.
+    Run {
+        /// The run.
+        run: String,
+        /// Its point.
+        point: String,
+    },
     /// Slice `number` of `of` of all data; together they are everything.
     Slice {
         /// Counts from 0.
@@ -44,6 +51,40 @@ pub enum CheckScope {
     },
     /// Every byte.
     All,
+    /// Nothing: a repair put right what it could, and what was damaged must be read again before it is believed.
+    Repair,
+}
+
+/// What a check found of single points. Points are told apart by name, because no time tells which of them a location held
+/// when it was read. Those that were there before and still are stand in an earlier check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// Points that the location has now, and had not at the check before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arrived: Vec<String>,
+    /// Points that it has no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<String>,
+    /// Points that damage touches; of a repair, those that stay damaged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
+    /// Points that are not whole there yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<String>,
+    /// Damage that no point in particular is hurt by: the config, a key file, something that nobody could follow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_damage: Vec<String>,
+    /// Not every point could be followed, so what was read of which is unknown.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_unfollowed: bool,
+    /// Of a run: it brought everything that its point needs, so that nothing of it is older.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_everything: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A check that was made.
@@ -61,6 +102,15 @@ pub struct NewCheck {
     pub outcome: CheckOutcome,
     /// What is wrong, for people.
     pub detail: Option<String>,
+    /// What was found of single points.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+}
+
+impl Findings {
+    fn is_empty(&self) -> bool {
+        *self == Findings::default()
+    }
 }
 
 /// A recorded check.
@@ -85,11 +135,13 @@ pub(crate) struct Row {
     location: String,
     scope: String,
     point: Option<String>,
+    run: Option<String>,
     slice: Option<i64>,
     slices: Option<i64>,
     bytes_read: i64,
     outcome: String,
     detail: Option<String>,
+    findings: Option<String>,
     happened_at: i64,
     recorded_at: i64,
 }
@@ -133,12 +185,69 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Every check of a repository, in the order in which they were recorded: clocks are set back, and what one check says
+    /// rests on those before it.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn every_check_of(&self, repository: &str) -> Result<Vec<Check>> {
+        self.ask(|connection| {
+            let rows: Vec<Row> = checks::table
+                .filter(checks::repository.eq(repository))
+                .order(checks::leaf)
+                .load(connection)
+                .doing(|| format!("read the checks of {repository}"))?;
+            rows.into_iter().map(Check::of).collect()
+        })
+    }
+
+    /// What was read back of these runs, by location.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn checks_of_runs(&self, runs: &[&str]) -> Result<Vec<Check>> {
+        self.ask(|connection| {
+            let mut found = Vec::new();
+            // Databases limit how many values a statement may name.
+            for runs in runs.chunks(500) {
+                let rows: Vec<Row> = checks::table
+                    .filter(checks::run.eq_any(runs.iter().copied().map(Some)))
+                    .order((checks::run, checks::location, checks::leaf))
+                    .load(connection)
+                    .doing(|| "read the checks of runs".to_owned())?;
+                found.extend(rows);
+            }
+            found.into_iter().map(Check::of).collect()
+        })
+    }
+}
+
 pub(crate) fn apply(connection: &mut Connection, check: &NewCheck, stamp: &Stamp) -> Result<()> {
-    let (scope, point, slice) = match &check.scope {
-        CheckScope::Structure => ("structure", None, None),
-        CheckScope::Point(point) => ("point", Some(point.clone()), None),
-        CheckScope::Slice { number, of } => ("slice", None, Some((i64::from(*number), i64::from(*of)))),
-        CheckScope::All => ("all", None, None),
+    let (mut point, mut run, mut slice) = (None, None, None);
+    let scope = match &check.scope {
+        CheckScope::Structure => "structure",
+        CheckScope::Point(id) => {
+            point = Some(id.clone());
+            "point"
+        }
+        CheckScope::Run { run: of_run, point: id } => {
+            (point, run) = (Some(id.clone()), Some(of_run.clone()));
+            "run"
+        }
+        CheckScope::Slice { number, of } => {
+            slice = Some((i64::from(*number), i64::from(*of)));
+            "slice"
+        }
+        CheckScope::All => "all",
+        CheckScope::Repair => "repair",
+    };
+    let findings = match &check.findings {
+        none if none.is_empty() => None,
+        some => Some(
+            serde_json::to_string(some)
+                .map_err(|error| Error::caused(ErrorKind::System, "write the findings of a check", error))?,
+        ),
     };
     let row = Row {
         leaf: stamp.leaf,
@@ -146,12 +255,14 @@ pub(crate) fn apply(connection: &mut Connection, check: &NewCheck, stamp: &Stamp
         location: check.location.clone(),
         scope: scope.to_owned(),
         point,
+        run,
         slice: slice.map(|(number, _)| number),
         slices: slice.map(|(_, of)| of),
         bytes_read: i64::try_from(check.bytes_read)
             .map_err(|_| Error::new(ErrorKind::Contradiction, "nobody reads that many bytes"))?,
         outcome: check.outcome.as_str().to_owned(),
         detail: check.detail.clone(),
+        findings,
         happened_at: stamp.happened_at,
         recorded_at: stamp.recorded_at,
     };
@@ -169,9 +280,18 @@ impl Check {
         let scope = match row.scope.as_str() {
             "structure" => CheckScope::Structure,
             "point" => CheckScope::Point(row.point.clone().ok_or_else(damaged)?),
+            "run" => CheckScope::Run {
+                run: row.run.clone().ok_or_else(damaged)?,
+                point: row.point.clone().ok_or_else(damaged)?,
+            },
             "slice" => CheckScope::Slice { number: number(row.slice)?, of: number(row.slices)? },
             "all" => CheckScope::All,
+            "repair" => CheckScope::Repair,
             _ => return Err(damaged()),
+        };
+        let findings = match &row.findings {
+            Some(json) => serde_json::from_str(json).map_err(|_| damaged())?,
+            None => Findings::default(),
         };
         Ok(Check {
             happened_at: from_nanoseconds(row.happened_at),
@@ -184,6 +304,7 @@ impl Check {
                 repository: row.repository,
                 location: row.location,
                 detail: row.detail,
+                findings,
             },
         })
     }

@@ -31,7 +31,7 @@ mod waiver;
 mod words;
 
 pub use audit::Audit;
-pub use check::{Check, CheckOutcome, CheckScope, NewCheck};
+pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use copies::PointCopy;
 pub use error::{Error, ErrorKind, Result};
 pub use hold::{Hold, NewHold};

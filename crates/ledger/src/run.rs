@@ -15,7 +15,7 @@ use crate::leaf::sha256;
 use crate::lease::{from_token, to_token};
 use crate::ledger::Transaction;
 use crate::reader::Reader;
-use crate::schema::{reports, run_slots, runs};
+use crate::schema::{points, reports, run_slots, runs};
 use crate::words::words;
 
 words! {
@@ -246,6 +246,33 @@ impl Reader {
                 .first(connection)
                 .optional()
                 .doing(|| format!("read the report of run {run}"))
+        })
+    }
+
+    /// The instant of the point that the last run of an asset made. Points that were found somewhere do not count:
+    /// whoever can write there chose their instants.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_point_made(&self, asset: &str) -> Result<Option<Timestamp>> {
+        self.ask(|connection| {
+            let doing = || format!("find the last point of {asset}");
+            let last: Option<Option<String>> = runs::table
+                .filter(runs::asset.eq(asset))
+                .filter(runs::point.is_not_null())
+                .order(runs::leaf.desc())
+                .select(runs::point)
+                .first(connection)
+                .optional()
+                .doing(doing)?;
+            let Some(point) = last.flatten() else { return Ok(None) };
+            let instant: Option<i64> = points::table
+                .find(point)
+                .select(points::instant)
+                .first(connection)
+                .optional()
+                .doing(doing)?;
+            Ok(instant.map(from_nanoseconds))
         })
     }
 

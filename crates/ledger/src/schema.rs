@@ -108,11 +108,13 @@ diesel::table! {
         location -> Text,
         scope -> Text,
         point -> Nullable<Text>,
+        run -> Nullable<Text>,
         slice -> Nullable<BigInt>,
         slices -> Nullable<BigInt>,
         bytes_read -> BigInt,
         outcome -> Text,
         detail -> Nullable<Text>,
+        findings -> Nullable<Text>,
         happened_at -> BigInt,
         recorded_at -> BigInt,
     }

@@ -3,7 +3,9 @@
 //! A full is one only when it was read twice: every byte of the source, and then everything that the point needs, from
 //! each location. What was counted here is what the word "full" rests on.
 
+use holdfast_ledger::NewCheck;
 use holdfast_repo::{Archived, LocationState, Progress, Read, Repository, Troubles};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ending::Ending;
@@ -20,6 +22,9 @@ pub struct Attestation {
     pub source_bytes: u64,
     /// By location.
     pub locations: Vec<LocationAttestation>,
+    /// What is written down of it, and when it was begun.
+    #[serde(skip)]
+    pub(crate) checks: (Timestamp, Vec<NewCheck>),
     #[serde(skip)]
     ending: Ending,
 }
@@ -37,7 +42,7 @@ pub struct LocationAttestation {
     pub is_whole: bool,
 }
 
-/// Reads everything back and keeps the record.
+/// Reads everything back; whoever writes down how the run ended records the checks with it.
 pub(crate) fn attest(
     setup: &Setup,
     repository_name: &str,
@@ -49,7 +54,8 @@ pub(crate) fn attest(
     let time = setup.world.clock.now();
     let read = Read::Points(vec![archived.id]);
     let verified = verify::run(repository, None, read.clone(), troubles, progress, &setup.cancel())?;
-    evidence::keep(&setup.places.state, repository_name, time, &read, &verified)?;
+    let checks =
+        evidence::checks_of(repository_name, &read, &verified, &evidence::load(setup, repository_name)?);
     let locations = verified.locations.iter().map(|l| LocationAttestation {
         location: l.location.clone(),
         packs_read: l.packs_read,
@@ -60,6 +66,7 @@ pub(crate) fn attest(
         source_bytes_read: archived.totals.bytes_read,
         source_bytes: archived.totals.bytes,
         locations: locations.collect(),
+        checks: (time, checks),
         ending: verify::judge(&verified),
     })
 }

@@ -3,7 +3,8 @@
 use holdfast_asset::driver;
 use holdfast_model::estate::{Asset, Settings, repository_name};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Delivery, Progress, Repository, Totals, Trouble, TroubleKind, Troubles,
+    ArchiveRequest, Archived, Delivery, LocationState, Progress, ReadBack, Repository, Totals, Trouble,
+    TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{attest, journal, known_points, record, source_size};
+use crate::{attest, journal, known_points, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -51,7 +52,7 @@ pub struct BackupReport {
 pub struct CopyReport {
     /// The location.
     pub location: String,
-    /// Whether it has the point whole.
+    /// Whether it has the point whole, as far as it confirmed and was found when what is new was read back.
     pub has_point: bool,
     /// Objects it was sent.
     pub objects: u64,
@@ -61,6 +62,8 @@ pub struct CopyReport {
     pub owed: u64,
     /// Why it lacks them.
     pub reason: Option<String>,
+    /// What was read back there; absent where it did not take the point.
+    pub read_back: Option<ReadBack>,
 }
 
 /// How to back up.
@@ -125,7 +128,7 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
             report.point = Some(archived.id.to_hex());
             report.time = Some(archived.snapshot.time);
             report.totals = Some(archived.totals);
-            report.copies = archived.deliveries.iter().map(CopyReport::of).collect();
+            report.copies = archived.deliveries.iter().map(|d| CopyReport::of(d, &archived)).collect();
             remember(setup, &repository_name, &repository, &archived)?;
             let time = archived.snapshot.time;
             let is_accepted = how.accept_smaller;
@@ -145,7 +148,6 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
     report.seconds = (setup.world.clock.monotonic() - start).as_secs_f64();
     report.troubles = troubles.list();
     report.ending = report.ending.and(judge(&report));
-    record::keep(&setup.places.state, "runs", asset_name, &report)?;
     journal::end(setup, &run, &report)?;
     Ok(report)
 }
@@ -175,14 +177,16 @@ fn excludes(asset: &Asset) -> Vec<String> {
     }
 }
 
-/// Degraded or owed is never green.
+/// Degraded or owed is never green, and damage is worse. What could not be read back is among the troubles.
 fn judge(report: &BackupReport) -> Ending {
     let is_degraded = report.troubles.iter().any(|t| !matches!(t.kind, TroubleKind::Notice));
     let is_owed = report.copies.iter().any(|c| !c.has_point);
+    let is_damaged = report.copies.iter().any(CopyReport::is_damaged);
+    let read_back = if is_damaged { Ending::Damage } else { Ending::Done };
     let attested = report.attestation.as_ref().map_or(Ending::Done, attest::Attestation::ending);
     let own =
         if is_degraded || is_owed || report.suspect.is_some() { Ending::Attention } else { Ending::Done };
-    own.and(attested)
+    own.and(attested).and(read_back)
 }
 
 impl BackupReport {
@@ -194,14 +198,27 @@ impl BackupReport {
 }
 
 impl CopyReport {
-    fn of(delivery: &Delivery) -> CopyReport {
+    fn of(delivery: &Delivery, archived: &Archived) -> CopyReport {
+        let read_back = archived.read_back.iter().find(|read| read.location == delivery.location);
+        let is_damaged = read_back.is_some_and(|read| read.state == LocationState::Damaged);
         CopyReport {
             location: delivery.location.clone(),
-            has_point: delivery.owed == 0 && delivery.failure.is_none(),
+            has_point: delivery.owed == 0 && delivery.failure.is_none() && !is_damaged,
             objects: delivery.objects,
             bytes: delivery.bytes,
             owed: delivery.owed,
             reason: delivery.failure.clone(),
+            read_back: read_back.cloned(),
         }
+    }
+
+    /// Whether something that it should have did not arrive.
+    pub fn is_owed(&self) -> bool {
+        self.owed > 0 || self.reason.is_some()
+    }
+
+    /// Whether what lies there is not what was sent.
+    pub fn is_damaged(&self) -> bool {
+        self.read_back.as_ref().is_some_and(|read| read.state == LocationState::Damaged)
     }
 }

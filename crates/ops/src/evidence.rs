@@ -1,104 +1,87 @@
-//! What has been read of each point at each location: one file per repository and location in the state folder.
+//! What has been read of each point at each location, told from the checks in the ledger.
 //!
 //! A verdict rests on this and on nothing else. Three things would make it a lie. A weaker look that clears what a
 //! stronger one found: so damage stays until every byte of that very point was read there again, or a repair healed it.
 //! A reading that speaks for points it never followed, because they arrived later: so points are named, times are never
-//! compared. And an unreadable file that is taken for "nothing was found": so it is an error.
+//! compared, and checks are taken in the order in which they were recorded. And a ledger that cannot be read and is taken
+//! for "nothing was found": so it is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod slices;
 
-use holdfast_repo::{LocationState, LocationVerified, Lost, Problem, ProblemKind, Read, Repaired, Verified};
+use std::collections::BTreeMap;
+
+use holdfast_ledger::{Check, CheckOutcome, CheckScope, NewCheck, Reader};
+use holdfast_repo::{
+    LocationState, LocationVerified, Problem, ProblemKind, Read, ReadBack, Repaired, Verified,
+};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
+pub(crate) use self::slices::Slices;
 use crate::error::Result;
-use crate::record;
+use crate::journal;
+use crate::setup::Setup;
 
 /// The evidence about one location's copy of a repository.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// When it was last looked at.
-    pub looked_at: Option<Timestamp>,
-    /// Damage found at the last look that no single point is hurt by: the config, a key file, a location that broke off.
+    /// When it was first looked at.
+    pub first_looked_at: Option<Timestamp>,
+    /// Damage that no single point is hurt by: the config, a key file, a location that broke off.
     pub other_damage: Vec<String>,
     /// By point, those alone that the location listed at the last look.
     pub points: BTreeMap<String, PointEvidence>,
     /// When each slice of a rotating reading was last read.
-    #[serde(default)]
-    slices: Slices,
+    pub(crate) slices: Slices,
 }
 
 /// The evidence about one point at one location.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PointEvidence {
     /// Since when every byte of it is known to have been whole; of a reading in slices, the oldest slice.
     pub read: Option<Timestamp>,
     /// When damage was found that nothing has cleared since.
     pub damaged: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Slices::is_empty")]
     slices: Slices,
 }
 
-/// Readings of the parts of a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Slices {
-    of: u32,
-    read: BTreeMap<u32, Timestamp>,
-}
-
-impl Slices {
-    fn is_empty(&self) -> bool {
-        self.read.is_empty()
-    }
-
-    fn note(&mut self, number: u32, of: u32, time: Timestamp) {
-        if self.of != of {
-            *self = Slices { of, read: BTreeMap::new() };
-        }
-        self.read.insert(number % of.max(1), time);
-    }
-
-    /// The oldest reading, once all slices were read.
-    fn complete_since(&self) -> Option<Timestamp> {
-        let is_complete = self.read.len() == self.of as usize;
-        self.read.values().min().copied().filter(|_| is_complete)
-    }
-}
-
 impl Evidence {
-    /// Takes in what a verification found at this location. `general` is what no location is to blame for.
-    fn note(&mut self, time: Timestamp, read: &Read, found: &LocationVerified, general: &[Problem]) {
-        let all = || general.iter().chain(&found.problems).filter(|p| !p.is_notice());
-        let touches = |id: &str, is_owed: bool| {
-            all()
-                .filter(|p| (p.kind == ProblemKind::Owed) == is_owed)
-                .any(|p| p.points.iter().any(|point| point.to_hex() == id))
-        };
-        let unattributed = all().filter(|p| p.points.is_empty() && p.kind != ProblemKind::Owed);
-        self.other_damage = unattributed.map(|p| format!("{}: {}", p.object, p.message)).collect();
-        // Where points could not be followed, nobody knows what was read of them.
-        let was_followed = general.iter().all(|p| !p.points.is_empty());
-        self.looked_at = Some(time);
-        let listed: Vec<String> = found.points.iter().map(ToString::to_string).collect();
-        self.points.retain(|id, _| listed.contains(id));
-        if let Read::Share { numerator, of } = read {
-            self.slices.note(*numerator, *of, time);
+    /// Takes in the next check of this location.
+    fn take(&mut self, check: &Check) {
+        let (time, findings) = (check.happened_at, &check.check.findings);
+        if check.check.outcome == CheckOutcome::Unusable {
+            return;
         }
-        for id in listed {
-            let point = self.points.entry(id.clone()).or_default();
-            if touches(&id, false) {
+        match &check.check.scope {
+            CheckScope::Repair => return self.heal(findings),
+            CheckScope::Run { point, .. } => {
+                self.first_looked_at.get_or_insert(time);
+                return self.take_run(point, check);
+            }
+            _ => {}
+        }
+        self.first_looked_at.get_or_insert(time);
+        self.other_damage.clone_from(&findings.other_damage);
+        self.points.retain(|id, _| !findings.gone.contains(id));
+        for id in &findings.arrived {
+            self.points.entry(id.clone()).or_default();
+        }
+        match &check.check.scope {
+            CheckScope::Slice { number, of } => self.slices.note(*number, *of, time),
+            CheckScope::All => self.slices.note_all(time),
+            _ => {}
+        }
+        for (id, point) in &mut self.points {
+            if findings.damaged.contains(id) {
                 *point = PointEvidence { damaged: Some(time), ..PointEvidence::default() };
-            } else if touches(&id, true) || !was_followed {
+            } else if findings.lacking.contains(id) || findings.is_unfollowed {
+                // Where points could not be followed, nobody knows what was read of them.
                 *point = PointEvidence { damaged: point.damaged, ..PointEvidence::default() };
             } else {
-                match read {
-                    Read::All => *point = PointEvidence { read: Some(time), ..PointEvidence::default() },
-                    Read::Points(points) if points.iter().any(|p| p.to_hex() == id) => {
-                        *point = PointEvidence { read: Some(time), ..PointEvidence::default() };
-                    }
-                    Read::Share { numerator, of } if point.damaged.is_none() => {
-                        point.slices.note(*numerator, *of, time);
+                match &check.check.scope {
+                    CheckScope::All => point.note_read(time),
+                    CheckScope::Point(read) if read == id => point.note_read(time),
+                    CheckScope::Slice { number, of } if point.damaged.is_none() => {
+                        point.slices.note(*number, *of, time);
                         point.read = point.read.max(point.slices.complete_since());
                     }
                     _ => {}
@@ -107,161 +90,257 @@ impl Evidence {
         }
     }
 
-    /// The slice whose turn it is, of `of`, and when it was read last.
-    fn next_slice(&self, of: u32) -> (Option<Timestamp>, u32) {
-        let read = |slice: &u32| self.slices.read.get(slice).filter(|_| self.slices.of == of).copied();
-        (0..of.max(1)).map(|slice| (read(&slice), slice)).min().unwrap_or((None, 0))
+    /// What a run brought speaks for its point only where the point stands on nothing older. It clears nothing.
+    fn take_run(&mut self, point: &str, check: &Check) {
+        let (time, findings) = (check.happened_at, &check.check.findings);
+        for id in &findings.arrived {
+            self.points.entry(id.clone()).or_default();
+        }
+        for id in &findings.damaged {
+            let evidence = self.points.entry(id.clone()).or_default();
+            *evidence = PointEvidence { damaged: Some(time), ..PointEvidence::default() };
+        }
+        for what in &findings.other_damage {
+            if !self.other_damage.contains(what) {
+                self.other_damage.push(what.clone());
+            }
+        }
+        let is_whole = check.check.outcome == CheckOutcome::Whole && findings.is_everything;
+        if let Some(evidence) = self.points.get_mut(point).filter(|_| is_whole) {
+            evidence.note_read(time);
+        }
     }
 
     /// A repair did what it could at this location: what was damaged may be whole again, and has to be read before that is
     /// believed. What it reported as lost stays damaged.
-    fn heal(&mut self, lost: &[Lost]) {
-        if lost.iter().all(|lost| !lost.points.is_empty()) {
+    fn heal(&mut self, findings: &holdfast_ledger::Findings) {
+        if !findings.is_unfollowed {
             self.other_damage.clear();
         }
-        let is_lost = |id: &String| lost.iter().any(|lost| lost.points.iter().any(|p| p.to_hex() == *id));
-        self.points.retain(|id, point| point.damaged.is_none() || is_lost(id));
+        self.points.retain(|id, point| point.damaged.is_none() || findings.damaged.contains(id));
     }
 }
 
-/// The evidence about each of `locations`. One that was never looked at has none.
-pub fn load<'a>(
-    state: &Path,
+impl PointEvidence {
+    fn note_read(&mut self, time: Timestamp) {
+        *self = PointEvidence { read: Some(time), ..PointEvidence::default() };
+    }
+}
+
+/// The evidence about each location of a repository. One that was never looked at has none, nor has a repository where
+/// there is no ledger yet.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn load(setup: &Setup, repository: &str) -> Result<BTreeMap<String, Evidence>> {
+    match journal::reader(setup)? {
+        Some(reader) => read(&reader, repository),
+        None => Ok(BTreeMap::new()),
+    }
+}
+
+fn read(reader: &Reader, repository: &str) -> Result<BTreeMap<String, Evidence>> {
+    Ok(fold(&reader.every_check_of(repository)?))
+}
+
+fn fold(checks: &[Check]) -> BTreeMap<String, Evidence> {
+    let mut all: BTreeMap<String, Evidence> = BTreeMap::new();
+    for check in checks {
+        all.entry(check.check.location.clone()).or_default().take(check);
+    }
+    all
+}
+
+/// Writes down what a verification found, for each location.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub fn keep(
+    setup: &Setup,
     repository: &str,
-    locations: impl Iterator<Item = &'a str>,
-) -> Result<BTreeMap<String, Evidence>> {
-    let mut all = BTreeMap::new();
-    for location in locations {
-        let evidence = record::one(state, &kind(repository), location)?.unwrap_or_default();
-        all.insert(location.to_owned(), evidence);
-    }
-    Ok(all)
-}
-
-/// Keeps what a verification found, for each location that could be looked at.
-pub fn keep(state: &Path, repository: &str, time: Timestamp, read: &Read, verified: &Verified) -> Result<()> {
-    let usable = verified.locations.iter().filter(|l| !matches!(l.state, LocationState::Unusable(_)));
-    for found in usable {
-        let kind = kind(repository);
-        let mut evidence: Evidence = record::one(state, &kind, &found.location)?.unwrap_or_default();
-        evidence.note(time, read, found, &verified.repository);
-        record::keep(state, &kind, &found.location, &evidence)?;
-    }
+    time: Timestamp,
+    what: &Read,
+    verified: &Verified,
+) -> Result<()> {
+    let ledger = setup.ledger()?;
+    let before = read(ledger.read(), repository)?;
+    let checks = checks_of(repository, what, verified, &before);
+    ledger.write(|transaction| {
+        checks.into_iter().try_for_each(|check| transaction.record_check(check, time))
+    })?;
     Ok(())
 }
 
-/// Keeps what a repair did, for each location where every step of it was done.
-pub fn keep_healed(state: &Path, repository: &str, repaired: &Repaired) -> Result<()> {
-    let touched: BTreeSet<&str> = repaired.steps.iter().map(|step| step.location.as_str()).collect();
-    let is_done = |location: &&str| repaired.steps.iter().all(|s| s.done || s.location != *location);
-    for location in touched.into_iter().filter(is_done) {
-        let kind = kind(repository);
-        if let Some(mut evidence) = record::one::<Evidence>(state, &kind, location)? {
-            evidence.heal(&repaired.lost);
-            record::keep(state, &kind, location, &evidence)?;
+/// What a verification found, as the ledger keeps it; `before` tells which points were named already.
+pub(crate) fn checks_of(
+    repository: &str,
+    read: &Read,
+    verified: &Verified,
+    before: &BTreeMap<String, Evidence>,
+) -> Vec<NewCheck> {
+    let scopes: Vec<CheckScope> = match read {
+        Read::Structure => vec![CheckScope::Structure],
+        Read::All | Read::Share { of: 0, .. } => vec![CheckScope::All],
+        Read::Share { numerator, of } => vec![CheckScope::Slice { number: numerator % of, of: *of }],
+        Read::Points(points) => points.iter().map(|point| CheckScope::Point(point.to_hex())).collect(),
+    };
+    let of_location = |found: &LocationVerified| {
+        let findings = findings(found, &verified.repository, before.get(&found.location));
+        let (outcome, detail) = outcome(&found.state, &verified.repository, &found.problems);
+        NewCheck {
+            repository: repository.to_owned(),
+            location: found.location.clone(),
+            scope: CheckScope::Structure,
+            bytes_read: found.bytes_read,
+            outcome,
+            detail,
+            findings,
         }
+    };
+    let checks = verified.locations.iter().map(of_location);
+    checks
+        .flat_map(|check| scopes.iter().map(move |scope| NewCheck { scope: scope.clone(), ..check.clone() }))
+        .collect()
+}
+
+/// What was read back of a run, as the ledger keeps it.
+pub(crate) fn checks_of_run<'a>(
+    repository: &str,
+    run: &str,
+    point: &str,
+    read_back: impl Iterator<Item = &'a ReadBack>,
+) -> Vec<NewCheck> {
+    let of_location = |read: &ReadBack| {
+        let (outcome, detail) = outcome(&read.state, &[], &read.problems);
+        let unattributed = read.problems.iter().filter(|p| p.points.is_empty());
+        NewCheck {
+            repository: repository.to_owned(),
+            location: read.location.clone(),
+            scope: CheckScope::Run { run: run.to_owned(), point: point.to_owned() },
+            bytes_read: read.bytes_read,
+            outcome,
+            detail,
+            findings: holdfast_ledger::Findings {
+                arrived: read.points.iter().map(ToString::to_string).collect(),
+                damaged: touched(&read.problems, |_| true),
+                other_damage: unattributed.map(words).collect(),
+                is_everything: read.is_everything,
+                ..holdfast_ledger::Findings::default()
+            },
+        }
+    };
+    read_back.map(of_location).collect()
+}
+
+/// Writes down what a repair did, for each location where every step of it was done.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn keep_healed(setup: &Setup, repository: &str, repaired: &Repaired) -> Result<()> {
+    let mut is_done: BTreeMap<&str, bool> = BTreeMap::new();
+    for step in &repaired.steps {
+        *is_done.entry(step.location.as_str()).or_insert(true) &= step.done;
     }
+    let touched: Vec<&str> = is_done.into_iter().filter(|(_, done)| *done).map(|(l, _)| l).collect();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let lost = repaired.lost.iter().flat_map(|lost| &lost.points).map(ToString::to_string);
+    let findings = holdfast_ledger::Findings {
+        damaged: lost.collect(),
+        is_unfollowed: repaired.lost.iter().any(|lost| lost.points.is_empty()),
+        ..holdfast_ledger::Findings::default()
+    };
+    let outcome = if repaired.lost.is_empty() { CheckOutcome::Whole } else { CheckOutcome::Damaged };
+    let time = setup.world.clock.now();
+    setup.ledger()?.write(|transaction| {
+        touched.iter().try_for_each(|location| {
+            let check = NewCheck {
+                repository: repository.to_owned(),
+                location: (*location).to_owned(),
+                scope: CheckScope::Repair,
+                bytes_read: 0,
+                outcome,
+                detail: None,
+                findings: findings.clone(),
+            };
+            transaction.record_check(check, time)
+        })
+    })?;
     Ok(())
 }
 
 /// The slice of `of` to read next: the one that was not read for longest at any of `locations`. So every slice comes up
 /// everywhere, whichever locations are read together.
+///
+/// # Errors
+/// When the ledger cannot be read.
 pub fn next_slice<'a>(
-    state: &Path,
+    setup: &Setup,
     repository: &str,
     locations: impl Iterator<Item = &'a str>,
     of: u32,
 ) -> Result<Read> {
-    let evidence = load(state, repository, locations)?;
-    let turn = evidence.values().map(|e| e.next_slice(of)).min();
+    let evidence = load(setup, repository)?;
+    let turn = locations.map(|l| evidence.get(l).map_or((None, 0), |e| e.slices.next(of))).min();
     Ok(Read::Share { numerator: turn.map_or(0, |(_, slice)| slice), of })
 }
 
-fn kind(repository: &str) -> String {
-    PathBuf::from("evidence").join(repository).display().to_string()
+/// What a verification found of single points at one location. `general` is what no location is to blame for.
+fn findings(
+    found: &LocationVerified,
+    general: &[Problem],
+    before: Option<&Evidence>,
+) -> holdfast_ledger::Findings {
+    if matches!(found.state, LocationState::Unusable(_)) {
+        return holdfast_ledger::Findings::default();
+    }
+    let all = || general.iter().chain(&found.problems).filter(|p| !p.is_notice());
+    let unattributed = all().filter(|p| p.points.is_empty() && p.kind != ProblemKind::Owed);
+    let listed: Vec<String> = found.points.iter().map(ToString::to_string).collect();
+    let known = |id: &String| before.is_some_and(|evidence| evidence.points.contains_key(id));
+    let gone = before.into_iter().flat_map(|evidence| evidence.points.keys());
+    holdfast_ledger::Findings {
+        arrived: listed.iter().filter(|id| !known(id)).cloned().collect(),
+        gone: gone.filter(|id| !listed.contains(id)).cloned().collect(),
+        damaged: touched(all(), |kind| kind != ProblemKind::Owed),
+        lacking: touched(all(), |kind| kind == ProblemKind::Owed),
+        other_damage: unattributed.map(words).collect(),
+        is_unfollowed: general.iter().any(|p| p.points.is_empty()),
+        is_everything: false,
+    }
+}
+
+/// Points that problems of some kinds touch.
+fn touched<'a>(
+    problems: impl IntoIterator<Item = &'a Problem>,
+    is_chosen: impl Fn(ProblemKind) -> bool,
+) -> Vec<String> {
+    let chosen = problems.into_iter().filter(|p| is_chosen(p.kind));
+    let points: std::collections::BTreeSet<String> =
+        chosen.flat_map(|p| &p.points).map(ToString::to_string).collect();
+    points.into_iter().collect()
+}
+
+/// The outcome, and the first thing that is wrong. Files of clients have no place in a leaf.
+fn outcome(state: &LocationState, general: &[Problem], own: &[Problem]) -> (CheckOutcome, Option<String>) {
+    let real: Vec<&Problem> = general.iter().chain(own).filter(|p| !p.is_notice()).collect();
+    let detail = real.first().map(|first| match real.len() - 1 {
+        0 => words(first),
+        more => format!("{}; and {more} more", words(first)),
+    });
+    match state {
+        LocationState::Unusable(reason) => (CheckOutcome::Unusable, Some(reason.clone())),
+        LocationState::Damaged => (CheckOutcome::Damaged, detail),
+        _ if !general.is_empty() => (CheckOutcome::Damaged, detail),
+        LocationState::Owed => (CheckOutcome::Owed, detail),
+        LocationState::Ok => (CheckOutcome::Whole, None),
+    }
+}
+
+fn words(problem: &Problem) -> String {
+    format!("{}: {}", problem.object, problem.message)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn look(damaged: Option<ProblemKind>) -> LocationVerified {
-        let point = holdfast_format::Id([1; 32]);
-        let mut found = LocationVerified::empty("here");
-        found.points = vec![point];
-        if let Some(kind) = damaged {
-            found.problems.push(Problem::of_pack(holdfast_format::Id([9; 32]), kind, "bad", vec![point]));
-        }
-        found
-    }
-
-    fn only(evidence: &Evidence) -> &PointEvidence {
-        evidence.points.values().next().unwrap()
-    }
-
-    #[test]
-    fn a_weaker_look_never_clears_damage() {
-        let mut evidence = Evidence::default();
-        evidence.note(at(1), &Read::All, &look(None), &[]);
-        assert_eq!(only(&evidence).read, Some(at(1)));
-        evidence.note(at(2), &Read::All, &look(Some(ProblemKind::Altered)), &[]);
-        for weaker in [
-            Read::Structure,
-            Read::Share { numerator: 0, of: 1 },
-            Read::Points(vec![holdfast_format::Id([2; 32])]),
-        ] {
-            evidence.note(at(3), &weaker, &look(None), &[]);
-            assert_eq!((only(&evidence).read, only(&evidence).damaged), (None, Some(at(2))), "{weaker:?}");
-        }
-        evidence.note(at(4), &Read::Points(vec![holdfast_format::Id([1; 32])]), &look(None), &[]);
-        assert_eq!((only(&evidence).read, only(&evidence).damaged), (Some(at(4)), None));
-    }
-
-    #[test]
-    fn a_point_that_is_owed_was_not_read() {
-        let mut evidence = Evidence::default();
-        evidence.note(at(1), &Read::All, &look(Some(ProblemKind::Owed)), &[]);
-        assert_eq!(*only(&evidence), PointEvidence::default());
-    }
-
-    #[test]
-    fn slices_count_once_all_were_read_and_come_up_in_turn() {
-        let mut evidence = Evidence::default();
-        for time in 1..=5 {
-            let (_, slice) = evidence.next_slice(4);
-            evidence.note(at(time), &Read::Share { numerator: slice, of: 4 }, &look(None), &[]);
-            let expected = [None, None, None, Some(at(1)), Some(at(2))][time as usize - 1];
-            assert_eq!(only(&evidence).read, expected, "after {time} readings");
-        }
-    }
-
-    #[test]
-    fn a_repair_clears_what_it_healed_and_nothing_that_is_lost() {
-        let mut evidence = Evidence::default();
-        evidence.note(at(1), &Read::All, &look(Some(ProblemKind::Altered)), &[]);
-        let lost = Lost {
-            object: "data/09".to_owned(),
-            points: vec![holdfast_format::Id([1; 32])],
-            files: Vec::new(),
-            files_total: 1,
-        };
-        evidence.heal(&[lost]);
-        assert_eq!(only(&evidence).damaged, Some(at(1)));
-        evidence.heal(&[]);
-        assert!(evidence.points.is_empty(), "nothing is known until it is read again");
-    }
-
-    #[test]
-    fn damage_to_no_point_in_particular_is_kept() {
-        let mut evidence = Evidence::default();
-        let broken = Problem::of_config(ProblemKind::Altered, "the config is damaged");
-        evidence.note(at(1), &Read::All, &look(None), &[broken]);
-        assert_eq!(evidence.other_damage, ["config: the config is damaged"]);
-        // Nor is anything believed to have been read.
-        assert_eq!(only(&evidence).read, None);
-    }
-}
+mod tests;

@@ -1,16 +1,19 @@
 //! What an operation writes into the ledger. One transaction says that a run begins, before anything is done, and one says
 //! how it ended and all that follows from it: a run without an end is then always one that was cut off.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use holdfast_ledger::{
-    CheckOutcome, CheckScope, NewCheck, NewRun, Point, Reader, Run, RunEnd, RunOutcome, Transaction,
+    Check, CheckOutcome, CheckScope, NewRun, Point, Reader, Run, RunEnd, RunOutcome, Transaction,
 };
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::backup::BackupReport;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::evidence;
 use crate::setup::Setup;
 
 /// The one dataset of a website.
@@ -21,20 +24,78 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("ledger.db")
 }
 
+/// The ledger, for questions; `None` where there is none yet.
+pub(crate) fn reader(setup: &Setup) -> Result<Option<Reader>> {
+    match Reader::open(&path(&setup.places.state)) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(error) if error.kind == holdfast_ledger::ErrorKind::Absent => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A run, and what was read back of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckedRun {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// By location; empty while it goes on, and where no location took its point.
+    pub read_back: Vec<RunReadBack>,
+}
+
+/// What was read back of a run at one location.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReadBack {
+    /// The location.
+    pub location: String,
+    /// What was found.
+    pub outcome: CheckOutcome,
+    /// Bytes read.
+    pub bytes_read: u64,
+    /// What is wrong.
+    pub detail: Option<String>,
+}
+
+/// Runs that began from `since` on, as [`runs`] has them, each with what was read back of it.
+pub fn checked_runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<CheckedRun>> {
+    let runs = runs(setup, asset, since)?;
+    let Some(reader) = reader(setup)? else { return Ok(Vec::new()) };
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let mut by_run: BTreeMap<String, Vec<RunReadBack>> = BTreeMap::new();
+    for Check { check, .. } in reader.checks_of_runs(&ids)? {
+        if let CheckScope::Run { run, .. } = check.scope {
+            by_run.entry(run).or_default().push(RunReadBack {
+                location: check.location,
+                outcome: check.outcome,
+                bytes_read: check.bytes_read,
+                detail: check.detail,
+            });
+        }
+    }
+    let with = |run: Run| CheckedRun { read_back: by_run.remove(&run.id).unwrap_or_default(), run };
+    Ok(runs.into_iter().map(with).collect())
+}
+
 /// Runs that began from `since` on, of one asset or of all, oldest first. None where there is no ledger yet.
 pub fn runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<Run>> {
     if let Some(name) = asset {
         setup.asset(name)?;
     }
-    let reader = match Reader::open(&path(&setup.places.state)) {
-        Ok(reader) => reader,
-        Err(error) if error.kind == holdfast_ledger::ErrorKind::Absent => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(reader) = reader(setup)? else { return Ok(Vec::new()) };
     // One that began in this very moment belongs to the list.
     let until = setup.world.clock.now().checked_add(jiff::SignedDuration::from_secs(1));
     let until = until.map_err(|error| Error::not_done(error.to_string()))?;
     Ok(reader.runs_between(since, until, asset)?)
+}
+
+/// The newest of the points that the last run of each asset made, by the ledger; `None` where none ever was.
+pub(crate) fn last_made(setup: &Setup) -> Result<Option<Timestamp>> {
+    let Some(reader) = reader(setup)? else { return Ok(None) };
+    let mut last = None;
+    for asset in setup.estate.assets.keys() {
+        last = last.max(reader.last_point_made(asset.as_ref())?);
+    }
+    Ok(last)
 }
 
 /// Writes down that a backup begins; returns the run's id.
@@ -57,7 +118,7 @@ pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport) -> Result<()>
     let end = RunEnd { outcome: outcome(report), point: report.point.clone(), report: Some(json) };
     setup.ledger()?.write(|transaction| {
         if let (Some(id), Some(instant)) = (&report.point, report.time) {
-            note_point(transaction, report, id, instant, now)?;
+            note_point(transaction, run, report, id, instant, now)?;
         }
         transaction.end_run(run, end, now)
     })?;
@@ -66,6 +127,7 @@ pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport) -> Result<()>
 
 fn note_point(
     transaction: &mut Transaction<'_>,
+    run: &str,
     report: &BackupReport,
     id: &str,
     instant: Timestamp,
@@ -83,17 +145,14 @@ fn note_point(
     for copy in report.copies.iter().filter(|copy| copy.has_point) {
         transaction.see_copy(id, &copy.location, now)?;
     }
-    for read in report.attestation.iter().flat_map(|attestation| &attestation.locations) {
-        let check = NewCheck {
-            repository: report.repository.clone(),
-            location: read.location.clone(),
-            scope: CheckScope::Point(id.to_owned()),
-            bytes_read: read.bytes_read,
-            // Why it is not whole stands in the report.
-            outcome: if read.is_whole { CheckOutcome::Whole } else { CheckOutcome::Damaged },
-            detail: None,
-        };
+    let read_back = report.copies.iter().filter_map(|copy| copy.read_back.as_ref());
+    for check in evidence::checks_of_run(&report.repository, run, id, read_back) {
         transaction.record_check(check, now)?;
+    }
+    if let Some((time, checks)) = report.attestation.as_ref().map(|attestation| &attestation.checks) {
+        for check in checks {
+            transaction.record_check(check.clone(), *time)?;
+        }
     }
     Ok(())
 }
@@ -106,3 +165,6 @@ fn outcome(report: &BackupReport) -> RunOutcome {
         (_, Some(_)) => RunOutcome::Degraded,
     }
 }
+
+#[cfg(test)]
+mod tests;

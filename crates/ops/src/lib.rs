@@ -22,6 +22,7 @@ pub mod purge;
 pub mod receipt;
 pub mod record;
 pub mod repair;
+pub mod reread;
 pub mod restic;
 mod restic_address;
 pub mod restore;
@@ -30,11 +31,13 @@ pub mod source_size;
 pub mod state_lock;
 pub mod validate;
 pub mod verify;
+#[cfg(test)]
+mod weeks;
 
-pub use holdfast_ledger::{Run, RunOutcome, RunState};
+pub use holdfast_ledger::{CheckOutcome, Run, RunOutcome, RunState};
 pub use holdfast_location::layers::breaker::Tell;
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{
-    Action as RepairAction, LocationState, LocationVerified, Problem, ProblemKind, Progress, RepairRequest,
-    Step as RepairStep, Trouble, TroubleKind, Troubles,
+    Action as RepairAction, LocationState, LocationVerified, Problem, ProblemKind, Progress, ReadBack,
+    RepairRequest, Step as RepairStep, Trouble, TroubleKind, Troubles,
 };

@@ -38,12 +38,25 @@ pub struct Point {
     /// When it was last read in full and found whole, at the location where that is longest ago; absent when some copy
     /// never was.
     pub checked: Option<Timestamp>,
+    /// The same for each copy.
+    pub checks: Vec<CopyCheck>,
     /// PASS, FAIL or NO_EVIDENCE.
     pub verdict: &'static str,
     /// Why.
     pub reason: String,
     /// What the point lacks since it was made; a point with any is degraded.
     pub warnings: Vec<String>,
+}
+
+/// What is known of a point at one location.
+#[derive(Clone, Debug, Serialize)]
+pub struct CopyCheck {
+    /// The location.
+    pub location: String,
+    /// Since when every byte of it there is known to have been whole.
+    pub read: Option<Timestamp>,
+    /// When damage was found that nothing has cleared since.
+    pub damaged: Option<Timestamp>,
 }
 
 /// A repository's points with what it takes to read them.
@@ -97,7 +110,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
     found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
     let judge = Judge {
         setup,
-        evidence: evidence::load(&setup.places.state, &repository, setup.location_names())?,
+        evidence: evidence::load(setup, &repository)?,
         unasked: &found.unasked,
         wanted: setup.policy.storage.copies.value.locations_min as usize,
     };
@@ -105,6 +118,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         let bits = found.catalog.snapshots.get(id).copied().unwrap_or(0);
         let copies: Vec<String> = found.catalog.holders(bits).map(|m| m.name().to_owned()).collect();
         let checked = judge.checked(id, &copies);
+        let checks = judge.checks(id, &copies);
         let (verdict, reason) = judge.verdict(id, &copies, checked);
         Point {
             id: id.to_hex(),
@@ -115,6 +129,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
             files: snapshot.summary.as_ref().map(|s| s.total_files_processed),
             copies,
             checked,
+            checks,
             verdict,
             reason,
             warnings: warnings(snapshot),
@@ -156,6 +171,7 @@ fn lost(
         files: None,
         copies: Vec::new(),
         checked: None,
+        checks: Vec::new(),
         verdict,
         reason: reason.clone(),
         warnings: Vec::new(),

@@ -52,7 +52,7 @@ pub fn repair(
         }
         let repaired = opened.repair(&request, None, &troubles, progress, &setup.cancel())?;
         if !request.dry_run {
-            evidence::keep_healed(&setup.places.state, repository, &repaired)?;
+            evidence::keep_healed(setup, repository, &repaired)?;
         }
         Ok(repaired)
     });

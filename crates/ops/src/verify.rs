@@ -1,4 +1,4 @@
-//! Verifies repositories and keeps what was found, so that `points` can tell what was read and what was not.
+//! Verifies repositories and writes down what was found, so that `points` can tell what was read and what was not.
 
 use std::collections::BTreeSet;
 
@@ -22,6 +22,8 @@ pub struct VerifyReport {
     pub repository: String,
     /// When it began.
     pub time: Timestamp,
+    /// The slice that was read, and of how many; absent where it was no slice.
+    pub slice: Option<(u32, u32)>,
     /// What was found; absent when it could not be done.
     pub verified: Option<Verified>,
     /// Points that were made, were not purged, and lie nowhere.
@@ -62,28 +64,42 @@ pub fn verify(
     if let Some(name) = location {
         setup.location(name)?;
     }
+    let choose = || match amount {
+        Amount::Structure => Ok(Read::Structure),
+        Amount::All => Ok(Read::All),
+        Amount::Percent(percent) => {
+            let chosen = setup.location_names().filter(|name| location.is_none_or(|only| only == *name));
+            evidence::next_slice(setup, repository, chosen, 100u32.div_ceil(percent.clamp(1, 100)))
+        }
+    };
+    carry_out(setup, repository, location.map(|name| vec![name.to_owned()]), choose, progress)
+}
+
+/// Verifies one repository at some locations, or at all, and writes down what was found.
+pub(crate) fn carry_out(
+    setup: &Setup,
+    repository: &str,
+    locations: Option<Vec<String>>,
+    choose: impl FnOnce() -> Result<Read>,
+    progress: &Progress,
+) -> Result<VerifyReport> {
     let time = setup.world.clock.now();
     let start = setup.world.clock.monotonic();
     let troubles = Troubles::default();
-    let state = &setup.places.state;
-    let known = known_points::load(state, repository)?.unwrap_or_default();
+    // Hours of reading are for nothing where nobody can write down what was found.
+    setup.ledger()?;
+    let read = choose()?;
+    let known = known_points::load(&setup.places.state, repository)?.unwrap_or_default();
     let mut missing = Vec::new();
+    let is_everywhere = locations.is_none();
     let outcome = setup.open(repository, None).and_then(|opened| {
         // Every place was reached, and none has anything.
         if opened.states().all(|(_, state)| *state == MirrorState::Absent) {
             missing = known.missing(&BTreeSet::new());
         }
-        let read = match amount {
-            Amount::Structure => Read::Structure,
-            Amount::All => Read::All,
-            Amount::Percent(percent) => {
-                let chosen = setup.location_names().filter(|name| location.is_none_or(|only| only == *name));
-                evidence::next_slice(state, repository, chosen, 100u32.div_ceil(percent.clamp(1, 100)))?
-            }
-        };
-        let verified = run(&opened, location, read.clone(), &troubles, progress, &setup.cancel())?;
-        evidence::keep(state, repository, time, &read, &verified)?;
-        if location.is_none() {
+        let verified = run(&opened, locations, read.clone(), &troubles, progress, &setup.cancel())?;
+        evidence::keep(setup, repository, time, &read, &verified)?;
+        if is_everywhere {
             missing = find_missing(&opened, &known, &verified);
         }
         Ok(verified)
@@ -91,6 +107,10 @@ pub fn verify(
     let mut report = VerifyReport {
         repository: repository.to_owned(),
         time,
+        slice: match read {
+            Read::Share { numerator, of } => Some((numerator, of)),
+            _ => None,
+        },
         verified: None,
         missing: Vec::new(),
         skipped: None,
@@ -123,6 +143,7 @@ pub fn skipped(setup: &Setup, repository: &str, reason: String) -> VerifyReport 
     VerifyReport {
         repository: repository.to_owned(),
         time: setup.world.clock.now(),
+        slice: None,
         verified: None,
         missing: Vec::new(),
         skipped: Some(reason),
@@ -149,13 +170,13 @@ fn find_missing(opened: &Repository, known: &KnownPoints, verified: &Verified) -
 /// Verifies an open repository.
 pub(crate) fn run(
     repository: &Repository,
-    location: Option<&str>,
+    locations: Option<Vec<String>>,
     read: Read,
     troubles: &Troubles,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Result<Verified> {
-    let request = VerifyRequest { locations: location.map(|l| vec![l.to_owned()]), read };
+    let request = VerifyRequest { locations, read };
     repository.verify(&request, troubles, progress, cancel).map_err(Error::from)
 }
 

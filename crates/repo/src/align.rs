@@ -30,6 +30,8 @@ use crate::tombstones::Tombstones;
 pub struct Debt {
     /// The objects.
     pub objects: Vec<(Area, Id, u32)>,
+    /// Packs that it has already, of index files that it lacks.
+    pub present: Vec<Id>,
     /// Snapshots that it lacks and cannot get yet, because what they need is not there to be delivered.
     pub kept_back: Vec<Id>,
     /// Set when it could not be found out what is owed.
@@ -147,8 +149,12 @@ impl Repository {
         let mut seen = BTreeSet::new();
         for (_, file, bits) in &lacking {
             for pack in &file.packs {
-                let is_deleted = tombstones.contains(Area::Data, &pack.id);
-                if !present.contains(&pack.id) && !is_deleted && seen.insert(pack.id) {
+                if tombstones.contains(Area::Data, &pack.id) || !seen.insert(pack.id) {
+                    continue;
+                }
+                if present.contains(&pack.id) {
+                    debt.present.push(pack.id);
+                } else {
                     debt.objects.push((Area::Data, pack.id, *bits));
                 }
             }
@@ -189,10 +195,13 @@ impl Repository {
 /// Hands the debts to an outbox. A mirror of which nobody knows what it lacks takes no part.
 pub(crate) fn owe(debts: Vec<Debt>, catalog: &Catalog, outbox: &Outbox<'_>, monitor: &dyn Monitor) {
     for (lane, debt) in debts.into_iter().enumerate() {
-        let Debt { objects, kept_back, failure } = debt;
+        let Debt { objects, present, kept_back, failure } = debt;
         if let Some(error) = failure {
             outbox.exclude(lane, error.kind, error.to_string());
             continue;
+        }
+        for id in present {
+            outbox.note_present(lane, id);
         }
         for (area, id, holders) in objects {
             outbox.owe(lane, area, id, holders);

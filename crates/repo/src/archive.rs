@@ -49,6 +49,7 @@ use crate::repository::{MirrorState, Repository};
 use crate::sealed::Sealed;
 use crate::spool::Spool;
 use crate::tombstones::Tombstones;
+use crate::verify::new::{Brought, ReadBack};
 
 /// What to archive, and how.
 pub struct ArchiveRequest<'a> {
@@ -73,6 +74,8 @@ pub struct Archived {
     pub snapshot: Snapshot,
     /// What became of each location; those that could not even be opened are included.
     pub deliveries: Vec<Delivery>,
+    /// What was read back at each location that took the point.
+    pub read_back: Vec<ReadBack>,
     /// What was counted.
     pub totals: Totals,
 }
@@ -160,12 +163,28 @@ impl Repository {
             let reasons: Vec<&str> = deliveries.iter().filter_map(|d| d.failure.as_deref()).collect();
             return Err(Error::new(kind, format!("no location took the point: {}", reasons.join("; "))));
         }
+        // Under the locks of the run: a prune in between would look like damage.
+        let took_it = (0..deliveries.len()).filter(|lane| outbox.has(*lane, &finished.id));
+        let brought: Vec<Brought> = took_it
+            .map(|lane| Brought {
+                mirror: Arc::clone(&catalog.mirrors[lane]),
+                number: lane,
+                objects: outbox.brought(lane),
+            })
+            .collect();
+        let read_back = self.read_back(&brought, &index, monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
             spool.clear();
         }
         deliveries.append(&mut left_out);
-        Ok(Archived { id: finished.id, snapshot: finished.snapshot, deliveries, totals: finished.totals })
+        Ok(Archived {
+            id: finished.id,
+            snapshot: finished.snapshot,
+            deliveries,
+            read_back,
+            totals: finished.totals,
+        })
     }
 
     /// Takes a shared lock at every usable mirror; the others are reported and left out.

@@ -63,5 +63,6 @@ pub use repository::{Identity, LocalFolders, MirrorState, Repository};
 pub use restore::{Include, RestoreRequest, Restored};
 pub use tombstones::Tombstones;
 pub use tree_reader::TreeReader;
+pub use verify::new::ReadBack;
 pub use verify::{LocationState, LocationVerified, Problem, ProblemKind, Read, Verified, VerifyRequest};
 pub use writer::Writer;

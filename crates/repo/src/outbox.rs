@@ -76,6 +76,8 @@ struct Lane {
     objects: u64,
     bytes: u64,
     owed: u64,
+    /// What this run brought, or found there already while it brought the index file that names it.
+    brought: Vec<(Area, Id)>,
     failure: Option<(ErrorKind, String)>,
     /// Why something that was owed from before could not be had: index files owed from before are kept back.
     gap_in_debts: Option<(ErrorKind, String)>,
@@ -154,6 +156,17 @@ impl<'a> Outbox<'a> {
         let mut state = self.state.lock();
         state.lanes[lane].owed += 1;
         state.lanes[lane].kept_back.get_or_insert((kind, reason));
+    }
+
+    /// Notes that the location at `lane` has a pack already whose index file it lacks: a run was cut off there, and nobody
+    /// read the pack back.
+    pub fn note_present(&self, lane: usize, id: Id) {
+        self.state.lock().lanes[lane].brought.push((Area::Data, id));
+    }
+
+    /// What the run brought to the location at `lane`.
+    pub fn brought(&self, lane: usize) -> Vec<(Area, Id)> {
+        self.state.lock().lanes[lane].brought.clone()
     }
 
     /// Packs that turned out to be whole nowhere while they were delivered.
@@ -324,6 +337,7 @@ impl<'a> Outbox<'a> {
                 }
                 entry.objects += 1;
                 entry.bytes += size as u64;
+                entry.brought.push((item.area, item.id));
                 self.progress.bytes_stored.add(size as u64);
                 let mask = state.stored.entry(item.id).or_default();
                 *mask |= 1 << lane;

@@ -15,9 +15,10 @@ use crate::{output, words};
 
 /// Back up assets now
 ///
-/// Each asset becomes a new point at every location. Ends with 1 when a file could not be read, when a location is owed its
-/// copy, or when the source is suspect because far fewer files are there than last time; and with 3 when no location took
-/// the point.
+/// Each asset becomes a new point at every location, and what is new is read back there before the run is called done.
+/// Ends with 1 when a file could not be read, when a location is owed its copy, or when the source is suspect because far
+/// fewer files are there than last time; with 3 when no location took the point; and with 4 when a location did not give
+/// back what it was sent.
 ///
 /// Runs with the lowest CPU and I/O priority; set HOLDFAST_FULL_SPEED=1 in the environment to run like any other program.
 #[derive(Args, Debug)]
@@ -74,7 +75,7 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     if context.options.json {
         output::json(&reports);
     }
-    if reports.iter().any(|report| report.copies.iter().any(|copy| !copy.has_point)) {
+    if reports.iter().any(|report| report.copies.iter().any(CopyReport::is_owed)) {
         output::note("hint: what is owed is brought by the next backup that reaches the location");
     }
     Ok(ending)
@@ -113,7 +114,7 @@ fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) 
             report.asset
         ));
     }
-    let owed: Vec<&CopyReport> = report.copies.iter().filter(|c| !c.has_point).collect();
+    let owed: Vec<&CopyReport> = report.copies.iter().filter(|c| c.is_owed()).collect();
     for copy in &owed {
         print_owed(copy, &report.repository, told);
     }
@@ -122,9 +123,21 @@ fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) 
         |t: &Trouble| t.kind == TroubleKind::Location && owed.iter().any(|c| c.location == t.subject);
     let troubles: Vec<Trouble> = report.troubles.iter().filter(|t| !is_said(t)).cloned().collect();
     super::print_troubles(context, &troubles);
+    for copy in &report.copies {
+        print_read_back(copy, &report.repository);
+    }
     if let Some(attestation) = &report.attestation {
         output::line(format!("  {}", attestation.words()));
     }
+}
+
+/// Says what a location gave back that is not what it was sent.
+fn print_read_back(copy: &CopyReport, repository: &str) {
+    let Some(read) = copy.read_back.as_ref().filter(|_| copy.is_damaged()) else { return };
+    for problem in &read.problems {
+        output::note(format!("DAMAGED: location {}: {}: {}", copy.location, problem.object, problem.message));
+    }
+    output::note(format!("  hint: `holdfast repair {repository}` heals what another location has"));
 }
 
 /// Says why a location is owed its copy: in full once, shortly where many assets share the reason.

@@ -3,13 +3,17 @@
 use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
-use holdfast_ops::{RunOutcome, journal};
+use holdfast_ops::journal::{self, RunReadBack};
+use holdfast_ops::{CheckOutcome, RunOutcome};
 use jiff::SignedDuration;
 
 use crate::context::Context;
 use crate::{output, words};
 
-/// List what ran, and how it ended
+/// List what ran, how it ended, and whether what it stored was read back whole
+///
+/// A run is not called done before everything that it stored was read back at every location. Ends with 1 when a run did
+/// not end well.
 #[derive(Args, Debug)]
 pub struct Runs {
     /// Only of this asset
@@ -24,12 +28,14 @@ pub fn run(context: &Context, command: &Runs) -> Result<Ending> {
     let back = SignedDuration::from_hours(24 * i64::from(command.days));
     let since = context.world.clock.now().checked_sub(back);
     let since = since.map_err(|error| Error::usage(format!("--days {}: {error}", command.days)))?;
-    let runs = journal::runs(&setup, command.asset.as_deref(), since)?;
-    let is_red = runs.iter().any(|run| run.outcome.is_some_and(|outcome| outcome != RunOutcome::Done));
+    let runs = journal::checked_runs(&setup, command.asset.as_deref(), since)?;
+    let is_red = runs.iter().any(|run| run.run.outcome.is_some_and(|outcome| outcome != RunOutcome::Done));
     if context.options.json {
         output::json(&runs);
     } else {
-        let rows = runs.into_iter().map(|run| {
+        let rows = runs.into_iter().map(|checked| {
+            let read_back = read_back(&checked.read_back);
+            let run = checked.run;
             vec![
                 words::time(run.begun_at),
                 run.ended_at.map_or_else(|| "-".to_owned(), words::time),
@@ -37,9 +43,29 @@ pub fn run(context: &Context, command: &Runs) -> Result<Ending> {
                 run.kind,
                 run.outcome.map_or("under way or cut off", RunOutcome::as_str).to_owned(),
                 run.point.as_deref().map_or("-", words::short).to_owned(),
+                read_back,
             ]
         });
-        output::table(&["Began", "Ended", "Asset", "Kind", "Outcome", "Point"], rows.collect());
+        output::table(&["Began", "Ended", "Asset", "Kind", "Outcome", "Point", "Read back"], rows.collect());
     }
     Ok(if is_red { Ending::Attention } else { Ending::Done })
+}
+
+/// Where what a run stored was read back whole, and where it was not.
+fn read_back(locations: &[RunReadBack]) -> String {
+    let at = |outcome: CheckOutcome| {
+        let names = locations.iter().filter(|l| l.outcome == outcome).map(|l| l.location.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let parts = [
+        ("DAMAGED at ", at(CheckOutcome::Damaged)),
+        ("not read at ", at(CheckOutcome::Unusable)),
+        ("whole at ", at(CheckOutcome::Whole)),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}{names}"))
+        .collect();
+    if said.is_empty() { "-".to_owned() } else { said.join("; ") }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use holdfast_model::estate::{Settings, repository_name};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::reread;
 use holdfast_ops::setup::Setup;
 use holdfast_ops::verify::{self, Amount, VerifyReport};
 use holdfast_ops::{LocationState, LocationVerified, Problem, ProblemKind, Progress};
@@ -30,6 +31,10 @@ pub struct Verify {
     /// Read the data too: all of it, or this percentage, another part each time
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
     read_data: Option<u32>,
+    /// Read today's share of the data: what was not read for longest, so that at every location everything is read again
+    /// within 30 days; run it once a day
+    #[arg(long, conflicts_with_all = ["read_data", "location"])]
+    rotate: bool,
 }
 
 pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
@@ -51,23 +56,35 @@ pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
     let mut reports = Vec::new();
     for repository in &repositories {
         let progress = Arc::new(Progress::default());
-        let report = {
+        let found = {
             let _line = progress_line::show(context, repository, &progress, Totals::Exact);
             match no_points_yet(&setup, repository, command.asset.is_empty())? {
-                Some(reason) => verify::skipped(&setup, repository, reason),
-                None => verify::verify(&setup, repository, command.location.as_deref(), amount, &progress)?,
+                Some(reason) => vec![verify::skipped(&setup, repository, reason)],
+                None if command.rotate => match reread::run(&setup, repository, reread::DAYS, &progress)? {
+                    none if none.is_empty() => {
+                        let reason = "today's share was read already".to_owned();
+                        vec![verify::skipped(&setup, repository, reason)]
+                    }
+                    reports => reports,
+                },
+                None => {
+                    let location = command.location.as_deref();
+                    vec![verify::verify(&setup, repository, location, amount, &progress)?]
+                }
             }
         };
-        if !context.options.json {
-            print(context, &report);
+        for report in found {
+            if !context.options.json {
+                print(context, &report);
+            }
+            ending = ending.and(report.ending);
+            reports.push(report);
         }
-        ending = ending.and(report.ending);
-        reports.push(report);
     }
     if context.options.json {
         output::json(&reports);
     }
-    if reports.iter().all(|r| r.skipped.is_some()) {
+    if reports.iter().all(|r| r.skipped.is_some()) && !command.rotate {
         output::note("nothing was verified");
         ending = ending.and(Ending::NotDone);
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use holdfast_ledger::{
-    CheckScope, ErrorKind, NewHold, NewPolicyVersion, NewWaiver, PurgePhase, RunEnd, RunOutcome, RunState,
-    Settlement, SlotState,
+    CheckScope, ErrorKind, Findings, NewCheck, NewHold, NewPolicyVersion, NewWaiver, PurgePhase, RunEnd,
+    RunOutcome, RunState, Settlement, SlotState,
 };
 
 use super::support::{Place, at, check, done, point, receipt, run, slot};
@@ -165,8 +165,10 @@ fn checks_and_receipts() {
     let scopes = [
         CheckScope::Structure,
         CheckScope::Point("aa".to_owned()),
+        CheckScope::Run { run: "r".to_owned(), point: "aa".to_owned() },
         CheckScope::Slice { number: 0, of: 7 },
         CheckScope::All,
+        CheckScope::Repair,
     ];
     for scope in &scopes {
         ledger.write(|t| t.record_check(check("here", scope.clone()), noon)).unwrap();
@@ -174,7 +176,7 @@ fn checks_and_receipts() {
     ledger.write(|t| t.record_check(check("there", CheckScope::All), noon)).unwrap();
     let checks = ledger.read().checks_of("C-1042", Some("here"), noon).unwrap();
     assert_eq!(checks.iter().map(|c| c.check.clone()).collect::<Vec<_>>(), scopes.map(|s| check("here", s)));
-    assert_eq!(ledger.read().checks_of("C-1042", None, noon).unwrap().len(), 5);
+    assert_eq!(ledger.read().checks_of("C-1042", None, noon).unwrap().len(), 7);
     assert!(ledger.read().checks_of("C-1042", None, at("2026-03-01T12:00:01Z")).unwrap().is_empty());
     for phase in [PurgePhase::Logical, PurgePhase::Physical] {
         ledger.write(|t| t.record_receipt(receipt(phase), noon)).unwrap();
@@ -187,6 +189,35 @@ fn checks_and_receipts() {
     // Each is provable by the leaf that it names.
     let leaf = &ledger.read().leaves(receipts[1].leaf, 1).unwrap()[0];
     assert!(leaf.kind == "purged" && leaf.payload.contains("\"physical\""), "{leaf:?}");
+}
+
+#[test]
+fn checks_say_what_they_found_of_single_points_and_belong_to_runs() {
+    let place = Place::new();
+    let ledger = place.open();
+    let (noon, before) = (at("2026-03-01T12:00:00Z"), at("2026-03-01T11:00:00Z"));
+    let of_run = |run: &str| CheckScope::Run { run: run.to_owned(), point: "aa".to_owned() };
+    let findings = Findings {
+        arrived: vec!["aa".to_owned(), "bb".to_owned()],
+        gone: vec!["cc".to_owned()],
+        damaged: vec!["aa".to_owned()],
+        lacking: vec!["bb".to_owned()],
+        other_damage: vec!["config: cut off".to_owned()],
+        is_unfollowed: true,
+        is_everything: true,
+    };
+    let full = NewCheck { findings, ..check("here", of_run("r1")) };
+    ledger.write(|t| t.record_check(full.clone(), noon)).unwrap();
+    // The clock was set back in between.
+    ledger.write(|t| t.record_check(check("there", of_run("r1")), before)).unwrap();
+    ledger.write(|t| t.record_check(check("here", of_run("r2")), before)).unwrap();
+    let all = ledger.read().every_check_of("C-1042").unwrap();
+    assert_eq!(all[0].check, full);
+    assert!(all.is_sorted_by_key(|check| check.leaf));
+    assert_eq!(ledger.read().every_check_of("C-1").unwrap(), []);
+    let of_first = ledger.read().checks_of_runs(&["r1", "r9"]).unwrap();
+    assert_eq!(of_first.iter().map(|c| c.check.location.as_str()).collect::<Vec<_>>(), ["here", "there"]);
+    ledger.read().audit().unwrap();
 }
 
 #[test]

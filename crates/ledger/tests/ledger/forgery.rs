@@ -12,12 +12,12 @@ fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error
 fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
-    // Lease taken, policy, slots, run, point, 2 copies and one gone, check, end, settled, receipt, waiver, hold and its
+    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, receipt, waiver, hold and its
     // release, lease returned.
-    assert_eq!(audit.head.leaves, 16);
+    assert_eq!(audit.head.leaves, 17);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 1 check, 1 receipt, 1 waiver, 1 hold, 1 lease.
-    assert_eq!(audit.rows, 13);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 receipt, 1 waiver, 1 hold, 1 lease.
+    assert_eq!(audit.rows, 14);
 }
 
 #[test]
@@ -92,12 +92,12 @@ fn the_head_covers_every_leaf_and_earlier_heads_stay() {
     let place = Place::filled();
     let ledger = place.open();
     let read = ledger.read();
-    let heads: Vec<_> = (0..=17).map(|count| read.tree_head(Some(count)).unwrap()).collect();
+    let heads: Vec<_> = (0..=18).map(|count| read.tree_head(Some(count)).unwrap()).collect();
     assert!(heads.windows(2).all(|pair| pair[0].root != pair[1].root));
-    assert_eq!(read.tree_head(None).unwrap(), heads[17]);
+    assert_eq!(read.tree_head(None).unwrap(), heads[18]);
     let leaves = read.leaves(0, 100).unwrap();
-    assert_eq!(leaves.len(), 17);
+    assert_eq!(leaves.len(), 18);
     // Two facts that say the same have different leaves: each has a nonce.
     let payloads: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| leaf.hash).collect();
-    assert_eq!(payloads.len(), 17);
+    assert_eq!(payloads.len(), 18);
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    CheckOutcome, CheckScope, ExpectedSlot, Ledger, NewCheck, NewHold, NewPolicyVersion, NewReceipt, NewRun,
-    NewWaiver, Point, PurgePhase, Result, RunEnd, RunOutcome, Settlement, SlotState,
+    CheckOutcome, CheckScope, ExpectedSlot, Findings, Ledger, NewCheck, NewHold, NewPolicyVersion,
+    NewReceipt, NewRun, NewWaiver, Point, PurgePhase, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
 use holdfast_world::fake::{FakeClock, FakeRandom};
 use jiff::Timestamp;
@@ -106,6 +106,7 @@ pub fn check(location: &str, scope: CheckScope) -> NewCheck {
         bytes_read: 1 << 40,
         outcome: CheckOutcome::Whole,
         detail: None,
+        findings: Findings::default(),
     }
 }
 
@@ -141,6 +142,9 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             t.see_copy("aa", "there", later)?;
             t.remove_copy("aa", "there", later)?;
             t.record_check(check("here", CheckScope::Point("aa".to_owned())), later)?;
+            let scope = CheckScope::Run { run: run_id.clone(), point: "aa".to_owned() };
+            let findings = Findings { arrived: vec!["aa".to_owned()], ..Findings::default() };
+            t.record_check(NewCheck { findings, ..check("here", scope) }, later)?;
             t.end_run(&run_id, done(Some("aa"), Some("{\"files\":[\"/a\"]}")), later)?;
             let settlement = Settlement {
                 slot: wanted[0].id.clone(),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::evidence::{self, Evidence, PointEvidence};
+use crate::points::CopyCheck;
 use crate::setup::Setup;
 
 /// What a verdict is made from.
@@ -19,6 +20,20 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// What is known of each copy.
+    pub(super) fn checks(&self, id: &Id, copies: &[String]) -> Vec<CopyCheck> {
+        let hex = id.to_hex();
+        let of_copy = |location: &String| {
+            let point = self.evidence.get(location).and_then(|evidence| evidence.points.get(&hex));
+            CopyCheck {
+                location: location.clone(),
+                read: point.and_then(|point| point.read),
+                damaged: point.and_then(|point| point.damaged),
+            }
+        };
+        copies.iter().map(of_copy).collect()
+    }
+
     /// The oldest of the newest readings of each copy.
     pub(super) fn checked(&self, id: &Id, copies: &[String]) -> Option<Timestamp> {
         let of_copy = |location: &String| self.evidence.get(location)?.points.get(&id.to_hex())?.read;
@@ -27,11 +42,11 @@ impl Judge<'_> {
 
     pub(super) fn verdict(
         &self,
-        id: &Id,
+        point: &Id,
         copies: &[String],
         checked: Option<Timestamp>,
     ) -> (&'static str, String) {
-        let id = id.to_hex();
+        let id = point.to_hex();
         let known = |location: &&String| self.evidence.get(*location);
         let is_damaged = |e: &Evidence| {
             e.points.get(&id).is_some_and(|p| p.damaged.is_some()) || !e.other_damage.is_empty()
@@ -60,7 +75,12 @@ impl Judge<'_> {
         }
         match checked {
             Some(_) => ("PASS", format!("{} copies (places as declared), every byte read", copies.len())),
-            None => ("NO_EVIDENCE", "not every copy was read".to_owned()),
+            None => {
+                let is_unread = |c: &CopyCheck| c.read.is_none();
+                let unread = self.checks(point, copies).into_iter().filter(is_unread).map(|c| c.location);
+                let names: Vec<String> = unread.collect();
+                ("NO_EVIDENCE", format!("not every byte of it was read yet at {}", names.join(", ")))
+            }
         }
     }
 }
@@ -80,7 +100,7 @@ impl Goodness<'_> {
         catalog: &'a Catalog,
         points: &[&(Id, Snapshot)],
     ) -> Result<Goodness<'a>> {
-        let evidence = evidence::load(&setup.places.state, repository, setup.location_names())?;
+        let evidence = evidence::load(setup, repository)?;
         let mut goodness = Goodness { evidence, catalog, any_was_read: false };
         goodness.any_was_read =
             points.iter().any(|(id, _)| goodness.known_copies(id).flatten().any(|p| p.read.is_some()));

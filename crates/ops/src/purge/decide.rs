@@ -6,7 +6,6 @@ use holdfast_format::{Id, Snapshot};
 use holdfast_model::Dataset;
 use holdfast_model::retention::{self, Action, ClockEvidence, PointAge};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::Decision;
 use crate::ending::Ending;
@@ -14,25 +13,15 @@ use crate::error::{Error, Result};
 use crate::known_points::KnownPoints;
 use crate::points::{Found, Goodness, belongs};
 use crate::setup::Setup;
-use crate::{record, source_size};
+use crate::{journal, source_size};
 
 /// A longer pause since the last backup is taken for a jump of the clock.
 const PAUSE_DAYS_MAX: u32 = 60;
 
-/// The part of a run's record that tells when holdfast last ran.
-#[derive(Deserialize)]
-struct RunTime {
-    time: Option<Timestamp>,
-}
-
-/// What the clock is doubted against: when a point of any asset was last made. A record that cannot be read stops the
+/// What the clock is doubted against: when a point of any asset was last made. A ledger that cannot be read stops the
 /// purge: without it a clock that jumped ahead would look like time that passed.
 pub(super) fn clock(setup: &Setup) -> Result<ClockEvidence> {
-    let mut last_run = None;
-    for asset in setup.estate.assets.keys() {
-        let run: Option<RunTime> = record::one(&setup.places.state, "runs", asset.as_ref())?;
-        last_run = last_run.max(run.and_then(|run| run.time));
-    }
+    let last_run = journal::last_made(setup)?;
     Ok(ClockEvidence { now: setup.world.clock.now(), last_run, pause_days_max: PAUSE_DAYS_MAX })
 }
 

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::repository::Repository;
 
 /// Buffers that one worker keeps from pack to pack.
-struct Opener<'a> {
+pub(super) struct Opener<'a> {
     cipher: &'a Cipher,
     index: &'a Index,
     decoder: BlobDecoder,
@@ -49,13 +49,7 @@ pub(super) fn read(
     let found = Mutex::new(Vec::new());
     let view: &Survey = survey;
     let work = || {
-        let mut opener = Opener {
-            cipher: &repository.cipher,
-            index: &view.index,
-            decoder: BlobDecoder::new(),
-            plain: Vec::new(),
-            scratch: Vec::new(),
-        };
+        let mut opener = Opener::new(&repository.cipher, &view.index);
         while let Some(pack) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
             if cancel.is_cancelled() {
                 return;
@@ -124,9 +118,13 @@ fn needed(repository: &Repository, survey: &Survey, points: &[Id], cancel: &Canc
     Ok(places.map(|(_, place)| place.pack).collect())
 }
 
-impl Opener<'_> {
+impl<'a> Opener<'a> {
+    pub(super) fn new(cipher: &'a Cipher, index: &'a Index) -> Opener<'a> {
+        Opener { cipher, index, decoder: BlobDecoder::new(), plain: Vec::new(), scratch: Vec::new() }
+    }
+
     /// Opens a pack whose hash is right; what fails now was damaged before it was named, or belongs to another key.
-    fn open(&mut self, pack: &PackSummary, stored: &[u8]) -> std::result::Result<(), String> {
+    pub(super) fn open(&mut self, pack: &PackSummary, stored: &[u8]) -> std::result::Result<(), String> {
         let end = stored.len().checked_sub(TRAILER_BYTES).ok_or("the pack is too short")?;
         let mut trailer = [0; TRAILER_BYTES];
         trailer.copy_from_slice(&stored[end..]);
