@@ -1,6 +1,5 @@
 //! Where copies live: one small contract, a backend per kind of place, and layers that wrap any of them.
 
-mod address;
 mod canary;
 mod contract;
 mod credentials;
@@ -19,7 +18,6 @@ mod secrets;
 mod sftp;
 mod surroundings;
 
-pub use address::Address;
 pub use contract::{Identity, Listed, Location, MARKER_REPOSITORY, Put};
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};

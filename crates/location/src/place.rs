@@ -1,9 +1,11 @@
 //! Opening a place: its address and credentials become a backend. Opening contacts nothing, so that a place which is
 //! down does not keep a run from using the others; only a configuration that makes no sense fails here.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::address::Address;
+use holdfast_model::Address;
+
 use crate::contract::Location;
 use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
@@ -18,10 +20,17 @@ use crate::surroundings::Surroundings;
 pub struct Place {
     /// The estate's name for it.
     pub name: String,
-    /// Its URL, see [`Address`].
-    pub url: String,
+    /// Where it is.
+    pub address: Address,
     /// What it takes to get in, where something is needed.
     pub credentials: Option<Credentials>,
+}
+
+impl Place {
+    /// A folder of this machine, which takes no credentials.
+    pub fn folder(name: &str, path: impl Into<PathBuf>) -> Place {
+        Place { name: name.to_owned(), address: Address::Local { path: path.into() }, credentials: None }
+    }
 }
 
 /// Opens a place without contacting it. Repositories of one place share the returned value and its connections.
@@ -29,7 +38,7 @@ pub fn open(place: &Place, surroundings: &Surroundings) -> Result<Arc<dyn Locati
     let wrong = |cause: String| Error::new(ErrorKind::Unsupported, &place.name, "open the place", cause);
     let none = Credentials::default();
     let credentials = place.credentials.as_ref().unwrap_or(&none);
-    let location: Arc<dyn Location> = match Address::parse(&place.url).map_err(wrong)? {
+    let location: Arc<dyn Location> = match place.address.clone() {
         Address::Local { path } => {
             if let Some(cause) = credentials.foreign(&[]) {
                 return Err(wrong(cause));

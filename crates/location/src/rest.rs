@@ -103,6 +103,12 @@ impl Rest {
         if let Some(known) = self.refuses_overwriting.get() {
             return Ok(*known);
         }
+        // Once it is there, beside the marker, one refusal answers the question.
+        let content = canary::content();
+        let is_there = self.look_up(action, &canary::key())? == Some(content.len() as u64);
+        if is_there && !self.post(action, &canary::key(), content)?.is_success() {
+            return Ok(*self.refuses_overwriting.get_or_init(|| true));
+        }
         self.present(action)?;
         self.create_repository(action, MARKER_REPOSITORY)?;
         let mut status = StatusCode::OK;

@@ -4,17 +4,17 @@
 //! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
 //! each look like success until the day of the restore.
 
-mod place;
+mod overlap;
 mod read;
 mod relations;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
-pub use self::place::Place;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
 
@@ -71,10 +71,10 @@ pub struct Location {
     pub site: SiteName,
     /// The physical machine or service that holds the copies, as declared.
     pub host: HostName,
-    /// The URL as it was written, for the location's backend.
+    /// The URL as it was written.
     pub url: Located<String>,
     /// What the URL names.
-    pub place: Place,
+    pub address: Address,
     /// What it takes to read and write, where something is needed.
     pub credentials: Option<Credentials>,
     /// What it takes to delete, opened only by purge, prune and repair.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O or asks for the time, so that every rule can be tried against made-up years in a moment.
 
+mod address;
 mod agreement;
 mod class;
 pub mod control;
@@ -25,6 +26,7 @@ mod size;
 pub mod slot;
 pub mod template;
 
+pub use address::Address;
 pub use agreement::compare;
 pub use class::{Class, Dataset};
 pub use coverage::{SentenceCoverage, coverage};

@@ -78,7 +78,7 @@ pub fn ls(
     let mirrors = &found.catalog.mirrors;
     found
         .repository
-        .list_files(snapshot, &below, recursive, &index, mirrors, &troubles, &mut visit)
+        .list_files(snapshot, &below, &|_: &[u8]| recursive, &index, mirrors, &troubles, &mut visit)
         .map_err(Error::from)?;
     Ok(LsReport { troubles: troubles.list(), ending: ending_of(&troubles) })
 }

@@ -1,6 +1,7 @@
 //! How stock restic reaches a location of ours: its spelling of the address, and its variables for the secrets.
 
-use holdfast_location::{Address, Credentials};
+use holdfast_location::Credentials;
+use holdfast_model::Address;
 use holdfast_world::{ExposeSecret, SecretString};
 use url::Url;
 

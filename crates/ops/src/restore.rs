@@ -67,6 +67,7 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
     check_target(setup, &wish.to)?;
     let selection = Selection::new(&wish.include)?;
     let select = |path: &[u8], _is_directory: bool| selection.holds(path);
+    let enter = |path: &[u8]| selection.may_hold_below(path);
     let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
     let (id, snapshot) = pick(&wish.asset, &found.snapshots, &wish.which)?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
@@ -76,6 +77,7 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
         root: &root,
         target: &wish.to,
         include: (!wish.include.is_empty()).then_some(&select as _),
+        enter: (!wish.include.is_empty()).then_some(&enter as _),
         overwrite: wish.overwrite,
         from: &found.catalog.mirrors,
     };

@@ -12,9 +12,9 @@ use std::sync::{Arc, OnceLock};
 
 use holdfast_ledger::Ledger;
 use holdfast_location::layers::breaker::Tell;
-use holdfast_location::{Address, Credentials, Location, Surroundings};
+use holdfast_location::{Credentials, Location, Surroundings};
 use holdfast_model::estate::{Asset, Location as LocationSpec, repository_name};
-use holdfast_model::{Estate, Policy};
+use holdfast_model::{Address, Estate, Policy};
 use holdfast_repo::{Cancel, Writer};
 use holdfast_world::{Environment, World};
 
@@ -133,13 +133,11 @@ impl Setup {
     pub fn address(&self, name: &str) -> Result<(Address, Credentials)> {
         self.location(name)?;
         let spec = self.spec(name)?;
-        let address = Address::parse(&spec.url.value)
-            .map_err(|cause| Error::usage(format!("the address of location {name}: {cause}")))?;
         let credentials = match &spec.credentials {
             Some(source) => self.credentials(name, source)?,
             None => Credentials::default(),
         };
-        Ok((address, credentials))
+        Ok((spec.address.clone(), credentials))
     }
 
     fn spec(&self, name: &str) -> Result<&LocationSpec> {

@@ -34,7 +34,7 @@ fn main() -> Outcome<()> {
 fn blobs(path: &Path, count: u64, password: &str) -> Outcome<()> {
     let (parent, name) = (path.parent().ok_or("no parent folder")?, path.file_name().ok_or("no name")?);
     let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-    let place = Place { name: "here".to_owned(), url: parent.display().to_string(), credentials: None };
+    let place = Place::folder("here", parent);
     let location = establish(&place, &surroundings)?;
     let mirrors = vec![Arc::new(Mirror::new(location, None, &name.to_string_lossy()))];
     let scratch = path.with_extension("state");

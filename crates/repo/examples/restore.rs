@@ -22,7 +22,7 @@ fn main() {
     let (url, name, target) = (arguments[1].clone(), &arguments[2], Path::new(&arguments[3]));
     let password = std::env::var("RESTIC_PASSWORD").unwrap();
     let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-    let place = Place { name: "here".to_owned(), url, credentials: None };
+    let place = Place::folder("here", url);
     let location = establish(&place, &surroundings).unwrap();
     let mirrors = vec![Arc::new(Mirror::new(location, None, name))];
     let scratch = std::env::temp_dir().join("holdfast-restore-example");
@@ -54,8 +54,15 @@ fn main() {
     println!("opened after {:?}", start.elapsed());
     let from = repository.ready();
     let overwrite = arguments.get(4).is_some_and(|a| a == "--overwrite");
-    let request =
-        RestoreRequest { snapshot: &snapshot, root: &[], target, include: None, overwrite, from: &from };
+    let request = RestoreRequest {
+        snapshot: &snapshot,
+        root: &[],
+        target,
+        include: None,
+        enter: None,
+        overwrite,
+        from: &from,
+    };
     let restored = repository.restore(&request, &index, &troubles, &Progress::default(), &Cancel::default());
     println!("{restored:?}");
     for trouble in troubles.list().iter().take(20) {

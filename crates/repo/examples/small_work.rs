@@ -72,8 +72,7 @@ impl Stand<'_> {
         fs::create_dir_all(&location)?;
         let clock = Arc::new(FakeClock::new(NOW.parse()?));
         let surroundings = Surroundings::new(clock, Arc::new(FakeRandom::new(3)));
-        let url = location.display().to_string();
-        let location = establish(&Place { name: "here".to_owned(), url, credentials: None }, &surroundings)?;
+        let location = establish(&Place::folder("here", location), &surroundings)?;
         Ok(vec![Arc::new(Mirror::new(location, None, "counted"))])
     }
 
@@ -121,6 +120,7 @@ impl Stand<'_> {
             root: &[],
             target: &target,
             include: None,
+            enter: None,
             overwrite: false,
             from: &from,
         };

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_format::{Id, IndexFile, Snapshot};
+use holdfast_format::{Id, Snapshot};
 use holdfast_location::Area;
 
 use crate::cancel::Cancel;
@@ -38,29 +38,17 @@ pub struct Debt {
     pub failure: Option<Error>,
 }
 
-/// Index files that a writer relies on, and the packs of which it does not.
+/// What a writer relies on.
 pub(crate) struct Trusted {
-    /// Readable, not deleted, and either everywhere or such that everywhere can get it; with the mirrors that have it.
-    files: BTreeMap<Id, (u32, IndexFile)>,
-    doubts: Doubts,
+    /// Where the blobs lie that need not be stored again.
+    pub index: Index,
+    /// Of the index files behind it those that some mirror lacks and can get: the mirrors that have it, and its packs.
+    lacking: BTreeMap<Id, (u32, Vec<Id>)>,
     /// Whether an index file was left out, so that a snapshot may need what nobody is sent.
     is_partial: bool,
 }
 
 impl Trusted {
-    /// Where the blobs lie that need not be stored again.
-    pub fn index(&self) -> Index {
-        let mut index = Index::default();
-        for (bits, file) in self.files.values() {
-            for pack in file.packs.iter().filter(|pack| !self.doubts.contains(&pack.id)) {
-                if index.add(pack) {
-                    index.set_not_due(&pack.id, !bits);
-                }
-            }
-        }
-        index
-    }
-
     /// Follows owed snapshots to the end where deletions wait, for whoever does not bring back afterwards what was deleted
     /// and is needed after all.
     pub fn beside(self, tombstones: &Tombstones) -> Trusted {
@@ -78,31 +66,39 @@ impl Repository {
         monitor: &dyn Monitor,
     ) -> Trusted {
         let everywhere = u32::MAX >> (32 - catalog.mirrors.len().clamp(1, 32));
-        let mut trusted =
-            Trusted { files: BTreeMap::new(), doubts: Doubts::load(&self.folders.cache), is_partial: false };
-        for (id, bits) in &catalog.indexes {
-            if tombstones.contains(Area::Index, id) {
-                continue;
-            }
+        let doubts = Doubts::load(&self.folders.cache);
+        let mut is_partial = false;
+        let mut failed = |id: &Id, error: Error| {
+            is_partial = true;
+            let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
+            monitor.trouble(trouble);
+        };
+        let mut wanted = catalog.indexes.clone();
+        wanted.retain(|id, _| !tombstones.contains(Area::Index, id));
+        let mut lacking = BTreeMap::new();
+        let mut beyond_reach = Vec::new();
+        for (id, bits) in wanted.iter().filter(|(_, bits)| **bits != everywhere) {
             match self.read_index(catalog, id, *bits, monitor) {
                 // A location that lacks such a file cannot get it with all that it names.
-                Ok(file)
-                    if *bits != everywhere && file.packs.iter().any(|p| trusted.doubts.contains(&p.id)) =>
-                {
-                    trusted.is_partial = true;
-                }
+                Ok(file) if file.packs.iter().any(|pack| doubts.contains(&pack.id)) => beyond_reach.push(*id),
                 Ok(file) => {
-                    trusted.files.insert(*id, (*bits, file));
+                    lacking.insert(*id, (*bits, file.packs.iter().map(|pack| pack.id).collect()));
                 }
                 Err(error) => {
-                    trusted.is_partial = true;
-                    let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
-                    monitor.trouble(trouble);
+                    beyond_reach.push(*id);
+                    failed(id, error);
                 }
             }
         }
+        wanted.retain(|id, _| !beyond_reach.contains(id));
+        let index = if doubts.is_empty() {
+            self.gather(catalog, &wanted, monitor, &mut failed)
+        } else {
+            self.gather_without(&doubts, catalog, &wanted, monitor, &mut failed)
+        };
+        is_partial |= !beyond_reach.is_empty();
         self.forget_cached(catalog);
-        trusted
+        Trusted { index, lacking, is_partial }
     }
 
     /// The debts of each mirror of `catalog`, in its order. `snapshots` are those that could be read.
@@ -114,13 +110,13 @@ impl Repository {
         tombstones: &Tombstones,
         cancel: &Cancel,
     ) -> Vec<Debt> {
-        let index = trusted.is_partial.then(|| trusted.index());
+        let index = trusted.is_partial.then_some(&trusted.index);
         (0..catalog.mirrors.len())
             .map(|lane| {
                 let mut debt = Debt::default();
-                let outcome = self.owed_files(catalog, lane, trusted, tombstones, &mut debt).and_then(|()| {
-                    self.owed_snapshots(catalog, lane, index.as_ref(), snapshots, cancel, &mut debt)
-                });
+                let outcome = self
+                    .owed_files(catalog, lane, trusted, tombstones, &mut debt)
+                    .and_then(|()| self.owed_snapshots(catalog, lane, index, snapshots, cancel, &mut debt));
                 debt.failure = outcome.err();
                 debt
             })
@@ -135,31 +131,27 @@ impl Repository {
         tombstones: &Tombstones,
         debt: &mut Debt,
     ) -> Result<()> {
-        let lacking: Vec<(&Id, &IndexFile, u32)> = trusted
-            .files
-            .iter()
-            .map(|(id, (bits, file))| (id, file, *bits))
-            .filter(|(_, _, bits)| bits & (1 << lane) == 0)
-            .collect();
+        let lacking: Vec<(&Id, &(u32, Vec<Id>))> =
+            trusted.lacking.iter().filter(|(_, (bits, _))| bits & (1 << lane) == 0).collect();
         if lacking.is_empty() {
             return Ok(());
         }
         let present: BTreeSet<Id> =
             catalog.mirrors[lane].list(Area::Data)?.into_iter().map(|(id, _)| id).collect();
         let mut seen = BTreeSet::new();
-        for (_, file, bits) in &lacking {
-            for pack in &file.packs {
-                if tombstones.contains(Area::Data, &pack.id) || !seen.insert(pack.id) {
+        for (_, (bits, packs)) in &lacking {
+            for pack in packs {
+                if tombstones.contains(Area::Data, pack) || !seen.insert(*pack) {
                     continue;
                 }
-                if present.contains(&pack.id) {
-                    debt.present.push(pack.id);
+                if present.contains(pack) {
+                    debt.present.push(*pack);
                 } else {
-                    debt.objects.push((Area::Data, pack.id, *bits));
+                    debt.objects.push((Area::Data, *pack, *bits));
                 }
             }
         }
-        debt.objects.extend(lacking.iter().map(|(id, _, bits)| (Area::Index, **id, *bits)));
+        debt.objects.extend(lacking.iter().map(|(id, (bits, _))| (Area::Index, **id, *bits)));
         Ok(())
     }
 

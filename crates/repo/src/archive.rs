@@ -14,9 +14,10 @@ mod stat_cache;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use holdfast_format::source::{Entry, Source};
 use holdfast_format::{
     BlobKind, Id, Snapshot, Summary, TreeWriter, encode_tail, encode_unpacked, parse_tree,
@@ -127,10 +128,9 @@ impl Repository {
         }
         let tombstones = Tombstones::load(&self.folders.tombstones)?;
         let trusted = self.trusted_indexes(&catalog, &tombstones, monitor).beside(&tombstones);
-        let index = trusted.index();
         let snapshots = self.load_snapshots(&catalog, monitor);
         let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);
-        drop(trusted);
+        let index = trusted.index;
         let parent = self.parent_of(request.source, snapshots);
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
@@ -174,6 +174,8 @@ impl Repository {
             .collect();
         let read_back = self.read_back(&brought, &index, monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
+        // The next run need not fetch it.
+        self.cache_snapshot(&finished.id, &finished.sealed);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
             spool.clear();
         }
@@ -249,6 +251,7 @@ struct Run<'a> {
 
 struct Finished {
     id: Id,
+    sealed: Bytes,
     snapshot: Snapshot,
     totals: Totals,
     cache: NewStatCache,
@@ -307,10 +310,11 @@ impl Run<'_> {
         let stored = encode_unpacked(&repository.cipher, repository.writer.nonce(), &snapshot.to_json());
         let sealed = Sealed::new(Area::Snapshots, stored);
         let id = sealed.id;
+        let bytes = sealed.bytes.clone();
         outbox.submit(sealed)?;
         let totals = totals(&job.counts, self.progress);
         let names = job.names.into_inner();
-        Ok(Finished { id, snapshot, totals, cache: job.new_cache, names })
+        Ok(Finished { id, sealed: bytes, snapshot, totals, cache: job.new_cache, names })
     }
 
     /// Whoever prunes deletes index files. A prune that began just before our lock could be seen, and has ended since, left
@@ -415,14 +419,15 @@ impl Run<'_> {
             reader.read(BlobKind::Tree, id, &mut json).ok()?;
             Some(json)
         };
-        let mut tree = Some(parent.tree);
-        for name in self.request.source.path() {
-            tree = tree.and_then(|id| {
-                let nodes = parse_tree(&read(&id)?).ok()?;
-                nodes.into_iter().find(|n| n.name == name)?.subtree
-            });
-        }
-        ParentTrees { read: Box::new(read), root: tree, scan_start_seconds: parent.time.as_second() }
+        let (snapshot, path) = (parent.tree, self.request.source.path());
+        let find = move || {
+            path.into_iter().try_fold(snapshot, |tree, name| {
+                let nodes = parse_tree(&read(&tree)?).ok()?;
+                nodes.into_iter().find(|node| node.name == name)?.subtree
+            })
+        };
+        let root = LazyLock::new(Box::new(find) as Box<dyn FnOnce() -> Option<Id> + Send>);
+        ParentTrees { read: Box::new(read), root, scan_start_seconds: parent.time.as_second() }
     }
 
     fn names_still_hold(&self, names: &Names) -> bool {

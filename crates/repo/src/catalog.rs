@@ -89,21 +89,24 @@ impl Repository {
         let mut loaded = LoadedIndex { index: Index::default(), unreadable: Vec::new() };
         let tombstones = self.tombstones_if_readable(monitor);
         let is_buried = |id: &Id| tombstones.as_ref().is_some_and(|t| t.contains(Area::Index, id));
+        let unreadable = &mut loaded.unreadable;
+        let mut failed = |id: &Id, error: Error| {
+            let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
+            monitor.trouble(trouble);
+            unreadable.push(*id);
+        };
         // The first place of a blob is asked first, so what stays comes before what goes.
-        let live = catalog.indexes.iter().filter(|(id, _)| !is_buried(id));
-        let buried = catalog.indexes.iter().filter(|(id, _)| is_buried(id));
-        for (id, bits) in live.chain(buried) {
+        let (buried, live): (BTreeMap<Id, u32>, _) =
+            catalog.indexes.iter().partition(|(id, _)| is_buried(id));
+        loaded.index = self.gather(catalog, &live, monitor, &mut failed);
+        for (id, bits) in &buried {
             match self.read_index(catalog, id, *bits, monitor) {
                 Ok(file) => file.packs.iter().for_each(|pack| {
                     if loaded.index.add(pack) {
                         loaded.index.set_not_due(&pack.id, !bits);
                     }
                 }),
-                Err(error) => {
-                    let trouble = Trouble::new(TroubleKind::Damage, format!("index {id}"), error.to_string());
-                    monitor.trouble(trouble);
-                    loaded.unreadable.push(*id);
-                }
+                Err(error) => failed(id, error),
             }
         }
         self.forget_cached(catalog);
@@ -151,7 +154,7 @@ impl Repository {
             if tombstones.as_ref().is_some_and(|t| t.contains(Area::Snapshots, id)) {
                 continue;
             }
-            let cached = self.folders.cache.join("snapshots").join(id.to_hex());
+            let cached = self.cached_snapshot(id);
             if let Some(snapshot) =
                 fs::read(&cached).ok().and_then(|s| parse_snapshot(&self.cipher, id, &s).ok())
             {
@@ -174,6 +177,20 @@ impl Repository {
         }
         snapshots.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
         snapshots
+    }
+
+    /// Keeps a snapshot that some location has just taken.
+    pub(crate) fn cache_snapshot(&self, id: &Id, stored: &[u8]) {
+        write_cache(self.cached_snapshot(id), stored);
+    }
+
+    /// Keeps an index file that was read.
+    pub(crate) fn cache_index(&self, id: &Id, stored: &[u8]) {
+        write_cache(self.folders.cache.join("index").join(id.to_hex()), stored);
+    }
+
+    fn cached_snapshot(&self, id: &Id) -> PathBuf {
+        self.folders.cache.join("snapshots").join(id.to_hex())
     }
 
     /// Reads an object from the first holder that gives it whole; damage met on the way is reported.
@@ -244,7 +261,7 @@ fn open_unpacked(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Keeps a sealed object locally. A torn file fails its hash later, so nothing is synced and no failure matters.
-pub(crate) fn write_cache(path: PathBuf, stored: &[u8]) {
+fn write_cache(path: PathBuf, stored: &[u8]) {
     if let Some(folder) = path.parent() {
         let _ = fs::create_dir_all(folder);
     }

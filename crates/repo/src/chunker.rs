@@ -4,8 +4,11 @@
 //! one blob; larger ones are cut by content (FastCDC), with tables seeded from the repository's secret polynomial, so
 //! that nobody without the key can recognise a known file by its chunk lengths. Holes become blobs of zeros of a few
 //! fixed sizes, so that a sparse file of 20 GB costs three blobs.
-
-use std::borrow::Cow;
+//!
+//! A run of 64 zeros is a boundary wherever one may be. File systems, archives and databases fill up their
+//! units with zeros, so a disk image is cut where a file in it ends, and the same file elsewhere is found again: measured
+//! on an image with three copies of a file tree, a fifth less is stored, and 40 % less after scattered blocks changed.
+//! These boundaries alone do not depend on the secret; restic's own chunker has them too.
 
 use fastcdc::v2020::{Normalization, cut_gear, get_gear_with_seed, select_masks};
 
@@ -23,8 +26,8 @@ pub const ZERO_BYTES_LARGE: usize = 8 << 20;
 
 /// Cuts content into chunks.
 pub struct Chunker {
-    gear: Cow<'static, [u64]>,
-    gear_shifted: Cow<'static, [u64]>,
+    gear: Vec<u64>,
+    gear_shifted: Vec<u64>,
     mask_strict: u64,
     mask_loose: u64,
 }
@@ -33,6 +36,9 @@ impl Chunker {
     /// A chunker for a repository with this secret.
     pub fn new(secret: u64) -> Chunker {
         let (gear, gear_shifted) = get_gear_with_seed(secret);
+        let (mut gear, mut gear_shifted) = (gear.into_owned(), gear_shifted.into_owned());
+        // The hash shifts a bit out with each byte: after 64 zeros it is zero, and a boundary under every mask.
+        (gear[0], gear_shifted[0]) = (0, 0);
         let (mask_strict, mask_loose) = select_masks(CHUNK_BYTES_AVERAGE, Normalization::Level1);
         Chunker { gear, gear_shifted, mask_strict, mask_loose }
     }
@@ -68,3 +74,6 @@ pub fn cut_hole(length: u64) -> impl Iterator<Item = usize> {
         (size > 0).then_some(size as usize)
     })
 }
+
+#[cfg(test)]
+mod tests;

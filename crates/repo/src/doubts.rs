@@ -31,6 +31,11 @@ impl Doubts {
         self.packs.contains(pack)
     }
 
+    /// Whether no pack is doubted.
+    pub fn is_empty(&self) -> bool {
+        self.packs.is_empty()
+    }
+
     /// Takes note of packs that are whole nowhere, and of packs that were found whole. A disk that does not take the note
     /// costs another verification.
     pub fn note(&mut self, whole_nowhere: impl IntoIterator<Item = Id>, whole: impl IntoIterator<Item = Id>) {

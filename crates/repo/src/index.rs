@@ -5,6 +5,8 @@
 //! table of 32-bit entry numbers; blob ids are SHA-256, so their first bytes serve as the hash. Together that is at most
 //! 60 bytes a blob, which a test counts.
 
+pub(crate) mod image;
+
 use holdfast_format::{BlobKind, Id, IndexPack, PackEntry};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -101,6 +103,11 @@ impl Index {
         if let Some(&number) = self.pack_numbers.get(pack) {
             self.packs[number as usize].not_due = mirrors;
         }
+    }
+
+    /// The same by the pack's place in [`Index::packs`].
+    pub(crate) fn set_not_due_by_number(&mut self, number: usize, mirrors: u32) {
+        self.packs[number].not_due = mirrors;
     }
 
     /// Whether the mirror with this number must have the pack.

@@ -13,6 +13,7 @@ use crate::index::Index;
 use crate::mirror::Mirror;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::restore::Enter;
 use crate::tree_reader::TreeReader;
 
 /// One entry of a listing.
@@ -26,13 +27,14 @@ pub struct Listed {
 
 impl Repository {
     /// Lists the directory `below` (components from the snapshot's root), each entry before what is in it, in the order
-    /// of their names. Where `below` names something else than a directory, that alone is listed, by its name.
+    /// of their names. `enter` is asked for each directory, after it was shown, whether what is in it is wanted too. Where
+    /// `below` names something else than a directory, that alone is listed, by its name.
     #[allow(clippy::too_many_arguments, reason = "each is another part of the world; none belong together")]
     pub fn list_files(
         &self,
         snapshot: &Snapshot,
         below: &[Vec<u8>],
-        recursive: bool,
+        enter: Enter<'_>,
         index: &Index,
         mirrors: &[Arc<Mirror>],
         monitor: &dyn Monitor,
@@ -40,9 +42,9 @@ impl Repository {
     ) -> Result<()> {
         let trees = TreeReader::new(&self.cipher, index, mirrors, monitor);
         match find(&trees, snapshot, below)? {
-            Found::Root(tree) => list_tree(&trees, &tree, recursive, see),
+            Found::Root(tree) => list_tree(&trees, &tree, enter, see),
             Found::Node(node) => match node.subtree.filter(|_| node.metadata.kind == EntryKind::Directory) {
-                Some(tree) => list_tree(&trees, &tree, recursive, see),
+                Some(tree) => list_tree(&trees, &tree, enter, see),
                 None if node.metadata.kind == EntryKind::Directory => Err(no_tree(below)),
                 None => {
                     see(&node.name, &node);
@@ -81,7 +83,7 @@ pub(crate) fn find(trees: &TreeReader<'_>, snapshot: &Snapshot, path: &[Vec<u8>]
 fn list_tree(
     trees: &TreeReader<'_>,
     tree: &Id,
-    recursive: bool,
+    enter: Enter<'_>,
     see: &mut dyn FnMut(&[u8], &Node),
 ) -> Result<()> {
     // The nodes still to be shown of each open directory, and the length of the directory's path.
@@ -98,7 +100,7 @@ fn list_tree(
         }
         path.extend_from_slice(&node.name);
         see(&path, &node);
-        if recursive && node.metadata.kind == EntryKind::Directory {
+        if node.metadata.kind == EntryKind::Directory && enter(&path) {
             let subtree = node.subtree.ok_or_else(|| no_tree(std::slice::from_ref(&path)))?;
             open.push((trees.read(&subtree)?.into_iter(), path.len()));
         }

@@ -27,7 +27,7 @@ use crate::sealed::Sealed;
 use crate::spool::Spool;
 
 /// Sealed bytes that one lane may hold in memory.
-const LANE_BYTES_MAX: usize = 48 << 20;
+const LANE_BYTES_MAX: usize = 40 << 20;
 /// Uploads in flight per location.
 const UPLOADS_PER_LANE: usize = 4;
 

@@ -49,6 +49,9 @@ use schedule::Schedule;
 /// Tells whether an entry is selected, by its path relative to the target and whether it is a directory.
 pub type Include<'a> = &'a (dyn Fn(&[u8], bool) -> bool + Sync);
 
+/// Tells whether a directory may hold something that is wanted, by its path relative to where the walk began.
+pub type Enter<'a> = &'a (dyn Fn(&[u8]) -> bool + Sync);
+
 /// What to restore, and where to.
 pub struct RestoreRequest<'a> {
     /// The point.
@@ -61,6 +64,9 @@ pub struct RestoreRequest<'a> {
     /// Whether an entry is selected, asked for every one with its path relative to the target and whether it is a
     /// directory. Directories above selected entries are made as needed; selecting a directory selects nothing in it.
     pub include: Option<Include<'a>>,
+    /// Whether something below a directory may be selected, asked with its path relative to the target. One for which it
+    /// says no is not even read, so that a single file of a large point costs the folders above it and no others.
+    pub enter: Option<Enter<'a>>,
     /// Restore into a folder that holds something: what differs is replaced, what the point does not know is left.
     pub overwrite: bool,
     /// The locations to read from, the preferred one first.

@@ -1,8 +1,9 @@
 //! Reads trees for walks.
 //!
 //! A walk reads thousands of trees, and one request for each would be one round trip for each: minutes at a distant
-//! location. Trees that are read together mostly lie in the same few packs; so from the third tree on that is wanted of
-//! a pack, the whole pack is fetched and kept for a while. Damage in it costs nothing but time: the tree is then read
+//! location. Trees that are read together mostly lie in the same few packs; so once some trees of a pack were wanted, the
+//! whole pack is fetched and kept for a while: from the third on, and of a large pack later, because who looks for one
+//! file wants a handful of trees and not twenty megabytes. Damage in it costs nothing but time: the tree is then read
 //! by itself, from every location in turn.
 
 use std::collections::HashMap;
@@ -24,8 +25,11 @@ use crate::monitor::{Monitor, Trouble, TroubleKind};
 const PACK_BYTES_MAX: u64 = 20 << 20;
 /// Bound of the packs kept in memory.
 const KEPT_BYTES_MAX: u64 = 48 << 20;
-/// So many trees of a pack are read one by one before the pack is fetched whole.
-const SINGLE_READS: u32 = 2;
+/// So many trees of a pack are read one by one at least before the pack is fetched whole.
+const SINGLE_READS_MIN: u64 = 2;
+/// One more for each megabyte of the pack, which is what a round trip costs at 20 ms and 50 MB/s: nobody pays more than
+/// twice what knowing the future would have cost.
+const BYTES_PER_READ: u64 = 1 << 20;
 
 /// Reads trees, shared by all threads of a walk.
 pub struct TreeReader<'a> {
@@ -134,7 +138,7 @@ impl Kept {
         if let Some(cell) = &entry.sealed {
             return Some(Arc::clone(cell));
         }
-        if entry.reads <= SINGLE_READS {
+        if u64::from(entry.reads) <= (size / BYTES_PER_READ).max(SINGLE_READS_MIN) {
             return None;
         }
         let cell = Arc::new(OnceLock::new());

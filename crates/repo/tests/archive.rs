@@ -8,8 +8,13 @@ mod support;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use support::{Bench, assert_same, make_tree, must_succeed, restic, tree_of};
+use holdfast_location::Area;
+use holdfast_location::layers::Op;
+use holdfast_location::layers::record::{Record, Recording};
+use holdfast_repo::{Mirror, Repository};
+use support::{Bench, PASSWORD, REPOSITORY, assert_same, make_tree, must_succeed, restic, tree_of};
 
 #[test]
 fn restic_checks_and_restores_what_we_archive_at_both_locations() {
@@ -48,6 +53,45 @@ fn an_unchanged_run_reads_nothing_and_stores_one_snapshot() {
     let summary = second.snapshot.summary.unwrap();
     // The folders above the site, of which /tmp may have changed.
     assert!(summary.data_blobs == 0 && summary.tree_blobs <= 4, "{summary:?}");
+}
+
+/// What is left is what the guarantees ask for: whose repository it is; locks before and after the lock is taken; what is
+/// there, and once more before the snapshot.
+#[test]
+fn an_unchanged_run_asks_a_location_no_more_than_it_must() {
+    let bench = Bench::new(&["here"]);
+    let site = bench.path("site");
+    make_tree(&site);
+    age(&site);
+    let repository = bench.create();
+    bench.archive(&repository, &site, false).0.unwrap();
+    // Reads the first run's index file and snapshot, as far as they are not at hand.
+    bench.archive(&repository, &site, false).0.unwrap();
+    let recording = Recording::with_calls();
+    let location = Arc::new(Record::new(bench.local("here"), recording.clone()));
+    let mirrors = vec![Arc::new(Mirror::new(location, None, REPOSITORY))];
+    let writer = bench.writer();
+    let identity = repository.identity().clone();
+    let repository = Repository::open(mirrors, identity, PASSWORD, bench.folders(), writer).unwrap();
+    bench.archive(&repository, &site, false).0.unwrap();
+    let mut calls: Vec<_> = recording.calls().iter().map(|call| (call.op, call.area.unwrap())).collect();
+    // The folders above the site have trees too, and those of a test change while other tests run beside it.
+    let beside = [(Op::Put, Area::Data), (Op::Put, Area::Index), (Op::Get, Area::Index)];
+    calls.retain(|call| !beside.contains(call));
+    calls.sort();
+    let mut expected = vec![
+        (Op::Get, Area::Config),
+        (Op::List, Area::Locks),
+        (Op::Put, Area::Locks),
+        (Op::List, Area::Snapshots),
+        (Op::List, Area::Index),
+        (Op::List, Area::Locks),
+        (Op::List, Area::Index),
+        (Op::Put, Area::Snapshots),
+        (Op::Delete, Area::Locks),
+    ];
+    expected.sort();
+    assert_eq!(calls, expected);
 }
 
 #[test]

@@ -104,6 +104,7 @@ impl Theirs {
             root: &root,
             target: &target,
             include: None,
+            enter: None,
             overwrite: false,
             from: &catalog.mirrors,
         };

@@ -58,6 +58,7 @@ impl Point {
             root: &self.root,
             target,
             include,
+            enter: None,
             overwrite,
             from: &from,
         };
@@ -278,6 +279,51 @@ fn only_what_is_selected_is_restored_with_the_folders_above_it() {
     assert_same(&site.join("uploads/2026"), &target.join("uploads/2026"));
 }
 
+/// A location whose data can be read, but not the trees beside the way: restoring one file must not even ask for them.
+#[test]
+fn one_file_costs_the_folders_above_it_and_no_others() {
+    let mut bench = Bench::new(&["here"]);
+    let site = bench.path("site");
+    make_tree(&site);
+    for number in 0..200 {
+        let folder = site.join(format!("beside/{number}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("file"), format!("{number}")).unwrap();
+    }
+    bench.threads = 1;
+    let repository = bench.create();
+    bench.archive(&repository, &site, false).0.unwrap();
+    let point = Point::latest(&bench, &site);
+    let asked = std::sync::Mutex::new(Vec::new());
+    let include = |path: &[u8], _: bool| {
+        asked.lock().unwrap().push(PathBuf::from(OsStr::from_bytes(path)));
+        path == b"uploads/2026/big.bin"
+    };
+    let enter = |path: &[u8]| b"uploads/2026".starts_with(path);
+    let target = bench.path("target");
+    let from = point.repository.ready();
+    let request = RestoreRequest {
+        snapshot: &point.snapshot,
+        root: &point.root,
+        target: &target,
+        include: Some(&include),
+        enter: Some(&enter),
+        overwrite: false,
+        from: &from,
+    };
+    let troubles = Troubles::default();
+    let restored = point
+        .repository
+        .restore(&request, &point.index, &troubles, &Progress::default(), &Cancel::default())
+        .unwrap();
+    assert_eq!((restored.files, restored.directories, restored.failures), (1, 3, 0));
+    assert_eq!(paths(&target), ["uploads", "uploads/2026", "uploads/2026/big.bin"].map(PathBuf::from));
+    assert_same(&site.join("uploads/2026"), &target.join("uploads/2026"));
+    let asked = asked.into_inner().unwrap();
+    assert!(asked.contains(&PathBuf::from("beside")), "{asked:?}");
+    assert!(!asked.iter().any(|path| path.starts_with("beside") && path != Path::new("beside")), "{asked:?}");
+}
+
 #[test]
 fn a_single_file_can_be_the_root() {
     let bench = Bench::new(&["here"]);
@@ -364,6 +410,7 @@ fn a_stopped_restore_leaves_no_halves_and_goes_on() {
         root: &point.root,
         target: &target,
         include: None,
+        enter: None,
         overwrite: false,
         from: &from,
     };
@@ -407,7 +454,7 @@ fn listing_shows_what_restic_shows() {
         let done = point.repository.list_files(
             &point.snapshot,
             below,
-            recursive,
+            &|_: &[u8]| recursive,
             &point.index,
             &from,
             &troubles,

@@ -68,8 +68,15 @@ impl Forger<'_> {
     fn restore(&self, tree: Id, target: &Path, overwrite: bool, monitor: &dyn Monitor) -> Restored {
         let snapshot = Snapshot::new("2026-01-01T00:00:00Z".parse().unwrap(), tree);
         let from = self.repository.ready();
-        let request =
-            RestoreRequest { snapshot: &snapshot, root: &[], target, include: None, overwrite, from: &from };
+        let request = RestoreRequest {
+            snapshot: &snapshot,
+            root: &[],
+            target,
+            include: None,
+            enter: None,
+            overwrite,
+            from: &from,
+        };
         self.repository
             .restore(&request, &self.index, monitor, &Progress::default(), &Cancel::default())
             .unwrap()

@@ -61,7 +61,8 @@ pub(super) fn measure(material: &Material, scratch: &Path, changed_every: u64) -
 
 impl Floor {
     /// The least seconds that a work can take on these cores. `None` where nothing but the start of a process is left.
-    pub(super) fn seconds(&self, work: Work, kind: Kind) -> Option<f64> {
+    /// `stored_mb` is the size of the repository as that work met it: a check reads more after more backups.
+    pub(super) fn seconds(&self, work: Work, kind: Kind, stored_mb: Option<f64>) -> Option<f64> {
         let taken = |names: &[&str]| -> f64 { names.iter().filter_map(|name| self.take_in.get(*name)).sum() };
         let known = taken(&["read", "chunk", "hash"]);
         let new = taken(&["compress", "seal", "hash the pack", "write"]);
@@ -75,7 +76,10 @@ impl Floor {
             }
             Work::Changed | Work::ChangedUncached => self.walk_s + self.changed_share * (known + new),
             Work::Restore => given,
-            Work::Verify => given - self.give_back.get("write").unwrap_or(&0.0) + taken(&["hash the pack"]),
+            Work::Verify => {
+                let once = given - self.give_back.get("write").unwrap_or(&0.0) + taken(&["hash the pack"]);
+                once * stored_mb.map_or(1.0, |stored| stored * 1e6 / self.sealed_bytes.max(1) as f64)
+            }
             _ => return None,
         };
         let seconds = one_core / self.cores.max(1) as f64;
@@ -135,7 +139,7 @@ mod tests {
             changed_share: 0.1,
         };
         let is = |work, kind, seconds: f64| {
-            let found: f64 = floor.seconds(work, kind).unwrap();
+            let found: f64 = floor.seconds(work, kind, None).unwrap();
             assert!((found - seconds).abs() < 1e-9, "{work:?} on {kind:?}: {found} and not {seconds}");
         };
         is(Work::First, Kind::Sites, 10.0);
@@ -144,6 +148,8 @@ mod tests {
         is(Work::Changed, Kind::Image, (6.0 + 1.4) / 2.0);
         is(Work::Restore, Kind::Sites, 4.0);
         is(Work::Verify, Kind::Sites, 3.5);
-        assert!(floor.seconds(Work::List, Kind::Sites).is_none());
+        assert!(floor.seconds(Work::List, Kind::Sites, None).is_none());
+        let twice_the_size = Some(2.0 * floor.sealed_bytes as f64 / 1e6);
+        assert_eq!(floor.seconds(Work::Verify, Kind::Sites, twice_the_size), Some(7.0));
     }
 }

@@ -16,19 +16,6 @@ use super::work::{Deed, Work};
 use super::{cold, folder, measure};
 use crate::process;
 
-/// The works that need no server, in order.
-const LOCAL: [Work; 10] = [
-    Work::First,
-    Work::Unchanged,
-    Work::Changed,
-    Work::ChangedUncached,
-    Work::RestoreOne,
-    Work::Restore,
-    Work::Structure,
-    Work::Verify,
-    Work::List,
-    Work::Prune,
-];
 /// One part in this many changes between two backups.
 pub(super) const CHANGED_EVERY: u64 = 100;
 /// Before a prune one part in this many changes again and again, so that there is something to give back.
@@ -69,7 +56,7 @@ pub(super) fn local(
     let mut setting = Setting::new(conditions.scratch, material, Store::Folders(1));
     peer.prepare(&setting)?;
     let mut outcome = Ok(());
-    for work in LOCAL {
+    for work in Work::ALL.into_iter().filter(|work| work.is_on_one_repository()) {
         let is_wanted = conditions.wants(work) && peer.can(work, material.kind);
         if work != Work::First && !is_wanted {
             continue;
@@ -136,7 +123,7 @@ fn one_work(
         _ => {}
     }
     let mut sample = measured(peer, work, setting, conditions)?;
-    if matches!(work, Work::First | Work::Prune) {
+    if matches!(work, Work::First | Work::Verify | Work::Prune) {
         sample.stored_bytes = Some(folder::count(&peer.repository(setting))?.1);
     }
     Ok(Some(sample))

@@ -1,6 +1,7 @@
 //! Everything measured on one corpus: samples by program, failures, and the floor. What is shown of it lies in
 //! `markdown` (tables) and `plot` (pictures); every sample is in the JSON, for whoever computes something else.
 
+mod goals;
 mod markdown;
 mod quantity;
 
@@ -102,7 +103,9 @@ impl Table {
     }
 
     fn floor_of(&self, work: Work) -> Option<f64> {
-        self.floor.as_ref()?.seconds(work, self.kind)
+        let ours = self.peers.first()?;
+        let stored_mb = self.spread(ours, work, &quantity::STORED).map(|spread| spread.median);
+        self.floor.as_ref()?.seconds(work, self.kind, stored_mb)
     }
 
     fn spread(&self, peer: &str, work: Work, quantity: &quantity::Quantity) -> Option<Spread> {

@@ -118,6 +118,11 @@ impl Work {
         }
     }
 
+    /// Whether it is done with one repository in a folder of this machine, after the works before it.
+    pub(super) fn is_on_one_repository(self) -> bool {
+        self <= Work::Prune
+    }
+
     /// What a program is told to do for it.
     pub(super) fn deed(self) -> Deed {
         match self {

@@ -38,7 +38,6 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         &["holdfast-model", "holdfast-world"],
         "format is deterministic: bytes in, types out",
     ),
-    ("holdfast-location", &["holdfast-model"], "a place for copies does not know what is copied or why"),
     (
         "holdfast-server",
         &["holdfast-ledger", "holdfast-repo", "holdfast-asset", "holdfast-location"],

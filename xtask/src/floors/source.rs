@@ -143,6 +143,14 @@ fn check_tokens(file: &SourceFile) -> Vec<Finding> {
                 "model and format do no I/O, so that they can be simulated and fuzzed",
             );
         }
+        // Braces are flattened away: a comma tells that more than one thing is named.
+        let is_address_alone = next(3) == "Address" && next(4) != ",";
+        if file.krate == "location" && text == "holdfast_model" && !is_address_alone {
+            find(
+                "names more of `holdfast_model` than `Address`".to_owned(),
+                "a place for copies knows where it is, and not what is copied or why",
+            );
+        }
     }
     findings
 }
@@ -251,6 +259,17 @@ mod tests {
         let text = "fn f() { let _ = std::fs::read(\"x\"); }";
         assert_eq!(found("crates/format/src/a.rs", text), ["crates/format/src/a.rs:1 names `std::fs`"]);
         assert_eq!(found("crates/repo/src/a.rs", text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_location_knows_an_address_and_nothing_else_of_the_model() {
+        let found = |text| found("crates/location/src/a.rs", text);
+        assert_eq!(found("use holdfast_model::Address;\n"), Vec::<String>::new());
+        assert_eq!(
+            found("use holdfast_model::{Address, Policy};\n"),
+            ["crates/location/src/a.rs:1 names more of `holdfast_model` than `Address`"]
+        );
+        assert_eq!(found("fn f(policy: &holdfast_model::Policy) {}\n").len(), 1);
     }
 
     #[test]

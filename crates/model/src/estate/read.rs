@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use super::place::{Place, plain_path};
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
+use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
 use crate::rate::parse_rate;
 use crate::reading::{Fields, nearest, parse};
 use crate::size::parse_size;
-use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, SiteName};
+use crate::{Address, AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, SiteName};
 
 /// Reads and checks an estate. `file` is how findings call the file; `text` is its content.
 pub fn read_estate(file: &str, text: &str) -> Checked<Estate> {
@@ -147,11 +147,11 @@ fn read_location(
     let host =
         fields.required_text(problems, "host").and_then(|host| named(problems, &host, HostName::parse));
     let url = fields.required_text(problems, "url");
-    let place = url.as_ref().and_then(|url| {
-        let place = Place::parse(&url.value);
-        place.map_err(|cause| problems.error("bad-url", &url.span.range(), cause)).ok()
+    let address = url.as_ref().and_then(|url| {
+        let address = Address::parse(&url.value);
+        address.map_err(|cause| problems.error("bad-url", &url.span.range(), cause)).ok()
     });
-    let is_folder = matches!(place, Some(Place::Folder(_)));
+    let is_folder = matches!(address, Some(Address::Local { .. }));
     let mut credentials = |problems: &mut Problems<'_>, key| {
         let span = fields.key_span(key)?;
         let table = fields.table(problems, key)?;
@@ -179,7 +179,7 @@ fn read_location(
         site: site?,
         host: host?,
         url: url?,
-        place: place?,
+        address: address?,
         credentials: write,
         delete_credentials: delete,
         bandwidth_bytes_per_second: bandwidth,

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::{Overlap, Place, overlap};
+use super::overlap::{self, Overlap};
 use super::{Estate, Settings};
+use crate::Address;
 use crate::diagnostic::{Diagnostic, Problems};
 
 /// What the text does not show: the findings that come up once `resolve` has followed the symbolic links in the folders
@@ -21,7 +22,7 @@ pub fn relations_resolved(
     };
     let mut resolved = estate.clone();
     for location in resolved.locations.values_mut() {
-        if let Place::Folder(path) = &mut location.place {
+        if let Address::Local { path } = &mut location.address {
             *path = resolve(path);
         }
     }
@@ -64,7 +65,7 @@ fn locations_apart(estate: &Estate, problems: &mut Problems<'_>) {
     for (position, (name, location)) in locations.iter().enumerate() {
         for (earlier, other) in &locations[..position] {
             let span = location.url.span.range();
-            match location.place.overlap(&other.place) {
+            match overlap::of_places(&location.address, &other.address) {
                 None => {}
                 Some(Overlap::Same) => problems
                     .error("duplicate-location", &span, format!("{name} and {earlier} are the same place"))
@@ -83,7 +84,7 @@ fn locations_apart(estate: &Estate, problems: &mut Problems<'_>) {
 
 fn locations_outside_sources(estate: &Estate, problems: &mut Problems<'_>) {
     for (name, location) in &estate.locations {
-        let Some(place) = location.place.local_path() else { continue };
+        let Some(place) = location.address.local_path() else { continue };
         for asset in estate.assets.values() {
             let Settings::Website(website) = &asset.settings else { continue };
             if place.starts_with(&website.path) {
@@ -121,7 +122,7 @@ fn assets_apart(estate: &Estate, problems: &mut Problems<'_>) {
             if asset.host != other.host {
                 continue;
             }
-            let (message, hint) = match overlap(&website.path, &other_website.path) {
+            let (message, hint) = match overlap::of_paths(&website.path, &other_website.path) {
                 None => continue,
                 Some(Overlap::Same) => (
                     format!("{} and {} are the same folder", asset.name, other.name),

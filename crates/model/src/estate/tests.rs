@@ -209,7 +209,7 @@ fn urls_are_refused_with_a_reason_and_without_repeating_a_password() {
     for (bad, reason) in [
         ("sftp://backup:hunter2@nas1.example/srv", "password"),
         ("sftp://nas1.example/srv", "user is missing"),
-        ("sftp://backup@nas1.example", "path is missing"),
+        ("sftp://backup@nas1.example", "name a folder"),
         ("sftp://backup@nas1.example/", "name a folder"),
         ("sftp://backup@nas1.example/srv/../etc", "'..'"),
         ("ftp://nas1.example/srv", "no place"),

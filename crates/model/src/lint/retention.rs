@@ -1,7 +1,7 @@
 //! Minimum against maximum: of one number, of chains, of locks and of holds.
 
 use super::{Found, LintInput};
-use crate::estate::Place;
+use crate::Address;
 use crate::policy::{Cadence, Rule, Schedule};
 use crate::{Class, show_duration};
 
@@ -100,7 +100,7 @@ pub(super) fn range(input: &LintInput<'_>, found: &mut Vec<Found>) {
 
 pub(super) fn locks_and_holds(input: &LintInput<'_>, found: &mut Vec<Found>) {
     let may_lock = input.estate.is_none_or(|estate| {
-        estate.locations.values().any(|location| matches!(location.place, Place::S3 { .. }))
+        estate.locations.values().any(|location| matches!(location.address, Address::S3 { .. }))
     });
     for (what, rule) in schedules(input).filter(|(_, rule)| may_lock && is_single(rule)) {
         let days = rule.value.retention.max_days;

@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::limits::InUse;
 use super::line::{Line, LineKey};
 use super::{Now, Order, Rules, RunId, Running, State, Target, window};
-use crate::AssetName;
 use crate::slot::{Slot, SlotKind};
 
 /// A run that could begin.
@@ -41,7 +40,8 @@ pub(super) fn start(state: &mut State, now: Now, orders: &mut Vec<Order>) {
     if in_use.is_full(&state.rules.limits) {
         return;
     }
-    let mut busy: BTreeSet<AssetName> = state.running.values().map(|run| run.key.0.clone()).collect();
+    // Parts of one asset run side by side: were each to wait for the others, none would keep a tight objective.
+    let mut busy: BTreeSet<LineKey> = state.running.values().map(|run| run.key.clone()).collect();
     let may_start = |candidate: &Candidate| {
         let line = &state.lines[&candidate.key];
         let is_allowed = state
@@ -50,10 +50,8 @@ pub(super) fn start(state: &mut State, now: Now, orders: &mut Vec<Order>) {
             .is_some_and(|target| window::opening(&target.windows, &state.rules.zone, now.wall).is_open);
         is_allowed && line.paused_until(&state.rules.retry).is_none_or(|until| until <= now.monotonic)
     };
-    let mut timely: Vec<Candidate> = candidates(state, now)
-        .filter(|candidate| !busy.contains(&candidate.key.0))
-        .filter(may_start)
-        .collect();
+    let mut timely: Vec<Candidate> =
+        candidates(state, now).filter(|candidate| !busy.contains(&candidate.key)).filter(may_start).collect();
     let last_start = |candidate: &Candidate| state.lines[&candidate.key].last_start;
     // As long as some dataset lost a slot that no run has made good, there is too much to do, and all take turns.
     let is_overloaded = state.lines.values().any(|line| line.has_lost);
@@ -71,11 +69,11 @@ pub(super) fn start(state: &mut State, now: Now, orders: &mut Vec<Order>) {
         let is_owed = next_owed.is_some();
         let Some(candidate) = next_owed.or_else(|| timely.pop()) else { break };
         let Some(target) = state.targets.get(&candidate.key.0).cloned() else { continue };
-        if busy.contains(&target.asset) || !in_use.has_room(&target, &state.rules.limits) {
+        if busy.contains(&candidate.key) || !in_use.has_room(&target, &state.rules.limits) {
             continue;
         }
         in_use.take(&target);
-        busy.insert(target.asset.clone());
+        busy.insert(candidate.key.clone());
         state.timely_starts = if is_owed { 0 } else { state.timely_starts.saturating_add(1) };
         begin(state, now, candidate, target, orders);
     }

@@ -3,3 +3,4 @@ mod decisions;
 mod load;
 mod simulator;
 mod windows;
+mod year;

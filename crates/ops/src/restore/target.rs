@@ -11,7 +11,7 @@ use crate::validate::resolved;
 pub(super) fn check_target(setup: &Setup, target: &Path) -> Result<()> {
     let target = resolved(&std::path::absolute(target).unwrap_or_else(|_| target.to_owned()));
     for (name, location) in &setup.estate.locations {
-        let Some(place) = location.place.local_path().map(resolved) else { continue };
+        let Some(place) = location.address.local_path().map(resolved) else { continue };
         if target.starts_with(&place) || place.starts_with(&target) {
             return Err(Error::usage(format!(
                 "{} and the location {name} lie inside each other: a restore could write over copies",

@@ -12,7 +12,7 @@ use holdfast_location::layers::append_only::AppendOnly;
 use holdfast_location::layers::breaker::{Breaker, Circuit};
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
 use holdfast_location::layers::throttle::{Limits, Throttle};
-use holdfast_location::{Address, Credentials, Location, Place, Surroundings};
+use holdfast_location::{Credentials, Location, Place, Surroundings};
 use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec};
 use holdfast_world::{ExposeSecret, secrets};
 
@@ -76,7 +76,7 @@ impl Setup {
             bare = Arc::new(Throttle::new(bare, limits, Arc::clone(&self.world.clock)));
         }
         // A folder on this machine that fails, fails for good; a network may only have hiccuped.
-        if matches!(Address::parse(&spec.url.value), Ok(Address::Local { .. })) {
+        if spec.address.local_path().is_some() {
             return Ok(bare);
         }
         let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
@@ -92,7 +92,7 @@ impl Setup {
         source: Option<&CredentialSource>,
     ) -> Result<Arc<dyn Location>> {
         let credentials = source.map(|source| self.credentials(name, source)).transpose()?;
-        let place = Place { name: name.to_owned(), url: spec.url.value.clone(), credentials };
+        let place = Place { name: name.to_owned(), address: spec.address.clone(), credentials };
         holdfast_location::open(&place, &self.surroundings()).map_err(|e| Error::usage(e.to_string()))
     }
 

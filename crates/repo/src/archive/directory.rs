@@ -284,7 +284,7 @@ impl Job<'_> {
         }
         let trees = self.parent_trees.as_ref()?;
         let tree = match place {
-            None => trees.root?,
+            None => (*trees.root)?,
             Some((parent, position)) => {
                 let name = &parent.entries[*position].name;
                 match parent.known.as_ref()?.directory.find(name)?.1.value {

@@ -1,7 +1,7 @@
 //! What all workers of one archive run share, and what each has for itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use holdfast_format::source::{Metadata, Source, SourceError};
 use holdfast_format::{BlobEncoder, BlobKind, Cipher, Id, Node};
@@ -65,8 +65,9 @@ pub(crate) struct Job<'a> {
 /// Access to the trees of the parent snapshot.
 pub(crate) struct ParentTrees<'a> {
     pub(crate) read: Box<dyn Fn(&Id) -> Option<Vec<u8>> + Sync + 'a>,
-    /// The source's root in the parent snapshot.
-    pub(crate) root: Option<Id>,
+    /// The source's root in the parent snapshot. Finding it costs a request for each folder above the source, so it is
+    /// looked for only where the stat cache does not know the root.
+    pub(crate) root: LazyLock<Option<Id>, Box<dyn FnOnce() -> Option<Id> + Send + 'a>>,
     /// Time of the parent snapshot.
     pub(crate) scan_start_seconds: i64,
 }

@@ -137,6 +137,9 @@ impl Walk<'_> {
         let path = [&task.path[..], if task.path.is_empty() { b"" } else { b"/" }, &node.name].concat();
         let is_selected = self.request.include.is_none_or(|include| include(&path, is_directory));
         if is_directory {
+            if !is_selected && self.request.enter.is_some_and(|enter| !enter(&path)) {
+                return Ok(None);
+            }
             let attributes = plan.attributes(&metadata, node.xattrs);
             let directory = plan.add_directory(parent, &node.name, Some(attributes), is_selected)?;
             let Some(tree) = node.subtree else {

@@ -4,7 +4,7 @@
 //! So everything that a run brought to a location is asked for again there, and compared with its name; packs are opened,
 //! each once, because bytes that were bent before they were named match their name everywhere. What was there before is
 //! not read, but must be listed with its size. That is one listing more, and one request for each object that was sent;
-//! where nothing changed, the snapshot is the only one, and it is kept for the next run, which saves that a request.
+//! where nothing changed, the snapshot is the only one. Index files that were read are kept for the next run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use serde::Serialize;
 use super::packs::Opener;
 use super::{LocationState, Problem, ProblemKind};
 use crate::cancel::Cancel;
-use crate::catalog::write_cache;
 use crate::doubts::Doubts;
 use crate::error::ErrorKind;
 use crate::index::Index;
@@ -135,8 +134,10 @@ impl Repository {
             }
             _ => {}
         }
-        // The next run needs it, and then need not ask for it.
-        write_cache(self.folders.cache.join(area.folder()).join(id.to_hex()), stored);
+        if area == Area::Index {
+            // The next run needs it, and then need not ask for it.
+            self.cache_index(&id, stored);
+        }
         Ok(())
     }
 

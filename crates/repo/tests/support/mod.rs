@@ -74,8 +74,7 @@ impl Bench {
 
     pub fn mirror(&self, name: &str) -> Arc<Mirror> {
         let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let place =
-            Place { name: name.to_owned(), url: self.path(name).display().to_string(), credentials: None };
+        let place = Place::folder(name, self.path(name));
         let location = if self.path(name).is_dir() {
             holdfast_location::establish(&place, &surroundings).unwrap()
         } else {
@@ -87,8 +86,7 @@ impl Bench {
     /// The folder `name` as a location, without anything around it.
     pub fn local(&self, name: &str) -> Arc<dyn Location> {
         let surroundings = Surroundings::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let place =
-            Place { name: name.to_owned(), url: self.path(name).display().to_string(), credentials: None };
+        let place = Place::folder(name, self.path(name));
         holdfast_location::open(&place, &surroundings).unwrap()
     }
 

@@ -8,7 +8,7 @@ use super::{Spread, Table, Work};
 impl Table {
     /// Median (least to most) of each peer; then ours against the best peer, and the floor in percent of ours.
     pub(in crate::bench) fn markdown(&self) -> String {
-        let mut text = String::new();
+        let mut text = self.goals();
         let _ = writeln!(text, "| work | {} | ours : best peer | floor : ours |", self.peers.join(" | "));
         let _ = writeln!(text, "|---|{}", "---|".repeat(self.peers.len() + 2));
         for work in Work::ALL {

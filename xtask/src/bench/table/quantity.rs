@@ -14,11 +14,11 @@ pub(super) const TIME: Quantity =
     Quantity { name: "", unit: "s", of: |sample| Some(sample.usage.wall.as_secs_f64()) };
 const PROCESSOR: Quantity =
     Quantity { name: ", processor time", unit: "s", of: |sample| Some(sample.usage.processor.as_secs_f64()) };
-const MEMORY: Quantity =
+pub(super) const MEMORY: Quantity =
     Quantity { name: ", peak memory", unit: "MB", of: |sample| Some(sample.usage.memory_bytes as f64 / 1e6) };
 const READ: Quantity =
     Quantity { name: ", read", unit: "MB", of: |sample| Some(sample.usage.read_bytes as f64 / 1e6) };
-const STORED: Quantity =
+pub(super) const STORED: Quantity =
     Quantity { name: ", stored", unit: "MB", of: |sample| Some(sample.stored_bytes? as f64 / 1e6) };
 const REQUESTS: Quantity =
     Quantity { name: ", requests", unit: "number", of: |sample| Some(sample.requests? as f64) };

@@ -53,6 +53,27 @@ fn two_locations_are_held_against_one() {
 }
 
 #[test]
+fn a_goal_that_is_missed_says_so() {
+    let mut table = Table::new(Kind::Sites, "c", None);
+    table.add("ours 1", sample(Work::First, 2000));
+    table.add("restic 1", sample(Work::First, 5000));
+    table.add("other 1", sample(Work::First, 3000));
+    let text = table.markdown();
+    let goals: Vec<&str> = text.lines().skip(2).take_while(|line| !line.is_empty()).collect();
+    assert_eq!(
+        goals,
+        [
+            "| first backup | of the best peer at most 0.50 | 0.67 | **missed** |",
+            "| first backup | of restic at most 0.38 | 0.40 | **missed** |",
+            "| first backup, stored | of the best peer at most 1.03 | 1.00 | met |",
+            "| first backup, peak memory | at most 200 MB | 5 MB | met |",
+        ]
+    );
+    let blobs = Table::new(Kind::Blobs, "c", None);
+    assert!(blobs.markdown().starts_with("| work"), "a corpus without goals has no table of them");
+}
+
+#[test]
 fn what_failed_is_in_the_table() {
     let mut table = Table::new(Kind::Sites, "c", None);
     table.add("ours 1", sample(Work::Verify, 1));

@@ -96,6 +96,8 @@ pub(super) struct Simulator {
     pub(super) settled: BTreeMap<String, (SlotEnding, Timestamp)>,
     begun: BTreeMap<String, (AssetName, Dataset)>,
     pub(super) runs: Vec<(AssetName, SlotKind, Timestamp, Vec<String>)>,
+    /// Of each run that succeeded: of what, the instant that it stands for, and when it was done.
+    pub(super) points: Vec<((AssetName, Dataset), Timestamp, Timestamp)>,
     pub(super) announced: BTreeSet<String>,
     pub(super) interrupted: usize,
     pub(super) jumps: usize,
@@ -126,6 +128,7 @@ impl Simulator {
             settled: BTreeMap::new(),
             begun: BTreeMap::new(),
             runs: Vec::new(),
+            points: Vec::new(),
             announced: BTreeSet::new(),
             interrupted: 0,
             jumps: 0,
@@ -162,6 +165,12 @@ impl Simulator {
         self.tell(Event::Targets(self.targets.clone()));
         self.tell(Event::Slots(slots));
         self.tell(Event::Took { token: self.token, orphans, last_seen: None });
+    }
+
+    /// More slots, as the policy expands to them day by day.
+    pub(super) fn expect(&mut self, slots: Vec<Slot>) {
+        self.slots.extend(slots.iter().map(|slot| (slot.id(), slot.clone())));
+        self.tell(Event::Slots(slots));
     }
 
     /// Lets time pass while no process is there.
@@ -201,7 +210,7 @@ impl Simulator {
         let mut steps = 0;
         loop {
             steps += 1;
-            assert!(steps < 200_000, "the scheduler asks to be woken again and again at {}", self.wall());
+            assert!(steps < 1_000_000, "the scheduler asks to be woken again and again at {}", self.wall());
             if self.state.is_none() {
                 if self.monotonic + long(1) > end {
                     break;
@@ -238,6 +247,10 @@ impl Simulator {
     }
 
     fn finish(&mut self, process: &Process) {
+        if process.succeeds {
+            let of = self.begun[&process.run.to_string()].clone();
+            self.points.push((of, process.began, self.wall()));
+        }
         let (run_minutes, _) = (self.behaviour)(&process.asset, process.kind, process.run.number);
         let ending = if process.succeeds {
             RunEnding::Done {
@@ -289,7 +302,8 @@ impl Simulator {
     fn begin(&mut self, run: RunId, asset: AssetName, dataset: Dataset, kind: SlotKind, slots: Vec<String>) {
         assert_eq!(run.token, self.token);
         assert!(!self.has_exited);
-        assert!(self.processes.iter().all(|process| process.asset != asset), "{asset} runs twice at once");
+        let is_same = |begun: &(AssetName, Dataset)| *begun == (asset.clone(), dataset);
+        assert!(!self.begun.values().any(is_same), "{asset} {dataset} runs twice at once");
         let wall = self.wall();
         assert!(!slots.is_empty(), "a run for nothing");
         for id in &slots {

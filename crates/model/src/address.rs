@@ -1,12 +1,12 @@
-//! Where a place is: the URL forms, parsed strictly. A URL that is guessed at would send a company's backups, or its
-//! credentials in clear text, to the wrong machine.
+//! Where a place for copies is: the URL forms, parsed strictly. A URL that is guessed at would send a company's backups, or
+//! its credentials in clear text, to the wrong machine; and two readings of one URL would count one place as two copies.
 
 use std::net::IpAddr;
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use url::{Host, Url};
 
-/// A parsed place URL.
+/// What a place's URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// `file:///path` or an absolute path.
@@ -44,7 +44,18 @@ pub enum Address {
 }
 
 impl Address {
-    /// Parses a place URL; the error says what is wrong and what to write instead, and never repeats a password.
+    /// The folder of this machine, where it is one.
+    pub fn local_path(&self) -> Option<&Path> {
+        match self {
+            Address::Local { path } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Reads a URL. The error says what to write instead, and never repeats the URL: a password may stand in it.
+    ///
+    /// # Errors
+    /// For any text that names no place, or one that cannot be reached safely.
     pub fn parse(text: &str) -> Result<Address, String> {
         if text.starts_with('/') {
             return local(text);
@@ -58,7 +69,7 @@ impl Address {
             return rest_server(&parse(base)?);
         }
         let Some((scheme, _)) = text.split_once("://") else {
-            return Err("not a place: write an absolute path, file:///path, sftp://user@host/path, \
+            return Err("this is no place: write an absolute path, file:///path, sftp://user@host/path, \
                         s3://bucket/prefix?endpoint=https://host or rest:https://host/path"
                 .to_owned());
         };
@@ -68,7 +79,7 @@ impl Address {
             "http" | "https" => {
                 Err(format!("what speaks there? write rest:{scheme}://… for a restic REST server, or s3://…"))
             }
-            _ => Err("unknown kind of place: there are file, sftp, s3 and rest".to_owned()),
+            _ => Err("there is no place of this kind: there are file, sftp, s3 and rest".to_owned()),
         }
     }
 }
@@ -91,16 +102,25 @@ fn parse(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn local(path: &str) -> Result<Address, String> {
-    let path = PathBuf::from(path);
+/// An absolute path in its plain form: no double slashes, no `.`, and no `..` (which a symlink could turn).
+pub(crate) fn plain_path(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
     if !path.is_absolute() {
-        return Err("the path must be absolute: file:///srv/backup".to_owned());
+        return Err("the path must be absolute: start it with '/'".to_owned());
     }
     if path.components().any(|part| part == Component::ParentDir) {
         return Err("the path must not hold '..'".to_owned());
     }
+    if text.contains(char::is_control) {
+        return Err("the path holds a control character".to_owned());
+    }
+    Ok(path.components().collect())
+}
+
+fn local(path: &str) -> Result<Address, String> {
+    let path = plain_path(path)?;
     if path.parent().is_none() {
-        return Err("the root folder itself cannot be a place: name a folder below it".to_owned());
+        return Err("the root of the file system cannot be a place: name a folder below it".to_owned());
     }
     Ok(Address::Local { path })
 }
@@ -145,7 +165,7 @@ fn s3(url: &Url) -> Result<Address, String> {
         match &*key {
             "endpoint" => endpoint = Some(encrypted_or_loopback(&parse(&value)?)?),
             "region" => region = Some(value.into_owned()),
-            _ => return Err("unknown ?setting in the URL: there are endpoint and region".to_owned()),
+            _ => return Err(format!("unknown setting ?{key}=: there are endpoint and region")),
         }
     }
     Ok(Address::S3 {
@@ -192,7 +212,7 @@ fn encrypted_or_loopback(url: &Url) -> Result<String, String> {
 fn percent_decode(text: &str) -> Result<String, String> {
     let decoded = percent_encoding::percent_decode_str(text);
     let decoded = decoded.decode_utf8().map_err(|_| "the URL's %-codes are not UTF-8")?;
-    if decoded.contains(['\0', '\n', '\r']) {
+    if decoded.contains(char::is_control) {
         return Err("the URL holds a control character".to_owned());
     }
     Ok(decoded.into_owned())
