@@ -6,6 +6,7 @@
 
 mod comparison;
 mod estate;
+mod month;
 mod product;
 mod sftp_server;
 
@@ -76,7 +77,7 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     );
 
     chapter("Two places for copies: a folder, and an SFTP server that this demo starts");
-    let server = SftpServer::start(&places.server)?;
+    let mut server = SftpServer::start(&places.server)?;
     product.expect(&["init"], &[places.config.as_os_str()], 0)?;
     estate::write(&places, &server, &corpus.sites)?;
     check_findings(&product)?;
@@ -134,6 +135,7 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     } else {
         say("restic is not installed here, so this chapter is MISSING. On Debian: apt-get install restic");
     }
+    month::tell(&product, &places, &mut server, &corpus.sites)?;
     drop(server);
     println!("\n{}", if restic.is_some() { "The demo held in every point." } else { WITHOUT_RESTIC });
     Ok(())

@@ -13,16 +13,20 @@ mod repair;
 mod restic;
 mod restore;
 mod runs;
+mod serve;
+mod slots;
 mod validate;
 mod verify;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::points::Which;
 use holdfast_ops::{Trouble, TroubleKind};
+use holdfast_world::signals::Stop;
 use holdfast_world::{World, limits, priority, signals};
 
 use crate::context::{Context, GlobalOptions};
@@ -56,6 +60,8 @@ enum Command {
     Backup(backup::Backup),
     Points(points::Points),
     Runs(runs::Runs),
+    Slots(slots::Slots),
+    Serve(serve::Serve),
     Ls(ls::Ls),
     Restore(restore::Restore),
     Verify(verify::Verify),
@@ -76,15 +82,21 @@ enum Command {
 pub fn run() -> ExitCode {
     let app = App::parse();
     let world = World::system();
-    let interrupted = match signals::install() {
-        Ok(flag) => flag,
+    // One that works on by itself is asked to stop before it is interrupted.
+    let stop = match app.command {
+        Command::Serve(_) => signals::install_for_service(),
+        _ => signals::install().map(|interrupted| Stop { draining: Arc::default(), interrupted }),
+    };
+    let stop = match stop {
+        Ok(stop) => stop,
         Err(error) => {
             output::note(format!("error: signals cannot be handled: {error}"));
             return ExitCode::from(Ending::NotDone.code());
         }
     };
     limits::raise_open_files();
-    let context = Context { options: app.options, world, interrupted };
+    let interrupted = Arc::clone(&stop.interrupted);
+    let context = Context { options: app.options, world, interrupted, stop };
     match app.command.run(&context) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -105,6 +117,8 @@ impl Command {
             Command::Backup(command) => backup::run(context, &command),
             Command::Points(command) => points::run(context, &command),
             Command::Runs(command) => runs::run(context, &command),
+            Command::Slots(command) => slots::run(context, &command),
+            Command::Serve(command) => serve::run(context, &command),
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),
             Command::Verify(command) => verify::run(context, &command),

@@ -9,6 +9,7 @@ use holdfast_ops::Tell;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::setup::{Places, Setup};
 use holdfast_ops::validate::{self, Loaded};
+use holdfast_world::signals::Stop;
 use holdfast_world::{Stream, World};
 
 use crate::{diagnostics, output};
@@ -38,6 +39,8 @@ pub struct Context {
     pub world: World,
     /// Raised by a signal.
     pub interrupted: Arc<AtomicBool>,
+    /// The flags of one that works on by itself.
+    pub stop: Stop,
 }
 
 impl Context {

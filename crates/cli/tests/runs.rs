@@ -23,7 +23,7 @@ fn runs_are_listed_with_their_points() {
         assert_eq!(runs[number]["outcome"], "done", "{runs}");
         assert_eq!(runs[number]["point"], points[number]["id"], "{runs}");
     }
-    let listed = customer.run(0, &["runs"]);
+    let listed = customer.run(0, &["runs"]).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(listed.contains("incremental") && listed.contains("whole at here, there"), "{listed}");
     // One that fails is listed as well.
     fs::rename(customer.path("site"), customer.path("moved")).unwrap();
@@ -44,10 +44,8 @@ fn without_its_ledger_nothing_is_begun_and_the_file_is_left_alone() {
     assert!(text(&output).contains("ledger.db"), "{}", text(&output));
     assert_eq!(fs::read_to_string(&ledger).unwrap(), "something else altogether");
     // Who cannot read what was checked does not say that nothing was.
-    for (code, command) in
-        [(4, &["points", ASSET][..]), (4, &["runs"]), (3, &["verify"]), (3, &["verify", "--rotate"])]
-    {
-        assert!(customer.run(code, command).contains("the ledger"));
+    for command in [&["points", ASSET][..], &["runs"], &["verify"], &["verify", "--rotate"]] {
+        assert!(customer.run(3, command).contains("ledger.db"));
     }
     let target = customer.path("restored");
     customer.run(0, &["restore", ASSET, "--to", target.to_str().unwrap()]);

@@ -110,7 +110,7 @@ fn help_says_what_people_must_know_before_they_run_it() {
     let customer = Customer::new();
     for (command, words) in [
         ("--help", &["HOLDFAST_FULL_SPEED", "HOLDFAST_CONFIG"][..]),
-        ("backup", &["HOLDFAST_FULL_SPEED", "Ends with 1", "--accept-smaller"]),
+        ("backup", &["HOLDFAST_FULL_SPEED", "Ends with 4", "with 1 when a file", "--accept-smaller"]),
         ("purge", &["last good point", "exempt", "Ends with 0", "receipt", "change nothing"]),
         ("verify", &["Ends with 4", "Ends\nwith 1"]),
     ] {

@@ -140,6 +140,22 @@ impl Cipher {
     /// `out` stays empty.
     pub fn open(&self, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), CipherError> {
         out.clear();
+        let (iv, ciphertext) = self.authentic(sealed)?;
+        out.extend_from_slice(ciphertext);
+        self.key_stream(iv).apply_keystream_partial(out.as_mut_slice().into());
+        Ok(())
+    }
+
+    /// Whether `sealed` is as it was when it was sealed, without opening it.
+    ///
+    /// # Errors
+    /// As [`Cipher::open`].
+    pub fn authenticate(&self, sealed: &[u8]) -> Result<(), CipherError> {
+        self.authentic(sealed).map(|_| ())
+    }
+
+    /// IV and ciphertext, once the tag was found to match.
+    fn authentic<'s>(&self, sealed: &'s [u8]) -> Result<([u8; IV_BYTES], &'s [u8]), CipherError> {
         let ciphertext_len = sealed.len().checked_sub(OVERHEAD).ok_or(CipherError::TooShort(sealed.len()))?;
         let (iv, rest) = sealed.split_first_chunk::<IV_BYTES>().expect("longer than an IV");
         let (ciphertext, tag) = rest.split_at(ciphertext_len);
@@ -149,9 +165,7 @@ impl Cipher {
         if !same_in_constant_time(&tag_of(self.authenticator(*iv), ciphertext), tag) {
             return Err(CipherError::Unauthentic);
         }
-        out.extend_from_slice(ciphertext);
-        self.key_stream(*iv).apply_keystream_partial(out.as_mut_slice().into());
-        Ok(())
+        Ok((*iv, ciphertext))
     }
 
     fn key_stream(&self, iv: [u8; 16]) -> CtrCore<&Aes256Enc, Ctr128BE> {

@@ -65,8 +65,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                     now,
                 )?;
             }
-            let end =
-                RunEnd { outcome: RunOutcome::Done, point: Some(id.clone()), report: Some(report.clone()) };
+            let end = RunEnd {
+                outcome: RunOutcome::Done,
+                point: Some(id.clone()),
+                report: Some(report.clone()),
+                lasted: None,
+            };
             t.end_run(&run, end, now)
         })?;
         say(format!("ended {run}"))?;

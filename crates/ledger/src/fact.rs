@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::NewAlarm;
 use crate::check::NewCheck;
 use crate::connection::Connection;
 use crate::copies::CopyAt;
@@ -17,7 +18,7 @@ use crate::receipt::NewReceipt;
 use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
-use crate::{check, copies, hold, lease, point, policy_version, receipt, run, slot, waiver};
+use crate::{alarm, check, copies, hold, lease, point, policy_version, receipt, run, slot, waiver};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub(crate) enum Fact {
     Held(Held),
     /// They need not any more.
     Released(Released),
+    /// People had to be told something.
+    AlarmRaised(NewAlarm),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -83,6 +86,7 @@ impl Fact {
             Fact::Waived(_) => "waived",
             Fact::Held(_) => "held",
             Fact::Released(_) => "released",
+            Fact::AlarmRaised(_) => "alarm-raised",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -104,6 +108,7 @@ impl Fact {
             Fact::Waived(waived) => waiver::apply(connection, waived, stamp),
             Fact::Held(held) => hold::apply_held(connection, held, stamp),
             Fact::Released(released) => hold::apply_released(connection, released, stamp),
+            Fact::AlarmRaised(alarm) => alarm::apply(connection, alarm, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

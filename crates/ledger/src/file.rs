@@ -51,12 +51,7 @@ pub(crate) fn inspect(path: &Path) -> Result<Schema> {
     if bytes == 0 {
         return Ok(Schema::Empty);
     }
-    let mut start = [0; MAGIC.len()];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    if read.is_err() || start != MAGIC {
-        let why = format!("{} is no ledger: it does not begin as one", path.display());
-        return Err(Error::new(ErrorKind::NotALedger, why));
-    }
+    refuse_foreign(path)?;
     let was_left_open = log_of(path).metadata().is_ok_and(|log| log.len() > 0);
     let open = if was_left_open { connection::open_reader } else { connection::open_still };
     let mut connection = open(path).map_err(|error| error.in_file(path))?;
@@ -65,6 +60,19 @@ pub(crate) fn inspect(path: &Path) -> Result<Schema> {
         connection::check_integrity(&mut connection, path, true)?;
     }
     Ok(schema)
+}
+
+/// Fails for a file with content that does not begin as SQLite's do.
+pub(crate) fn refuse_foreign(path: &Path) -> Result<()> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    let open = std::fs::File::open(path);
+    let read = open.and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.doing(|| format!("look at {}", path.display()))?;
+    if start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    let why = format!("{} is no ledger: it does not begin as one", path.display());
+    Err(Error::new(ErrorKind::NotALedger, why))
 }
 
 /// The write-ahead log beside the file.

@@ -2,14 +2,14 @@
 //! wake up after somebody took over: its writes are refused, and whoever acts on its behalf can compare numbers.
 
 use diesel::prelude::*;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
-use crate::ledger::Transaction;
+use crate::ledger::{LEASE, Transaction};
 use crate::reader::Reader;
 use crate::schema::leases;
 
@@ -78,6 +78,30 @@ impl Reader {
                 .optional()
                 .doing(|| "read the lease".to_owned())?;
             row.map(Lease::of).transpose()
+        })
+    }
+}
+
+impl Reader {
+    /// The newest instant at which an instance before `token` is known to have been alive.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_seen_before(&self, token: u64) -> Result<Option<Timestamp>> {
+        let token = from_token(token)?;
+        self.ask(|connection| {
+            let row: Option<Row> = leases::table
+                .filter(leases::token.lt(token))
+                .order(leases::token.desc())
+                .first(connection)
+                .optional()
+                .doing(|| "read the lease".to_owned())?;
+            let Some(lease) = row.map(Lease::of).transpose()? else { return Ok(None) };
+            // One that was never given back was last renewed a lease before it would have run out.
+            let renewed = lease.expires.checked_sub(SignedDuration::try_from(LEASE).unwrap_or_default());
+            Ok(Some(
+                lease.released_at.unwrap_or_else(|| renewed.unwrap_or(lease.taken_at)).max(lease.taken_at),
+            ))
         })
     }
 }

@@ -35,7 +35,7 @@ impl fmt::Debug for Ledger {
 }
 
 /// How long a lease lasts unless it is renewed.
-const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 impl Ledger {
     /// Opens the ledger at `path` for `instance`, the words by which others are told who holds it. Makes it, closed to other

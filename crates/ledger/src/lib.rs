@@ -6,6 +6,7 @@
 //!
 //! One process writes, see [`Ledger::open`]; any number read, see [`Reader::open`], and never hold the writer up.
 
+mod alarm;
 mod audit;
 mod check;
 mod connection;
@@ -30,6 +31,7 @@ mod tree;
 mod waiver;
 mod words;
 
+pub use alarm::{Alarm, AlarmKind, NewAlarm};
 pub use audit::Audit;
 pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use copies::PointCopy;
@@ -42,7 +44,7 @@ pub use point::Point;
 pub use policy_version::{NewPolicyVersion, PolicyVersion};
 pub use reader::Reader;
 pub use receipt::{NewReceipt, PurgePhase, Receipt};
-pub use run::{NewRun, Run, RunEnd, RunOutcome, RunState};
-pub use slot::{ExpectedSlot, Settlement, Slot, SlotState};
+pub use run::{Lasted, NewRun, Run, RunEnd, RunOutcome, RunState};
+pub use slot::{Enrolment, ExpectedSlot, Settlement, Slot, SlotState};
 pub use tree::TreeHead;
 pub use waiver::{NewWaiver, Waiver};

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::audit::{self, Audit};
 use crate::connection::{self, Connection, Schema};
 use crate::error::{Doing, Error, ErrorKind, Result};
+use crate::file;
 use crate::leaf::{self, Leaf};
 use crate::tree::{self, TreeHead};
 
@@ -41,6 +42,7 @@ impl Reader {
             }
             Err(error) => return Err(error).doing(|| format!("open {}", path.display())),
         }
+        file::refuse_foreign(path)?;
         let mut connection = connection::open_reader(path)?;
         match connection::recognise(&mut connection, path)? {
             Schema::Current => Ok(Reader { path: path.to_owned(), connection: Mutex::new(connection) }),

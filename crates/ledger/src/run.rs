@@ -1,7 +1,6 @@
 //! Runs: what was executed. Recorded when one begins, so that a run that was cut off is known, and again when it ends.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use diesel::prelude::*;
 use jiff::Timestamp;
@@ -64,6 +63,17 @@ pub struct RunEnd {
     pub point: Option<String>,
     /// Its report, as JSON.
     pub report: Option<String>,
+    /// What it lasted, by a clock that nobody sets; absent where it made no point.
+    pub lasted: Option<Lasted>,
+}
+
+/// What a run lasted, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lasted {
+    /// From its beginning until the point was captured and sent to the locations, which goes on at once.
+    pub capture_ms: u64,
+    /// From there until it was checked.
+    pub copy_ms: u64,
 }
 
 /// A run.
@@ -106,6 +116,8 @@ pub(crate) struct Ended {
     outcome: RunOutcome,
     point: Option<String>,
     report_sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lasted: Option<Lasted>,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -124,6 +136,8 @@ pub(crate) struct Row {
     report_sha256: Option<String>,
     recorded_at: i64,
     leaf: i64,
+    capture_ms: Option<i64>,
+    copy_ms: Option<i64>,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -154,6 +168,7 @@ impl Transaction<'_> {
             outcome: end.outcome,
             point: end.point,
             report_sha256: end.report.as_deref().map(sha256),
+            lasted: end.lasted,
         };
         self.record(happened_at, &Fact::RunEnded(ended))?;
         if let Some(json) = end.report {
@@ -179,7 +194,7 @@ impl Transaction<'_> {
             .doing(|| "find runs that were cut off".to_owned())?;
         let orphans = with_slots(self.connection, rows)?;
         for orphan in &orphans {
-            let end = RunEnd { outcome: RunOutcome::Interrupted, point: None, report: None };
+            let end = RunEnd { outcome: RunOutcome::Interrupted, point: None, report: None, lasted: None };
             self.end_run(&orphan.id, end, happened_at)?;
         }
         Ok(orphans)
@@ -276,25 +291,36 @@ impl Reader {
         })
     }
 
-    /// How long the last `count` runs took that made a point of this kind, newest first. The schedule rests on them.
+    /// How long the last `count` runs lasted that made a point of this kind, newest first. The schedule rests on them. Of
+    /// one that was recorded without its durations, all of its time counts as capture.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn durations(&self, asset: &str, dataset: &str, kind: &str, count: u32) -> Result<Vec<Duration>> {
+    pub fn durations(&self, asset: &str, dataset: &str, kind: &str, count: u32) -> Result<Vec<Lasted>> {
+        type Times = (i64, Option<i64>, Option<i64>, Option<i64>);
         self.ask(|connection| {
-            let times: Vec<(i64, Option<i64>)> = runs::table
+            let times: Vec<Times> = runs::table
                 .filter(runs::asset.eq(asset))
                 .filter(runs::dataset.eq(dataset))
                 .filter(runs::kind.eq(kind))
                 .filter(runs::outcome.eq_any([RunOutcome::Done.as_str(), RunOutcome::Degraded.as_str()]))
                 .order((runs::begun_at.desc(), runs::id.desc()))
                 .limit(i64::from(count))
-                .select((runs::begun_at, runs::ended_at))
+                .select((runs::begun_at, runs::ended_at, runs::capture_ms, runs::copy_ms))
                 .load(connection)
                 .doing(|| format!("read the durations of {asset}"))?;
-            // A clock that was set back in the middle gives no duration.
-            let took = |(begun, ended): (i64, Option<i64>)| u64::try_from(ended?.checked_sub(begun)?).ok();
-            Ok(times.into_iter().filter_map(took).map(Duration::from_nanos).collect())
+            let took = |(begun, ended, capture, copy): Times| match (capture, copy) {
+                (Some(capture), Some(copy)) => Some(Lasted {
+                    capture_ms: u64::try_from(capture).ok()?,
+                    copy_ms: u64::try_from(copy).ok()?,
+                }),
+                // A clock that was set back in the middle gives no duration.
+                _ => {
+                    let nanoseconds = u64::try_from(ended?.checked_sub(begun)?).ok()?;
+                    Some(Lasted { capture_ms: nanoseconds.div_ceil(1_000_000), copy_ms: 0 })
+                }
+            };
+            Ok(times.into_iter().filter_map(took).collect())
         })
     }
 }
@@ -347,6 +373,8 @@ pub(crate) fn apply_begun(connection: &mut Connection, begun: &Begun, stamp: &St
         report_sha256: None,
         recorded_at: stamp.recorded_at,
         leaf: stamp.leaf,
+        capture_ms: None,
+        copy_ms: None,
     };
     diesel::insert_into(runs::table).values(&row).execute(connection).doing(doing)?;
     for slot in &begun.run.slots {
@@ -367,6 +395,9 @@ pub(crate) fn apply_ended(connection: &mut Connection, ended: &Ended, stamp: &St
         Some(RunState::Ended) => return contradiction("has ended already"),
         Some(RunState::Begun) => {}
     }
+    let milliseconds = |of: fn(&Lasted) -> u64| {
+        ended.lasted.as_ref().map(|lasted| i64::try_from(of(lasted)).unwrap_or(i64::MAX))
+    };
     diesel::update(runs::table.find(&ended.id))
         .set((
             runs::state.eq(RunState::Ended.as_str()),
@@ -374,6 +405,8 @@ pub(crate) fn apply_ended(connection: &mut Connection, ended: &Ended, stamp: &St
             runs::outcome.eq(ended.outcome.as_str()),
             runs::point.eq(&ended.point),
             runs::report_sha256.eq(&ended.report_sha256),
+            runs::capture_ms.eq(milliseconds(|lasted| lasted.capture_ms)),
+            runs::copy_ms.eq(milliseconds(|lasted| lasted.copy_ms)),
             runs::recorded_at.eq(stamp.recorded_at),
             runs::leaf.eq(stamp.leaf),
         ))

@@ -59,6 +59,8 @@ diesel::table! {
         report_sha256 -> Nullable<Text>,
         recorded_at -> BigInt,
         leaf -> BigInt,
+        capture_ms -> Nullable<BigInt>,
+        copy_ms -> Nullable<BigInt>,
     }
 }
 
@@ -130,6 +132,17 @@ diesel::table! {
         object_group -> Text,
         objects -> BigInt,
         bytes -> BigInt,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    alarms (leaf) {
+        leaf -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        message -> Text,
         happened_at -> BigInt,
         recorded_at -> BigInt,
     }

@@ -97,6 +97,15 @@ pub struct Slot {
     pub settled_at: Option<Timestamp>,
 }
 
+/// How far the slots of a dataset were recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// When it came to be known last: its newest slot for a first point opens then.
+    pub since: Option<Timestamp>,
+    /// The slot that opens last.
+    pub last: Slot,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Expected {
     policy_version: i64,
@@ -195,6 +204,29 @@ impl Reader {
                 .load(connection)
                 .doing(|| "read the slots".to_owned())?;
             rows.into_iter().map(Slot::of).collect()
+        })
+    }
+
+    /// How far the slots of a dataset were recorded; absent where none ever was. `first` is the basis of a slot for a first
+    /// point.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn enrolment(&self, asset: &str, dataset: &str, first: &str) -> Result<Option<Enrolment>> {
+        let doing = || format!("read the slots of {asset}");
+        self.ask(|connection| {
+            let of = || slots::table.filter(slots::asset.eq(asset)).filter(slots::dataset.eq(dataset));
+            let last: Option<Row> =
+                of().order((slots::opens.desc(), slots::id)).first(connection).optional().doing(doing)?;
+            let Some(last) = last else { return Ok(None) };
+            let since: Option<i64> = of()
+                .filter(slots::basis.eq(first))
+                .select(slots::opens)
+                .order(slots::opens.desc())
+                .first(connection)
+                .optional()
+                .doing(doing)?;
+            Ok(Some(Enrolment { since: since.map(from_nanoseconds), last: Slot::of(last)? }))
         })
     }
 

@@ -109,6 +109,13 @@ impl State {
         }
     }
 
+    /// The same under other rules. What runs goes on, even beyond new limits.
+    #[must_use]
+    pub fn under(mut self, rules: Rules) -> State {
+        self.rules = rules;
+        self
+    }
+
     /// How many slots are neither accounted for nor forgotten.
     pub fn waiting(&self) -> usize {
         self.lines.values().map(|line| line.waiting.len()).sum()
@@ -144,9 +151,14 @@ pub fn step(mut state: State, now: Now, event: Event) -> (State, Vec<Action>) {
                 state.lines.entry(key).or_default().expect(slot);
             }
         }
-        Event::Waived(id) => {
-            if state.lines.values_mut().any(|line| line.waiting.remove(&id).is_some()) {
-                orders.push(Order::Account(vec![Accounted { slot: id, ending: SlotEnding::Waived }]));
+        Event::Waived(ids) => {
+            let mut is_waiting =
+                |id: &String| state.lines.values_mut().any(|line| line.waiting.remove(id).is_some());
+            let waived = ids.into_iter().filter(|id| is_waiting(id));
+            let waived: Vec<Accounted> =
+                waived.map(|slot| Accounted { slot, ending: SlotEnding::Waived }).collect();
+            if !waived.is_empty() {
+                orders.push(Order::Account(waived));
             }
         }
         Event::Measured { asset, dataset, kind, capture, copy } => {

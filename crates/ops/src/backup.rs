@@ -29,6 +29,8 @@ pub struct BackupReport {
     pub kind: &'static str,
     /// Seconds it took.
     pub seconds: f64,
+    /// Seconds until the point was captured and sent to the locations, which goes on at once; absent when there is none.
+    pub capture_seconds: Option<f64>,
     /// What was counted.
     pub totals: Option<Totals>,
     /// What became of each location.
@@ -75,19 +77,43 @@ pub struct How {
     pub accept_smaller: bool,
 }
 
+impl How {
+    /// As it is written down.
+    pub fn kind(self) -> &'static str {
+        if self.full { "full" } else { "incremental" }
+    }
+}
+
 /// Backs up one asset. The report says how it ended; an error means that the configuration makes no sense.
 pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) -> Result<BackupReport> {
+    setup.asset(asset_name)?;
+    // What cannot be written down is not begun.
+    let run = journal::begin(setup, asset_name, how.kind(), Vec::new())?;
+    let report = carry_out(setup, asset_name, how, progress)?;
+    journal::end(setup, &run, &report, Vec::new())?;
+    Ok(report)
+}
+
+/// Backs up one asset, for whoever writes down that it begins and how it ended.
+pub(crate) fn carry_out(
+    setup: &Setup,
+    asset_name: &str,
+    how: How,
+    progress: &Progress,
+) -> Result<BackupReport> {
     let full = how.full;
     let asset = setup.asset(asset_name)?;
     let repository_name = repository_name(asset).to_string();
+    let _turn = setup.turn(&repository_name)?;
     let start = setup.world.clock.monotonic();
     let mut report = BackupReport {
         asset: asset_name.to_owned(),
         repository: repository_name.clone(),
         point: None,
         time: None,
-        kind: if full { "full" } else { "incremental" },
+        kind: how.kind(),
         seconds: 0.0,
+        capture_seconds: None,
         totals: None,
         copies: Vec::new(),
         attestation: None,
@@ -97,8 +123,6 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
         hint: None,
         ending: Ending::Done,
     };
-    // What cannot be written down is not begun.
-    let run = journal::begin(setup, asset_name, report.kind)?;
     let troubles = Troubles::default();
     if let Some(size) = source_size::load(setup, asset_name)? {
         progress.bytes_total.set(size.bytes);
@@ -127,6 +151,7 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
         Ok((repository, archived)) => {
             report.point = Some(archived.id.to_hex());
             report.time = Some(archived.snapshot.time);
+            report.capture_seconds = Some((setup.world.clock.monotonic() - start).as_secs_f64());
             report.totals = Some(archived.totals);
             report.copies = archived.deliveries.iter().map(|d| CopyReport::of(d, &archived)).collect();
             remember(setup, &repository_name, &repository, &archived)?;
@@ -148,7 +173,6 @@ pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) ->
     report.seconds = (setup.world.clock.monotonic() - start).as_secs_f64();
     report.troubles = troubles.list();
     report.ending = report.ending.and(judge(&report));
-    journal::end(setup, &run, &report)?;
     Ok(report)
 }
 

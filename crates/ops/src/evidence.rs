@@ -133,7 +133,7 @@ impl PointEvidence {
 /// # Errors
 /// When the ledger cannot be read.
 pub fn load(setup: &Setup, repository: &str) -> Result<BTreeMap<String, Evidence>> {
-    match journal::reader(setup)? {
+    match journal::reader(&setup.places.state)? {
         Some(reader) => read(&reader, repository),
         None => Ok(BTreeMap::new()),
     }

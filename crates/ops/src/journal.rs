@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_ledger::{
-    Check, CheckOutcome, CheckScope, NewRun, Point, Reader, Run, RunEnd, RunOutcome, Transaction,
+    Check, CheckOutcome, CheckScope, ErrorKind, Lasted, Ledger, NewRun, Point, Reader, Run, RunEnd,
+    RunOutcome, Settlement, Transaction,
 };
+use holdfast_world::World;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,11 +27,27 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("ledger.db")
 }
 
+/// Opens the ledger for writing, as `who`.
+pub(crate) fn open(world: &World, state: &Path, who: &str) -> Result<Ledger> {
+    let environment = &world.environment;
+    let instance = format!("{who}, process {} on {}", environment.pid(), environment.hostname());
+    Ok(Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))?)
+}
+
 /// The ledger, for questions; `None` where there is none yet.
-pub(crate) fn reader(setup: &Setup) -> Result<Option<Reader>> {
-    match Reader::open(&path(&setup.places.state)) {
+pub(crate) fn reader(state: &Path) -> Result<Option<Reader>> {
+    match Reader::open(&path(state)) {
         Ok(reader) => Ok(Some(reader)),
-        Err(error) if error.kind == holdfast_ledger::ErrorKind::Absent => Ok(None),
+        Err(error) if error.kind == ErrorKind::Absent => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The same for who can do without: one that is to be brought up to date first counts as none.
+pub(crate) fn reader_if_current(state: &Path) -> Result<Option<Reader>> {
+    match Reader::open(&path(state)) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(error) if matches!(error.kind, ErrorKind::Absent | ErrorKind::Older) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -59,7 +78,7 @@ pub struct RunReadBack {
 /// Runs that began from `since` on, as [`runs`] has them, each with what was read back of it.
 pub fn checked_runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<CheckedRun>> {
     let runs = runs(setup, asset, since)?;
-    let Some(reader) = reader(setup)? else { return Ok(Vec::new()) };
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(Vec::new()) };
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     let mut by_run: BTreeMap<String, Vec<RunReadBack>> = BTreeMap::new();
     for Check { check, .. } in reader.checks_of_runs(&ids)? {
@@ -81,7 +100,7 @@ pub fn runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<
     if let Some(name) = asset {
         setup.asset(name)?;
     }
-    let Some(reader) = reader(setup)? else { return Ok(Vec::new()) };
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(Vec::new()) };
     // One that began in this very moment belongs to the list.
     let until = setup.world.clock.now().checked_add(jiff::SignedDuration::from_secs(1));
     let until = until.map_err(|error| Error::not_done(error.to_string()))?;
@@ -90,7 +109,7 @@ pub fn runs(setup: &Setup, asset: Option<&str>, since: Timestamp) -> Result<Vec<
 
 /// The newest of the points that the last run of each asset made, by the ledger; `None` where none ever was.
 pub(crate) fn last_made(setup: &Setup) -> Result<Option<Timestamp>> {
-    let Some(reader) = reader(setup)? else { return Ok(None) };
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(None) };
     let mut last = None;
     for asset in setup.estate.assets.keys() {
         last = last.max(reader.last_point_made(asset.as_ref())?);
@@ -98,31 +117,50 @@ pub(crate) fn last_made(setup: &Setup) -> Result<Option<Timestamp>> {
     Ok(last)
 }
 
-/// Writes down that a backup begins; returns the run's id.
-pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str) -> Result<String> {
-    let run = NewRun {
-        asset: asset.to_owned(),
-        dataset: DATASET.to_owned(),
-        kind: kind.to_owned(),
-        slots: Vec::new(),
-    };
+/// Writes down that a backup begins, and which slots it serves; returns the run's id.
+pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str, slots: Vec<String>) -> Result<String> {
+    let run = NewRun { asset: asset.to_owned(), dataset: DATASET.to_owned(), kind: kind.to_owned(), slots };
     let now = setup.world.clock.now();
     Ok(setup.ledger()?.write(|transaction| transaction.begin_run(run, now))?)
 }
 
-/// Writes down how a backup ended: its point, its copies, what was read back, and the report.
-pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport) -> Result<()> {
+/// Writes down how a backup ended: its point, its copies, what was read back, the report, and what became of its slots.
+pub(crate) fn end(setup: &Setup, run: &str, report: &BackupReport, slots: Vec<Settlement>) -> Result<()> {
     let json =
         serde_json::to_string(report).map_err(|e| Error::not_done(format!("write the report: {e}")))?;
     let now = setup.world.clock.now();
-    let end = RunEnd { outcome: outcome(report), point: report.point.clone(), report: Some(json) };
+    let end = RunEnd {
+        outcome: outcome(report),
+        point: report.point.clone(),
+        report: Some(json),
+        lasted: lasted(report),
+    };
     setup.ledger()?.write(|transaction| {
         if let (Some(id), Some(instant)) = (&report.point, report.time) {
             note_point(transaction, run, report, id, instant, now)?;
         }
-        transaction.end_run(run, end, now)
+        transaction.end_run(run, end, now)?;
+        transaction.settle_slots(slots, now)
     })?;
     Ok(())
+}
+
+/// Writes down that a run ended without a report, and why.
+pub(crate) fn end_without_report(ledger: &Ledger, run: &str, reason: &str, now: Timestamp) -> Result<()> {
+    let report = serde_json::json!({ "error": reason }).to_string();
+    let end = RunEnd { outcome: RunOutcome::Failed, point: None, report: Some(report), lasted: None };
+    Ok(ledger.write(|transaction| transaction.end_run(run, end, now))?)
+}
+
+/// What a backup lasted, where it made a point.
+pub(crate) fn lasted(report: &BackupReport) -> Option<Lasted> {
+    let capture_seconds = report.capture_seconds?;
+    // Rounded up: what is planned with must not be too short.
+    let milliseconds = |seconds: f64| (seconds.max(0.0) * 1000.0).ceil() as u64;
+    Some(Lasted {
+        capture_ms: milliseconds(capture_seconds),
+        copy_ms: milliseconds(report.seconds - capture_seconds),
+    })
 }
 
 fn note_point(

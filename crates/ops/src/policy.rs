@@ -6,12 +6,14 @@ pub mod render;
 pub mod show;
 pub mod simulate;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use holdfast_model::slot::Lasts;
 use holdfast_model::{Class, Dataset, Estate, Policy, read_estate, read_policy};
 
 use crate::error::Result;
+use crate::measured;
 use crate::setup::Places;
 use crate::validate::{FileFindings, read};
 
@@ -27,6 +29,8 @@ pub struct Written {
     pub estate: Option<Estate>,
     /// What was found in the policy's file.
     pub findings: FileFindings,
+    /// How long the points of each dataset took, as the ledger has it.
+    measured: BTreeMap<(Class, Dataset), Lasts>,
 }
 
 /// Reads policy.toml, and estate.toml for what it can add.
@@ -37,7 +41,10 @@ pub fn written(places: &Places) -> Result<Written> {
     let estate = read(places, "estate.toml").ok();
     let estate = estate.and_then(|(path, text)| read_estate(&path.display().to_string(), &text).value);
     let findings = FileFindings { path: path.clone(), text: text.clone(), findings: checked.diagnostics };
-    Ok(Written { path, text, policy: checked.value, estate, findings })
+    // An older ledger, or none, has measured nothing yet; what the policy assumes is shown as assumed.
+    let measured = estate.as_ref().map(|estate| measured::by_class(&places.state, estate));
+    let measured = measured.transpose()?.unwrap_or_default();
+    Ok(Written { path, text, policy: checked.value, estate, findings, measured })
 }
 
 impl Written {
@@ -47,8 +54,8 @@ impl Written {
         upto.iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
-    /// How long captures and copies of a dataset were measured to last. Nothing keeps such measurements yet.
-    pub fn measured(&self, _class: Class, _dataset: Dataset) -> Option<Lasts> {
-        None
+    /// How long captures and copies of a dataset were measured to last, for the slowest asset of the class.
+    pub fn measured(&self, class: Class, dataset: Dataset) -> Option<Lasts> {
+        self.measured.get(&(class, dataset)).copied()
     }
 }

@@ -140,6 +140,7 @@ impl Run<'_> {
     fn purge(&self, one: &mut RepositoryPurge, report: &mut PurgeReport) -> Result<()> {
         let (setup, state) = (self.setup, &self.setup.places.state);
         let name = one.repository.clone();
+        let _turn = setup.turn(&name)?;
         let opened = if self.dry_run { setup.open(&name, None) } else { setup.open_for_deleting(&name) }?;
         let found = points::look(opened, self.troubles)?;
         let mut known = known_points::load(state, &name)?.unwrap_or_default();

@@ -4,6 +4,7 @@ mod closed;
 mod first_use;
 mod opening;
 mod repositories;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ use holdfast_world::{Environment, World};
 
 use self::opening::OpenLocation;
 pub use self::repositories::unusable;
+pub(crate) use self::turns::Turn;
+pub use self::turns::Turns;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::key_ring::KeyRing;
@@ -50,7 +53,8 @@ pub struct Setup {
     /// Told at once what somebody who waits must know, such as a location that stopped answering.
     tell: Tell,
     opened: BTreeMap<String, std::result::Result<OpenLocation, String>>,
-    ledger: OnceLock<Ledger>,
+    ledger: OnceLock<Arc<Ledger>>,
+    turns: Arc<Turns>,
 }
 
 impl Setup {
@@ -66,7 +70,9 @@ impl Setup {
         let ring = KeyRing::new(&places.config.join("keys"));
         let opened = BTreeMap::new();
         let ledger = OnceLock::new();
-        let mut setup = Setup { world, places, estate, policy, ring, interrupted, tell, opened, ledger };
+        let turns = Arc::default();
+        let mut setup =
+            Setup { world, places, estate, policy, ring, interrupted, tell, opened, ledger, turns };
         let names: Vec<String> = setup.estate.locations.keys().map(ToString::to_string).collect();
         for name in names {
             let opened = setup.open_location(&name);
@@ -86,13 +92,22 @@ impl Setup {
         if let Some(ledger) = self.ledger.get() {
             return Ok(ledger);
         }
-        let environment = &self.world.environment;
-        let instance = format!("holdfast, process {} on {}", environment.pid(), environment.hostname());
-        let path = journal::path(&self.places.state);
-        let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
-        let ledger = Ledger::open(&path, &instance, clock, random)?;
+        let ledger = journal::open(&self.world, &self.places.state, "holdfast")?;
         ledger.write(|transaction| transaction.interrupt_orphans(self.world.clock.now()))?;
-        Ok(self.ledger.get_or_init(|| ledger))
+        Ok(self.ledger.get_or_init(|| Arc::new(ledger)))
+    }
+
+    /// The same configuration beside others of this process: with their ledger, and waiting for their turns.
+    #[must_use]
+    pub(crate) fn beside(mut self, ledger: &Arc<Ledger>, turns: &Arc<Turns>) -> Setup {
+        self.ledger = OnceLock::from(Arc::clone(ledger));
+        self.turns = Arc::clone(turns);
+        self
+    }
+
+    /// Waits until no other operation of this process works on a repository.
+    pub(crate) fn turn(&self, repository: &str) -> Result<Turn> {
+        self.turns.take(repository, &self.interrupted)
     }
 
     /// The asset called `name`.

@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use holdfast_location::layers::breaker::Tell;
 use holdfast_model::estate::relations_resolved;
-use holdfast_model::{Diagnostic, Severity, compare, read_estate, read_policy};
+use holdfast_model::{Diagnostic, Policy, Severity, compare, read_estate, read_policy};
 use holdfast_world::World;
 
 use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
+use crate::measured;
 use crate::setup::{Places, Setup};
 
 /// A file with what is wrong with it.
@@ -46,45 +47,67 @@ impl Loaded {
 
 /// Adds what `policy lint` finds, for a configuration without errors. Apart from loading, because a promise that the words
 /// of the policy cannot keep stops no backup.
-pub fn lint(loaded: &mut Loaded) {
-    let Some(setup) = &loaded.setup else { return };
-    let Some(file) = loaded.findings.first_mut() else { return };
+pub fn lint(loaded: &mut Loaded) -> Result<()> {
+    let Some(setup) = &loaded.setup else { return Ok(()) };
+    let Some(file) = loaded.findings.first_mut() else { return Ok(()) };
+    let measured = measured::by_class(&setup.places.state, &setup.estate)?;
     let now = setup.world.clock.now();
-    let found = crate::policy::lint::diagnostics(&setup.policy, &setup.estate, &file.path, now);
+    let found = crate::policy::lint::diagnostics(&setup.policy, &setup.estate, &measured, &file.path, now);
     file.findings.extend(found);
+    Ok(())
 }
 
 /// Loads policy.toml and estate.toml from the configuration folder. `tell` is told what cannot wait for the report.
 pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>, tell: &Tell) -> Result<Loaded> {
-    let (policy_path, policy_text) = read(places, "policy.toml")?;
-    let (estate_path, estate_text) = read(places, "estate.toml")?;
-    let policy = read_policy(&policy_path.display().to_string(), &policy_text);
-    let estate = read_estate(&estate_path.display().to_string(), &estate_text);
-    let mut estate_findings = estate.diagnostics;
-    if let (Some(policy), Some(estate)) = (&policy.value, &estate.value) {
-        estate_findings.extend(compare(policy, estate, &estate_path.display().to_string(), &estate_text));
+    let (path, text) = read(places, "policy.toml")?;
+    let policy = read_policy(&path.display().to_string(), &text);
+    let is_usable = !has_errors(&policy.diagnostics);
+    let file = FileFindings { path, text, findings: policy.diagnostics };
+    let (mut setup, estate) = load_estate(places, world, interrupted, tell, policy.value)?;
+    setup = setup.filter(|_| is_usable);
+    Ok(Loaded { setup, findings: vec![file, estate] })
+}
+
+/// Loads estate.toml alone, under a policy that is known already; what is found is about the estate.
+pub(crate) fn load_under(
+    policy: &Policy,
+    places: &Places,
+    world: &World,
+    interrupted: &Arc<AtomicBool>,
+    tell: &Tell,
+) -> Result<(Option<Setup>, FileFindings)> {
+    load_estate(places, world, interrupted, tell, Some(policy.clone()))
+}
+
+fn load_estate(
+    places: &Places,
+    world: &World,
+    interrupted: &Arc<AtomicBool>,
+    tell: &Tell,
+    policy: Option<Policy>,
+) -> Result<(Option<Setup>, FileFindings)> {
+    let (path, text) = read(places, "estate.toml")?;
+    let file = path.display().to_string();
+    let estate = read_estate(&file, &text);
+    let mut findings = estate.diagnostics;
+    if let (Some(policy), Some(estate)) = (&policy, &estate.value) {
+        findings.extend(compare(policy, estate, &file, &text));
     }
     if let Some(estate) = &estate.value {
-        let file = estate_path.display().to_string();
-        estate_findings.extend(relations_resolved(estate, &file, &estate_text, &resolved));
+        findings.extend(relations_resolved(estate, &file, &text, &resolved));
     }
-    let is_usable = !has_errors(&policy.diagnostics) && !has_errors(&estate_findings);
-    let setup = match (policy.value, estate.value) {
-        (Some(policy), Some(estate)) if is_usable => {
+    let setup = match (policy, estate.value) {
+        (Some(policy), Some(estate)) if !has_errors(&findings) => {
             let interrupted = Arc::clone(interrupted);
             Some(Setup::new(world.clone(), places.clone(), estate, policy, interrupted, Arc::clone(tell)))
         }
         _ => None,
     };
     if let Some(setup) = &setup {
-        estate_findings.extend(unopened(setup, &estate_path.display().to_string()));
-        estate_findings.extend(strays(setup, &estate_path.display().to_string())?);
+        findings.extend(unopened(setup, &file));
+        findings.extend(strays(setup, &file)?);
     }
-    let findings = vec![
-        FileFindings { path: policy_path, text: policy_text, findings: policy.diagnostics },
-        FileFindings { path: estate_path, text: estate_text, findings: estate_findings },
-    ];
-    Ok(Loaded { setup, findings })
+    Ok((setup, FileFindings { path, text, findings }))
 }
 
 /// Locations that every run would have to leave out.
@@ -119,7 +142,7 @@ fn strays(setup: &Setup, file: &str) -> Result<Vec<Diagnostic>> {
     Ok(left_behind::known(setup)?.into_iter().map(finding).collect())
 }
 
-fn has_errors(findings: &[Diagnostic]) -> bool {
+pub(crate) fn has_errors(findings: &[Diagnostic]) -> bool {
     findings.iter().any(|d| d.severity == Severity::Error)
 }
 

@@ -261,7 +261,7 @@ fn open_unpacked(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Keeps a sealed object locally. A torn file fails its hash later, so nothing is synced and no failure matters.
-fn write_cache(path: PathBuf, stored: &[u8]) {
+pub(crate) fn write_cache(path: PathBuf, stored: &[u8]) {
     if let Some(folder) = path.parent() {
         let _ = fs::create_dir_all(folder);
     }

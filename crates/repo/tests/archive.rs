@@ -88,6 +88,9 @@ fn an_unchanged_run_asks_a_location_no_more_than_it_must() {
         (Op::List, Area::Locks),
         (Op::List, Area::Index),
         (Op::Put, Area::Snapshots),
+        // What was stored is read back, and what was there before must be listed.
+        (Op::Get, Area::Snapshots),
+        (Op::List, Area::Data),
         (Op::Delete, Area::Locks),
     ];
     expected.sort();

@@ -13,6 +13,7 @@ pub mod priority;
 pub mod process;
 mod random;
 pub mod secrets;
+pub mod service;
 pub mod signals;
 
 use std::fmt;

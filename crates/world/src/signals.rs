@@ -7,10 +7,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 
 /// The exit code of an interrupted command.
 pub const EXIT_INTERRUPTED: i32 = 130;
@@ -30,4 +31,36 @@ pub fn install() -> io::Result<Arc<AtomicBool>> {
     // A handler rather than SIG_IGN, which programs that we start would inherit.
     flag::register(SIGHUP, Arc::new(AtomicBool::new(false)))?;
     Ok(interrupted)
+}
+
+/// The flags that signals raise in a process that works on by itself.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// Raised by the first SIGINT or SIGTERM: what runs may end, nothing new begins.
+    pub draining: Arc<AtomicBool>,
+    /// Raised by the second: what runs ends early, and cleanly.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// Installs the handlers of a service. The third SIGINT or SIGTERM ends the process at once with [`EXIT_INTERRUPTED`];
+/// SIGHUP is ignored as by [`install`]. To be called once, at the start, instead of that.
+///
+/// # Errors
+/// What the system said when a handler could not be installed, or no thread could be started.
+pub fn install_for_service() -> io::Result<Stop> {
+    let stop = Stop { draining: Arc::default(), interrupted: Arc::default() };
+    flag::register(SIGHUP, Arc::new(AtomicBool::new(false)))?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let raised = stop.clone();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for _ in signals.forever() {
+            if raised.interrupted.load(Ordering::SeqCst) {
+                std::process::exit(EXIT_INTERRUPTED);
+            }
+            if raised.draining.swap(true, Ordering::SeqCst) {
+                raised.interrupted.store(true, Ordering::SeqCst);
+            }
+        }
+    })?;
+    Ok(stop)
 }

@@ -19,11 +19,39 @@ pub(super) struct Product {
     program: PathBuf,
     config: PathBuf,
     state: PathBuf,
+    /// What its wall clock shows, for whoever cannot wait.
+    clock: Option<String>,
 }
 
 impl Product {
     pub(super) fn new(program: PathBuf, config: &Path, state: &Path) -> Product {
-        Product { program, config: config.to_owned(), state: state.to_owned() }
+        Product { program, config: config.to_owned(), state: state.to_owned(), clock: None }
+    }
+
+    /// The same at another time, as `faketime` reads it.
+    pub(super) fn at(&self, clock: &str) -> Product {
+        let (program, config, state) = (self.program.clone(), self.config.clone(), self.state.clone());
+        Product { program, config, state, clock: Some(clock.to_owned()) }
+    }
+
+    /// Runs a command without a word, and fails unless it ends with that code.
+    pub(super) fn quietly(&self, args: &[&str], code: i32) -> Result<Output> {
+        let (output, shown) = self.call(args, &[])?;
+        if output.status.code() != Some(code) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!(
+                "`holdfast {shown}` must end with {code}, and ended with {}; it said:\n{said}",
+                output.status
+            )
+        }
+        Ok(output)
+    }
+
+    /// What a command tells as JSON.
+    pub(super) fn json(&self, args: &[&str], code: i32) -> Result<serde_json::Value> {
+        let output = self.quietly(&[args, &["--json"]].concat(), code)?;
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("`{}` printed no JSON", args.join(" ")))
     }
 
     /// Runs a command, shows what it said, and fails unless it ends with that code.
@@ -69,7 +97,15 @@ impl Product {
     }
 
     fn call(&self, args: &[&str], more: &[&OsStr]) -> Result<(Output, String)> {
-        let mut command: Command = process::command::<&str>(&self.program, &[]);
+        let mut command: Command = match &self.clock {
+            None => process::command::<&str>(&self.program, &[]),
+            Some(clock) => {
+                let mut command = process::command("faketime", &[clock]);
+                // Waiting is measured by the kernel's own monotonic clock.
+                command.arg(&self.program).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                command
+            }
+        };
         command.arg("--config").arg(&self.config).arg("--state").arg(&self.state);
         command.args(args).args(more);
         let more = more.iter().map(|arg| arg.to_string_lossy().into_owned());

@@ -14,6 +14,7 @@ const START_SECONDS_MAX: u64 = 20;
 /// A running server; it ends when this is dropped.
 pub(super) struct SftpServer {
     process: Child,
+    folder: PathBuf,
     port: u16,
     user: String,
     identity: PathBuf,
@@ -28,8 +29,6 @@ impl SftpServer {
             lab::ensure_packages(&["openssh-client", "openssh-server", "openssh-sftp-server"])
                 .context("the demo's second place is an SFTP server, and OpenSSH is not installed")?;
         }
-        let sshd =
-            process::find("sshd", &[]).context("sshd is not there even after installing openssh-server")?;
         let (host_key, identity) = (folder.join("host_key"), folder.join("identity"));
         for key in [&host_key, &identity] {
             let mut keygen =
@@ -46,16 +45,26 @@ impl SftpServer {
         let public = std::fs::read_to_string(host_key.with_extension("pub"))?;
         let known_hosts = folder.join("known_hosts");
         std::fs::write(&known_hosts, format!("[127.0.0.1]:{port} {public}"))?;
-        let config = folder.join("sshd_config");
-        std::fs::write(&config, configuration(folder, port))?;
-        let log = std::fs::File::create(folder.join("log"))?;
-        let mut command = process::command(sshd, &["-D", "-e", "-f"]);
-        command.arg(&config).stdout(Stdio::null()).stderr(log);
-        let process = command.spawn().context("cannot start sshd")?;
+        std::fs::write(folder.join("sshd_config"), configuration(folder, port))?;
+        let process = spawn(folder)?;
         let user = process::output(process::command("id", &["-un"]))?.trim().to_owned();
-        let mut server = SftpServer { process, port, user, identity, known_hosts };
+        let mut server = SftpServer { process, folder: folder.to_owned(), port, user, identity, known_hosts };
         server.wait(&folder.join("log"))?;
         Ok(server)
+    }
+
+    /// Ends it as a power cut would.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again where it was.
+    pub(super) fn start_again(&mut self) -> Result<()> {
+        self.process = spawn(&self.folder)?;
+        let log = self.folder.join("log");
+        self.wait(&log)
     }
 
     /// The URL of a folder of this machine, seen through the server.
@@ -89,6 +98,15 @@ impl Drop for SftpServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn spawn(folder: &Path) -> Result<Child> {
+    let sshd =
+        process::find("sshd", &[]).context("sshd is not there even after installing openssh-server")?;
+    let log = std::fs::File::create(folder.join("log"))?;
+    let mut command = process::command(sshd, &["-D", "-e", "-f"]);
+    command.arg(folder.join("sshd_config")).stdout(Stdio::null()).stderr(log);
+    command.spawn().context("cannot start sshd")
 }
 
 fn configuration(folder: &Path, port: u16) -> String {

@@ -16,9 +16,9 @@ use crate::{output, words};
 /// Back up assets now
 ///
 /// Each asset becomes a new point at every location, and what is new is read back there before the run is called done.
-/// Ends with 1 when a file could not be read, when a location is owed its copy, or when the source is suspect because far
-/// fewer files are there than last time; with 3 when no location took the point; and with 4 when a location did not give
-/// back what it was sent.
+/// Ends with 4 when a location did not give back what it was sent, with 1 when a file could not be read, when a location is owed its
+/// copy, or when the source is suspect because far fewer files are there than last time; and with 3 when no location took
+/// the point.
 ///
 /// Runs with the lowest CPU and I/O priority; set HOLDFAST_FULL_SPEED=1 in the environment to run like any other program.
 #[derive(Args, Debug)]

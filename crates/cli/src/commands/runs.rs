@@ -5,7 +5,7 @@ use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::journal::{self, RunReadBack};
 use holdfast_ops::{CheckOutcome, RunOutcome};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Context;
 use crate::{output, words};
@@ -37,8 +37,8 @@ pub fn run(context: &Context, command: &Runs) -> Result<Ending> {
             let read_back = read_back(&checked.read_back);
             let run = checked.run;
             vec![
-                words::time(run.begun_at),
-                run.ended_at.map_or_else(|| "-".to_owned(), words::time),
+                words::minute(run.begun_at),
+                run.ended_at.map_or_else(|| "-".to_owned(), |end| words::seconds(took(run.begun_at, end))),
                 run.asset,
                 run.kind,
                 run.outcome.map_or("under way or cut off", RunOutcome::as_str).to_owned(),
@@ -46,9 +46,14 @@ pub fn run(context: &Context, command: &Runs) -> Result<Ending> {
                 read_back,
             ]
         });
-        output::table(&["Began", "Ended", "Asset", "Kind", "Outcome", "Point", "Read back"], rows.collect());
+        output::table(&["Began", "Took", "Asset", "Kind", "Outcome", "Point", "Read back"], rows.collect());
     }
     Ok(if is_red { Ending::Attention } else { Ending::Done })
+}
+
+/// In seconds; none where the clock was set back in between.
+fn took(begun: Timestamp, ended: Timestamp) -> f64 {
+    ended.duration_since(begun).as_secs_f64().max(0.0)
 }
 
 /// Where what a run stored was read back whole, and where it was not.

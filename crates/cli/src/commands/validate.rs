@@ -17,7 +17,7 @@ pub struct Validate {}
 
 pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
     let mut loaded = context.load()?;
-    validate::lint(&mut loaded);
+    validate::lint(&mut loaded)?;
     let mut has_lint = false;
     if context.options.json {
         output::json(&diagnostics::json(&loaded.findings));

@@ -4,6 +4,8 @@
 #![allow(missing_docs, reason = "test support")]
 #![allow(clippy::disallowed_methods, reason = "tests run programs")]
 
+pub mod daemon;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

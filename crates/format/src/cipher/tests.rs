@@ -137,7 +137,9 @@ fn any_flipped_bit_is_noticed_before_decryption() {
         let mut out = vec![1];
         assert_eq!(key().cipher().open(&bad, &mut out), Err(CipherError::Unauthentic), "bit {bit}");
         assert!(out.is_empty());
+        assert_eq!(key().cipher().authenticate(&bad), Err(CipherError::Unauthentic), "bit {bit}");
     }
+    assert_eq!(key().cipher().authenticate(&good), Ok(()));
     for length in 0..good.len() {
         let error = key().cipher().open(&good[..length], &mut Vec::new()).unwrap_err();
         let expected =

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use holdfast_ledger::{
-    CheckScope, ErrorKind, Findings, NewCheck, NewHold, NewPolicyVersion, NewWaiver, PurgePhase, RunEnd,
-    RunOutcome, RunState, Settlement, SlotState,
+    CheckScope, ErrorKind, Findings, Lasted, NewCheck, NewHold, NewPolicyVersion, NewWaiver, PurgePhase,
+    RunEnd, RunOutcome, RunState, Settlement, SlotState,
 };
 
 use super::support::{Place, at, check, done, point, receipt, run, slot};
@@ -105,7 +105,7 @@ fn runs_begin_and_end_once() {
     assert_eq!(ledger.read().report(&id).unwrap().unwrap(), "{}");
     assert!(ledger.read().runs_unfinished().unwrap().is_empty());
     let durations = |kind: &str| ledger.read().durations("shop.example", "site", kind, 10).unwrap();
-    assert_eq!(durations("incremental"), [Duration::from_secs(7)]);
+    assert_eq!(durations("incremental"), [Lasted { capture_ms: 7000, copy_ms: 0 }]);
     assert!(durations("full").is_empty());
     let (from, to) = (begun.begun_at, at("2026-03-01T12:00:07Z"));
     assert_eq!(ledger.read().runs_between(from, to, None).unwrap(), [ended]);
@@ -273,7 +273,7 @@ fn a_transaction_that_fails_leaves_nothing() {
             t.record_point(point("aa", "2026-03-01T12:00:00Z"), t.recorded_at())?;
             t.end_run(
                 "nothing",
-                RunEnd { outcome: RunOutcome::Done, point: None, report: None },
+                RunEnd { outcome: RunOutcome::Done, point: None, report: None, lasted: None },
                 t.recorded_at(),
             )
         })

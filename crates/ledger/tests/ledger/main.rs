@@ -9,4 +9,5 @@ mod full_disk;
 mod kill;
 mod opening;
 mod readers;
+mod service;
 mod support;

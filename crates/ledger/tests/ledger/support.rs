@@ -7,8 +7,9 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    CheckOutcome, CheckScope, ExpectedSlot, Findings, Ledger, NewCheck, NewHold, NewPolicyVersion,
-    NewReceipt, NewRun, NewWaiver, Point, PurgePhase, Result, RunEnd, RunOutcome, Settlement, SlotState,
+    AlarmKind, CheckOutcome, CheckScope, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck, NewHold,
+    NewPolicyVersion, NewReceipt, NewRun, NewWaiver, Point, PurgePhase, Result, RunEnd, RunOutcome,
+    Settlement, SlotState,
 };
 use holdfast_world::fake::{FakeClock, FakeRandom};
 use jiff::Timestamp;
@@ -111,7 +112,12 @@ pub fn check(location: &str, scope: CheckScope) -> NewCheck {
 }
 
 pub fn done(point: Option<&str>, report: Option<&str>) -> RunEnd {
-    RunEnd { outcome: RunOutcome::Done, point: point.map(str::to_owned), report: report.map(str::to_owned) }
+    RunEnd {
+        outcome: RunOutcome::Done,
+        point: point.map(str::to_owned),
+        report: report.map(str::to_owned),
+        lasted: None,
+    }
 }
 
 /// One of everything.
@@ -170,9 +176,18 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
                 review_on: "2026-06-01".parse().unwrap(),
             };
             let hold = t.place_hold(hold, later)?;
-            t.release_hold(&hold, "legal", later)
+            t.release_hold(&hold, "legal", later)?;
+            t.raise(alarm(), later)
         })
         .unwrap();
+}
+
+pub fn alarm() -> NewAlarm {
+    NewAlarm {
+        kind: AlarmKind::GaveUp,
+        subject: "shop.example".to_owned(),
+        message: "5 runs failed".to_owned(),
+    }
 }
 
 pub fn receipt(phase: PurgePhase) -> NewReceipt {

@@ -83,8 +83,8 @@ pub enum Event {
     Targets(Vec<Target>),
     /// Slots that are not accounted for. One that is known already stays as it is.
     Slots(Vec<Slot>),
-    /// Somebody waived a slot.
-    Waived(String),
+    /// Somebody waived slots.
+    Waived(Vec<String>),
     /// How long a run of the past lasted.
     Measured {
         /// The asset.

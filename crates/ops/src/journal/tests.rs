@@ -47,7 +47,7 @@ fn runs_tell_what_was_read_back_of_them_and_where() {
         assert!(checked.read_back.iter().all(|r| r.bytes_read > 0));
     }
     // The run, the point and the place stand in the check itself.
-    let reader = reader(&weeks.setup).unwrap().unwrap();
+    let reader = reader(&weeks.setup.places.state).unwrap().unwrap();
     let check = &reader.checks_of_runs(&[&runs[1].run.id]).unwrap()[0].check;
     let expected = CheckScope::Run { run: runs[1].run.id.clone(), point: runs[1].run.point.clone().unwrap() };
     assert_eq!(check.scope, expected);
@@ -64,7 +64,7 @@ fn a_ledger_that_cannot_be_read_is_an_error_and_not_nothing() {
     std::fs::write(path(&places.state), "something else altogether, and longer than a header").unwrap();
     let setup = load(&places, &world);
     assert!(last_made(&setup).is_err());
-    assert!(crate::evidence::load(&setup, "C-1").is_err());
+    assert!(evidence::load(&setup, "C-1").is_err());
     assert!(crate::points::points(&setup, "shop", &holdfast_repo::Troubles::default()).is_err());
     assert!(crate::reread::due(&setup, "C-1", crate::reread::DAYS).is_err());
 }

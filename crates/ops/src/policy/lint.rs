@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use holdfast_model::lint::{LintFinding, LintInput, lint as find};
-use holdfast_model::{Diagnostic, Estate, Policy, Severity};
+use holdfast_model::slot::Lasts;
+use holdfast_model::{Class, Dataset, Diagnostic, Estate, Policy, Severity};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -46,11 +47,17 @@ pub fn lint(written: &Written, policy: &Policy, now: Timestamp) -> Vec<Finding> 
         file: written.path.display().to_string(),
         line: written.line(found.span.start),
     };
-    findings(policy, written.estate.as_ref(), now).into_iter().map(place).collect()
+    findings(policy, written.estate.as_ref(), &written.measured, now).into_iter().map(place).collect()
 }
 
 /// The same as findings of a file, for `validate`.
-pub(crate) fn diagnostics(policy: &Policy, estate: &Estate, file: &Path, now: Timestamp) -> Vec<Diagnostic> {
+pub(crate) fn diagnostics(
+    policy: &Policy,
+    estate: &Estate,
+    measured: &BTreeMap<(Class, Dataset), Lasts>,
+    file: &Path,
+    now: Timestamp,
+) -> Vec<Diagnostic> {
     let diagnostic = |found: LintFinding| Diagnostic {
         severity: Severity::Warning,
         code: format!("lint.{}", found.rule),
@@ -59,11 +66,15 @@ pub(crate) fn diagnostics(policy: &Policy, estate: &Estate, file: &Path, now: Ti
         span: found.span.range(),
         hint: Some(found.hint),
     };
-    findings(policy, Some(estate), now).into_iter().map(diagnostic).collect()
+    findings(policy, Some(estate), measured, now).into_iter().map(diagnostic).collect()
 }
 
-fn findings(policy: &Policy, estate: Option<&Estate>, now: Timestamp) -> Vec<LintFinding> {
-    // Nothing keeps measured durations or reviews yet: the policy's assumptions and its effective day stand in for them.
-    let measured = BTreeMap::new();
-    find(&LintInput { policy, estate, measured: &measured, last_review: None, now })
+fn findings(
+    policy: &Policy,
+    estate: Option<&Estate>,
+    measured: &BTreeMap<(Class, Dataset), Lasts>,
+    now: Timestamp,
+) -> Vec<LintFinding> {
+    // Nothing keeps reviews yet: the policy's effective day stands in for them.
+    find(&LintInput { policy, estate, measured, last_review: None, now })
 }

@@ -69,6 +69,8 @@ impl Setup {
     /// Opens a repository for writing. Where it exists nowhere yet, its key is made and kept first, then the repository is
     /// created at every location that can be reached.
     pub fn open_for_writing(&self, repository: &str) -> Result<Repository> {
+        // What is done on the first use is done once, whoever else begins at this moment. No repository has this name.
+        let first_use = self.turn("first use")?;
         // First: a place that was never made ready answers every question with "unreachable".
         self.establish_on_first_use()?;
         let key = match self.ring.get(repository)? {
@@ -78,6 +80,7 @@ impl Setup {
                 self.ring.generate(repository, &self.writer())?
             }
         };
+        drop(first_use);
         let mut opened = self.open_with(repository, &key, None, Rights::Add)?;
         opened.establish();
         Ok(opened)

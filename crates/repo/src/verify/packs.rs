@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use holdfast_format::{BlobDecoder, Cipher, Id, TRAILER_BYTES, decode_header, header_length};
+use holdfast_format::{BlobDecoder, Cipher, Id, PackEntry, TRAILER_BYTES, decode_header, header_length};
 use holdfast_location::Area;
 use parking_lot::Mutex;
 
@@ -125,28 +125,7 @@ impl<'a> Opener<'a> {
 
     /// Opens a pack whose hash is right; what fails now was damaged before it was named, or belongs to another key.
     pub(super) fn open(&mut self, pack: &PackSummary, stored: &[u8]) -> std::result::Result<(), String> {
-        let end = stored.len().checked_sub(TRAILER_BYTES).ok_or("the pack is too short")?;
-        let mut trailer = [0; TRAILER_BYTES];
-        trailer.copy_from_slice(&stored[end..]);
-        let header_bytes = header_length(trailer).map_err(|e| e.to_string())? as usize;
-        let start = end.checked_sub(header_bytes).ok_or("the pack is shorter than its header")?;
-        let entries = decode_header(self.cipher, &stored[start..end], stored.len() as u64)
-            .map_err(|e| e.to_string())?;
-        if entries.len() != pack.blobs as usize {
-            return Err(format!("the header lists {} blobs, the index {}", entries.len(), pack.blobs));
-        }
-        for entry in entries {
-            let is_indexed = self.index.all(entry.kind, &entry.id).any(|place| {
-                place.pack == pack.id
-                    && (place.offset, place.length, place.uncompressed)
-                        == (entry.offset, entry.length, entry.uncompressed)
-            });
-            if !is_indexed {
-                return Err(format!("blob {} lies elsewhere than the index says", entry.id));
-            }
-            let sealed = stored
-                .get(entry.offset as usize..entry.offset as usize + entry.length as usize)
-                .ok_or("a blob reaches beyond the pack")?;
+        for (entry, sealed) in blobs(self.cipher, self.index, pack, stored)? {
             self.decoder
                 .decode(
                     self.cipher,
@@ -160,4 +139,52 @@ impl<'a> Opener<'a> {
         }
         Ok(())
     }
+}
+
+/// Checks that a pack is as the index says, and each blob as it was sealed, without opening any.
+pub(super) fn check_seals(
+    cipher: &Cipher,
+    index: &Index,
+    pack: &PackSummary,
+    stored: &[u8],
+) -> std::result::Result<(), String> {
+    for (entry, sealed) in blobs(cipher, index, pack, stored)? {
+        cipher.authenticate(sealed).map_err(|e| format!("blob {}: {e}", entry.id))?;
+    }
+    Ok(())
+}
+
+/// The blobs of a pack, sealed, after its header was compared with the index.
+fn blobs<'s>(
+    cipher: &Cipher,
+    index: &Index,
+    pack: &PackSummary,
+    stored: &'s [u8],
+) -> std::result::Result<Vec<(PackEntry, &'s [u8])>, String> {
+    let end = stored.len().checked_sub(TRAILER_BYTES).ok_or("the pack is too short")?;
+    let mut trailer = [0; TRAILER_BYTES];
+    trailer.copy_from_slice(&stored[end..]);
+    let header_bytes = header_length(trailer).map_err(|e| e.to_string())? as usize;
+    let start = end.checked_sub(header_bytes).ok_or("the pack is shorter than its header")?;
+    let entries =
+        decode_header(cipher, &stored[start..end], stored.len() as u64).map_err(|e| e.to_string())?;
+    if entries.len() != pack.blobs as usize {
+        return Err(format!("the header lists {} blobs, the index {}", entries.len(), pack.blobs));
+    }
+    let mut blobs = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let is_indexed = index.all(entry.kind, &entry.id).any(|place| {
+            place.pack == pack.id
+                && (place.offset, place.length, place.uncompressed)
+                    == (entry.offset, entry.length, entry.uncompressed)
+        });
+        if !is_indexed {
+            return Err(format!("blob {} lies elsewhere than the index says", entry.id));
+        }
+        let sealed = stored
+            .get(entry.offset as usize..entry.offset as usize + entry.length as usize)
+            .ok_or("a blob reaches beyond the pack")?;
+        blobs.push((entry, sealed));
+    }
+    Ok(blobs)
 }

@@ -159,7 +159,7 @@ fn a_waived_slot_is_accounted_for_and_does_not_run() {
     let id = slots[0].id();
     let mut simulator =
         Simulator::new(rules(1, 1, 1), vec![target("a", "web1", &["here"])], slots, steady(10));
-    simulator.tell(Event::Waived(id));
+    simulator.tell(Event::Waived(vec![id]));
     simulator.run_until(60);
     assert_eq!((simulator.count(SlotEnding::Waived), simulator.runs.len()), (1, 0));
 }

@@ -1,0 +1,58 @@
+//! `holdfast serve`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use holdfast_ops::ending::Ending;
+use holdfast_ops::error::Result;
+use holdfast_ops::serve::{self, Service};
+
+use crate::context::Context;
+use crate::output;
+
+/// Run the policy: back up in time, purge daily, account for every slot
+///
+/// Writes down what the policy expects some hours ahead, begins each backup in time to keep its objective, and settles
+/// every slot: ok, late, degraded, missed or waived. `holdfast slots` shows them. What was expected while no daemon was
+/// running is accounted for at the next start: as missed, or by the points that were made by hand.
+///
+/// policy.toml is adopted as a version, from its effective day on or from now, whichever is later; header.approved_by
+/// must name who approved it. Both files are looked at every second, and a change that stays is taken over without a signal. One that makes no
+/// sense is told, kept as an alarm, and not used: what held before holds on.
+///
+/// Tells what happens on stderr. The first SIGTERM or SIGINT drains: what runs may end, nothing new begins. The second
+/// one interrupts what runs, the third ends the process at once. Ends with 0 after draining, with 130 when it was
+/// interrupted, with 2 without a usable configuration, and with 3 when another holdfast has the state folder or nothing
+/// can be written down any more.
+///
+/// Runs with the lowest CPU and I/O priority, as `backup` does.
+///
+/// With --once it does what is due and ends, for machines on which a timer of their own calls it; that has to come often
+/// enough for the tightest objective, and at least every three hours.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// Do what is due now, and end
+    #[arg(long)]
+    once: bool,
+}
+
+pub fn run(context: &Context, command: &Serve) -> Result<Ending> {
+    super::yield_to_production(context);
+    let service = Service {
+        places: context.places(),
+        world: context.world.clone(),
+        stop: context.stop.clone(),
+        is_once: command.once,
+        tell: Arc::new(|line: &str| output::note(line)),
+    };
+    let served = serve::serve(&service)?;
+    if context.options.json {
+        output::json(&served);
+    } else if !context.options.quiet {
+        output::note(format!(
+            "ended: {} runs, {} of them failed; {} slots settled",
+            served.runs, served.failed, served.settled
+        ));
+    }
+    Ok(served.ending)
+}

@@ -1,0 +1,109 @@
+//! kill -9 of the daemon at random, under load. Afterwards every slot is accounted for, none was served twice, the ledger
+//! says what its leaves say, and every point is whole.
+#![allow(clippy::disallowed_methods, reason = "tests run programs and wait")]
+#![allow(clippy::print_stdout, reason = "the count is part of the result")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(missing_docs, reason = "a test")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use holdfast_ledger::Reader;
+use jiff::Timestamp;
+use serde_json::Value;
+use support::daemon::{Daemon, fast_policy, of_state, slots};
+use support::{Customer, noise};
+
+/// How many kills: the count with `--long`, fewer in every run.
+fn rounds() -> u64 {
+    if std::env::var_os("HOLDFAST_TEST_LONG").is_some() { 100 } else { 10 }
+}
+
+fn instant(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn kill_of_the_daemon_at_random() {
+    let customer = Customer::new();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    // So long that the first run of a new client waits for no other slot that it could serve as well.
+    fast_policy(&customer, "3m", 50);
+    for number in 0..8 {
+        customer.another_site(&format!("old{number}.example"));
+    }
+    let mut dice: u64 = 4711;
+    for round in 0..rounds() {
+        // Something to do at once, whatever the time: a client who is new.
+        let name = format!("new{round}.example");
+        customer.another_site(&name);
+        fs::write(customer.path(&name).join("media.bin"), noise(round, 4 << 20)).unwrap();
+        fs::write(customer.path("site/media.bin"), noise(round + 1000, 2 << 20)).unwrap();
+        let daemon = Daemon::launch(&customer);
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pause = dice >> 33;
+        // Half of the kills at any moment, half of them while something runs.
+        if round % 2 == 0 {
+            std::thread::sleep(Duration::from_millis(pause % 1500));
+        } else {
+            daemon.wait_until_said("begins");
+            std::thread::sleep(Duration::from_millis(pause % 40));
+        }
+        daemon.kill();
+    }
+    let daemon = Daemon::start(&customer);
+    let newest = format!("new{}.example", rounds() - 1);
+    let report = daemon.wait_for(&customer, Duration::from_secs(150), |report| {
+        let slots = report["slots"].as_array().unwrap();
+        let of_newest = |slot: &&Value| slot["asset"] == newest.as_str() && slot["basis"] == "first";
+        slots.iter().find(of_newest).is_some_and(|slot| slot["state"] != "expected")
+    });
+    drop(report);
+    // Everything that is under way ends, and everything that is due is settled.
+    daemon.end(0, 1);
+    let ended = Timestamp::now();
+    let report = slots(&customer);
+    println!("{} kills; slots: {}", rounds(), report["counts"]);
+
+    let all = report["slots"].as_array().unwrap();
+    assert!(report["never_recorded"].as_array().unwrap().is_empty(), "{report}");
+    for slot in all {
+        assert_eq!(slot["is_recorded"], true, "{slot}");
+        let is_decided =
+            slot["state"] != "expected" && !slot["reason"].as_str().unwrap_or("").contains("not settled");
+        // What became due while the daemon drained is left to the next one.
+        let was_due = instant(&slot["due"]) < ended - jiff::SignedDuration::from_secs(15);
+        assert!(is_decided || !was_due, "not accounted for: {slot}");
+    }
+    assert!(!of_state(&report, "ok").is_empty());
+
+    let output = customer.command(&["runs", "--json"]).output().unwrap();
+    let runs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let runs = runs.as_array().unwrap();
+    let interrupted = runs.iter().filter(|run| run["outcome"] == "interrupted").count();
+    println!("{} runs, {interrupted} of them cut off", runs.len());
+    assert!(interrupted > 0, "no kill hit a run: {runs:?}");
+    let mut served: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut of_asset: BTreeMap<&str, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
+    for run in runs {
+        assert_eq!(run["state"], "ended", "{run}");
+        let times = (instant(&run["begun_at"]), instant(&run["ended_at"]));
+        of_asset.entry(run["asset"].as_str().unwrap()).or_default().push(times);
+        if matches!(run["outcome"].as_str().unwrap(), "done" | "degraded") {
+            for slot in run["slots"].as_array().unwrap() {
+                *served.entry(slot.as_str().unwrap()).or_default() += 1;
+            }
+        }
+    }
+    let twice: Vec<_> = served.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "served twice: {twice:?}");
+    for (asset, times) in &mut of_asset {
+        times.sort();
+        assert!(times.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{asset} ran twice at once: {times:?}");
+    }
+    Reader::open(&customer.path("state/ledger.db")).unwrap().audit().unwrap();
+    customer.run(0, &["verify", "--read-data"]);
+}

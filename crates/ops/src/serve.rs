@@ -1,0 +1,291 @@
+//! The daemon: what the policy expects is written down, run in time, and accounted for.
+//!
+//! The decision is `model::scheduler`'s, which neither waits nor remembers; here are the clock, the threads and the ledger
+//! around it. Everything is written down before it is done, and a run's end with what became of its slots in one
+//! transaction. So the process may be killed between any two lines: what was begun is found without an end, and what was
+//! expected without a state, and the next instance goes on from there. What cannot be written down ends the daemon, because
+//! whatever it did then nobody could know.
+
+mod configuration;
+pub(crate) mod credit;
+pub(crate) mod expectation;
+mod orders;
+mod purging;
+mod start;
+pub(crate) mod translate;
+pub(crate) mod versions;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use holdfast_ledger::Ledger;
+use holdfast_location::layers::breaker::Tell;
+use holdfast_model::scheduler::{self, Event, Now, RunId, State};
+use holdfast_world::signals::Stop;
+use holdfast_world::{World, service};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use self::configuration::Configuration;
+use self::expectation::AHEAD;
+use self::orders::{Memory, UnderWay};
+use self::purging::Purging;
+use crate::ending::Ending;
+use crate::error::Result;
+use crate::setup::{Places, Turns};
+use crate::state_lock;
+
+/// What the daemon is given.
+pub struct Service {
+    /// Configuration and state.
+    pub places: Places,
+    /// The outside world.
+    pub world: World,
+    /// Raised by signals.
+    pub stop: Stop,
+    /// Ends as soon as nothing that is due is left to do.
+    pub is_once: bool,
+    /// Told what happens, line by line.
+    pub tell: Tell,
+}
+
+/// What an instance did, for the one who ended it.
+#[derive(Debug, Default, Serialize)]
+pub struct Served {
+    /// Runs that began.
+    pub runs: u64,
+    /// Of these, the ones that ended without a point.
+    pub failed: u64,
+    /// Slots that were settled.
+    pub settled: u64,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What threads tell the loop.
+enum Message {
+    /// A run ended.
+    Ended(RunId, worker::Outcome),
+    /// The purge ended.
+    Purged(purging::Outcome),
+}
+
+/// The daemon at work.
+struct Daemon<'s> {
+    service: &'s Service,
+    ledger: Arc<Ledger>,
+    turns: Arc<Turns>,
+    configuration: Configuration,
+    scheduler: State,
+    under_way: BTreeMap<RunId, UnderWay>,
+    memory: Memory,
+    purging: Purging,
+    sender: Sender<Message>,
+    messages: Receiver<Message>,
+    /// Until when slots are recorded.
+    recorded_until: Timestamp,
+    wake: Option<Timestamp>,
+    is_draining: bool,
+    is_over: bool,
+    served: Served,
+}
+
+/// The loop comes round at least this often, so that signals and changed files are noticed.
+const PULSE: Duration = Duration::from_millis(500);
+/// Time passes for the decision at least this often.
+const TICK: Duration = Duration::from_secs(10);
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the supervisor is told that we live.
+const PROOF_OF_LIFE: Duration = Duration::from_secs(10);
+/// A third of what a lease lasts.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// Runs until a signal asks for the end, and everything that was under way has ended.
+///
+/// # Errors
+/// When another process has the state folder or the ledger, when there is no usable configuration to begin with, or when
+/// something could not be written down any more.
+pub fn serve(service: &Service) -> Result<Served> {
+    let state = &service.places.state;
+    let _lock = state_lock::take(state, "serve", service.world.environment.pid())?;
+    let mut daemon = Daemon::begin(service)?;
+    let outcome = daemon.run();
+    if outcome.is_err() {
+        daemon.abandon();
+    }
+    service::stopping("ended");
+    outcome?;
+    let Daemon { mut served, ledger, configuration, .. } = daemon;
+    if service.stop.interrupted.load(Ordering::SeqCst) {
+        served.ending = Ending::Interrupted;
+    }
+    drop(configuration);
+    if let Some(ledger) = Arc::into_inner(ledger) {
+        ledger.close()?;
+    }
+    Ok(served)
+}
+
+impl Daemon<'_> {
+    fn now(&self) -> Now {
+        let clock = &self.service.world.clock;
+        Now { wall: clock.now(), monotonic: clock.monotonic() }
+    }
+
+    fn tell(&self, line: impl AsRef<str>) {
+        (self.service.tell)(line.as_ref());
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let start = self.now().monotonic;
+        let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
+        while !self.is_over || self.purging.is_under_way {
+            match self.messages.recv_timeout(self.pause()) {
+                Ok(message) => self.hear(message)?,
+                // There is always a sender: our own.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            let now = self.now();
+            let is_due = |last: &mut Duration, every: Duration| {
+                let is_due = now.monotonic.saturating_sub(*last) >= every;
+                if is_due {
+                    *last = now.monotonic;
+                }
+                is_due
+            };
+            if is_due(&mut renewed, RENEW) {
+                self.ledger.renew_lease()?;
+            }
+            if self.service.stop.draining.load(Ordering::SeqCst) && !self.is_draining {
+                self.drain()?;
+            }
+            if !self.is_draining {
+                if is_due(&mut looked, LOOK) {
+                    self.look()?;
+                }
+                self.record_ahead(now.wall)?;
+                self.purge_when_due(now.wall)?;
+            }
+            if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
+                self.is_draining = true;
+                self.happened(Event::Drain)?;
+            }
+            let is_woken = self.wake.is_some_and(|wake| wake <= now.wall);
+            if is_due(&mut ticked, TICK) || is_woken {
+                self.happened(Event::Tick)?;
+            }
+            if is_due(&mut proved, PROOF_OF_LIFE) {
+                service::alive(&self.status());
+            }
+        }
+        Ok(())
+    }
+
+    /// How long nothing needs to be done.
+    fn pause(&self) -> Duration {
+        let until_wake = self.wake.map(|wake| wake.duration_since(self.service.world.clock.now()));
+        let until_wake = until_wake.map(|span| Duration::try_from(span).unwrap_or_default());
+        // Never nothing at all: a wake that a step does not move on would turn the loop into a spin.
+        let pulse = if self.service.is_once { PULSE / 20 } else { PULSE };
+        until_wake.map_or(pulse, |until| until.clamp(Duration::from_millis(5), pulse))
+    }
+
+    /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
+    fn is_idle(&self, now: Timestamp) -> bool {
+        self.scheduler.running() == 0 && !self.purging.is_under_way && !self.purging.is_due(now)
+    }
+
+    fn status(&self) -> String {
+        format!("{} runs under way, {} slots waiting", self.scheduler.running(), self.scheduler.waiting())
+    }
+
+    fn hear(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Ended(run, outcome) => self.ended(run, outcome),
+            Message::Purged(outcome) => {
+                let now = self.now().wall;
+                match purging::stalled(&outcome) {
+                    Some(why) => self.tell(format!("purge: not done: {why}")),
+                    None => self.tell("purge: done"),
+                }
+                let alarm = self.purging.ended(&self.service.places.state, &outcome, now)?;
+                alarm.map_or(Ok(()), |alarm| self.raise(alarm))
+            }
+        }
+    }
+
+    /// Tells the scheduler, and does what it says.
+    fn happened(&mut self, event: Event) -> Result<()> {
+        let now = self.now();
+        let blank = State::new(start::rules(&self.configuration));
+        let state = std::mem::replace(&mut self.scheduler, blank);
+        let (state, actions) = scheduler::step(state, now, event);
+        self.scheduler = state;
+        self.wake = None;
+        for action in actions {
+            // Another instance's; the ledger would refuse it, too.
+            if action.token == self.ledger.token() {
+                self.carry_out(action.order, now.wall)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<()> {
+        self.is_draining = true;
+        self.purging.stop.store(true, Ordering::SeqCst);
+        let count = self.scheduler.running();
+        self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
+        service::stopping(&format!("{count} runs under way may end"));
+        self.happened(Event::Drain)
+    }
+
+    /// Looks at the files, and takes over what changed.
+    fn look(&mut self) -> Result<()> {
+        let now = self.now().wall;
+        let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
+        self.report(looked.notes, looked.alarms)?;
+        if looked.is_changed {
+            self.tell("the configuration was taken over");
+            self.take_over()?;
+        }
+        Ok(())
+    }
+
+    /// Records slots some hours before they open.
+    fn record_ahead(&mut self, now: Timestamp) -> Result<()> {
+        let enough = now.saturating_add(AHEAD / 2).unwrap_or(Timestamp::MAX);
+        if self.recorded_until < enough { self.expect(now) } else { Ok(()) }
+    }
+
+    fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
+        if self.purging.is_due(now) {
+            let setup = self.setup_for_purge()?;
+            self.purging.start(setup, &self.sender);
+        }
+        Ok(())
+    }
+
+    /// Something cannot be written down any more. What runs is ended, and the next instance finds out what became of it.
+    fn abandon(&mut self) {
+        self.service.stop.interrupted.store(true, Ordering::SeqCst);
+        self.purging.stop.store(true, Ordering::SeqCst);
+        let mut left = self.under_way.len() + usize::from(self.purging.is_under_way);
+        while left > 0 && self.messages.recv_timeout(Duration::from_secs(60)).is_ok() {
+            left -= 1;
+        }
+    }
+}
+
+/// A moment later, or earlier, as far as time goes.
+fn after(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;
