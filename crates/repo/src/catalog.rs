@@ -184,11 +184,6 @@ impl Repository {
         write_cache(self.cached_snapshot(id), stored);
     }
 
-    /// Keeps an index file that was read.
-    pub(crate) fn cache_index(&self, id: &Id, stored: &[u8]) {
-        write_cache(self.folders.cache.join("index").join(id.to_hex()), stored);
-    }
-
     fn cached_snapshot(&self, id: &Id) -> PathBuf {
         self.folders.cache.join("snapshots").join(id.to_hex())
     }
