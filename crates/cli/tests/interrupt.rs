@@ -114,11 +114,13 @@ fn heavy_an_interrupted_backup_leaves_what_the_next_one_uses() {
 fn heavy_an_interrupted_verify_and_restore_leave_nothing_in_the_way() {
     let customer = big_customer();
     customer.run(0, &["backup", ASSET]);
-    let before = customer.json(0, &["points", ASSET]);
+    // The first point was read back whole by its run; the second stands on what its own run did not read.
+    customer.run(0, &["backup", ASSET]);
     let mut child = start(&customer, &["verify", "--read-data"]);
     wait_until(&mut child, |child| bytes_read(child) > 60_000_000);
     interrupt(&customer, child, "INT");
-    assert_eq!(customer.json(0, &["points", ASSET]), before, "half a reading is no evidence");
+    let point = &customer.json(0, &["points", ASSET])[1];
+    assert_eq!(point["verdict"], "NO_EVIDENCE", "half a reading is no evidence: {point}");
 
     let target = customer.path("restored");
     let mut child = start(&customer, &["restore", ASSET, "--to", target.to_str().unwrap()]);
@@ -127,7 +129,7 @@ fn heavy_an_interrupted_verify_and_restore_leave_nothing_in_the_way() {
     customer.run(0, &["restore", ASSET, "--to", target.to_str().unwrap(), "--overwrite"]);
     assert_same(&customer.path("site"), &target);
     customer.run(0, &["verify", "--read-data"]);
-    assert_eq!(customer.json(0, &["points", ASSET])[0]["verdict"], "PASS");
+    assert_eq!(customer.json(0, &["points", ASSET])[1]["verdict"], "PASS");
 }
 
 #[test]

@@ -117,6 +117,30 @@ fn a_ledger_of_an_older_holdfast_is_brought_up_to_date_by_a_writer() {
 }
 
 #[test]
+fn checks_from_before_checks_of_runs_are_carried_over() {
+    let place = Place::new();
+    fs::create_dir(place.path().parent().unwrap()).unwrap();
+    let first = include_str!("../../migrations/2026-11-25-000001_facts/up.sql");
+    place
+        .tamper(&format!(
+            "PRAGMA application_id = 1212566596; CREATE TABLE __diesel_schema_migrations \
+             (version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+             {first} INSERT INTO __diesel_schema_migrations VALUES ('20261125000001', CURRENT_TIMESTAMP); \
+             INSERT INTO leaves VALUES (0, 'checked', 5, 6, '{{}}', zeroblob(32)); \
+             INSERT INTO checks VALUES (0, 'C-1042', 'here', 'slice', NULL, 2, 7, 4096, 'whole', NULL, 5, 6);"
+        ))
+        .unwrap();
+    let ledger = place.open();
+    let checks = ledger.read().every_check_of("C-1042").unwrap();
+    let [check] = &checks[..] else { panic!("{checks:?}") };
+    assert_eq!(check.check.scope, holdfast_ledger::CheckScope::Slice { number: 2, of: 7 });
+    assert_eq!((check.check.bytes_read, check.leaf), (4096, 0));
+    drop(ledger);
+    assert!(place.tamper("UPDATE checks SET outcome = 'owed'").is_err(), "only ever appended");
+    assert!(place.tamper("DELETE FROM checks").is_err());
+}
+
+#[test]
 fn what_is_no_ledger_is_left_alone() {
     let place = Place::new();
     assert_eq!(Reader::open(&place.path()).unwrap_err().kind, ErrorKind::Absent);
