@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
 use holdfast_format::source::{Entry, Source};
 use holdfast_format::{
     BlobKind, Id, Snapshot, Summary, TreeWriter, encode_tail, encode_unpacked, parse_tree,
@@ -174,8 +173,6 @@ impl Repository {
             .collect();
         let read_back = self.read_back(&brought, &index, monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
-        // The next run need not fetch it.
-        self.cache_snapshot(&finished.id, &finished.sealed);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
             spool.clear();
         }
@@ -251,7 +248,6 @@ struct Run<'a> {
 
 struct Finished {
     id: Id,
-    sealed: Bytes,
     snapshot: Snapshot,
     totals: Totals,
     cache: NewStatCache,
@@ -310,11 +306,10 @@ impl Run<'_> {
         let stored = encode_unpacked(&repository.cipher, repository.writer.nonce(), &snapshot.to_json());
         let sealed = Sealed::new(Area::Snapshots, stored);
         let id = sealed.id;
-        let bytes = sealed.bytes.clone();
         outbox.submit(sealed)?;
         let totals = totals(&job.counts, self.progress);
         let names = job.names.into_inner();
-        Ok(Finished { id, sealed: bytes, snapshot, totals, cache: job.new_cache, names })
+        Ok(Finished { id, snapshot, totals, cache: job.new_cache, names })
     }
 
     /// Whoever prunes deletes index files. A prune that began just before our lock could be seen, and has ended since, left

@@ -102,9 +102,7 @@ impl Repository {
         for (id, bits) in &buried {
             match self.read_index(catalog, id, *bits, monitor) {
                 Ok(file) => file.packs.iter().for_each(|pack| {
-                    if loaded.index.add(pack) {
-                        loaded.index.set_not_due(&pack.id, !bits);
-                    }
+                    loaded.index.add_of(pack, *bits);
                 }),
                 Err(error) => failed(id, error),
             }
@@ -133,7 +131,7 @@ impl Repository {
         bits: u32,
         monitor: &dyn Monitor,
     ) -> Result<IndexFile> {
-        let cached = self.folders.cache.join("index").join(id.to_hex());
+        let cached = self.cached(Area::Index, id);
         if let Some(file) =
             fs::read(&cached).ok().and_then(|stored| parse_index(&self.cipher, id, &stored).ok())
         {
@@ -154,7 +152,7 @@ impl Repository {
             if tombstones.as_ref().is_some_and(|t| t.contains(Area::Snapshots, id)) {
                 continue;
             }
-            let cached = self.cached_snapshot(id);
+            let cached = self.cached(Area::Snapshots, id);
             if let Some(snapshot) =
                 fs::read(&cached).ok().and_then(|s| parse_snapshot(&self.cipher, id, &s).ok())
             {
@@ -179,13 +177,13 @@ impl Repository {
         snapshots
     }
 
-    /// Keeps a snapshot that some location has just taken.
-    pub(crate) fn cache_snapshot(&self, id: &Id, stored: &[u8]) {
-        write_cache(self.cached_snapshot(id), stored);
+    /// Keeps an index file or a snapshot, sealed as a location gave it.
+    pub(crate) fn cache_object(&self, area: Area, id: &Id, stored: &[u8]) {
+        write_cache(self.cached(area, id), stored);
     }
 
-    fn cached_snapshot(&self, id: &Id) -> PathBuf {
-        self.folders.cache.join("snapshots").join(id.to_hex())
+    fn cached(&self, area: Area, id: &Id) -> PathBuf {
+        self.folders.cache.join(area.folder()).join(id.to_hex())
     }
 
     /// Reads an object from the first holder that gives it whole; damage met on the way is reported.
@@ -256,7 +254,7 @@ fn open_unpacked(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Keeps a sealed object locally. A torn file fails its hash later, so nothing is synced and no failure matters.
-pub(crate) fn write_cache(path: PathBuf, stored: &[u8]) {
+fn write_cache(path: PathBuf, stored: &[u8]) {
     if let Some(folder) = path.parent() {
         let _ = fs::create_dir_all(folder);
     }

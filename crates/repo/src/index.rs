@@ -98,15 +98,17 @@ impl Index {
         true
     }
 
-    /// Notes which mirrors are not known to have the pack.
-    pub fn set_not_due(&mut self, pack: &Id, mirrors: u32) {
-        if let Some(&number) = self.pack_numbers.get(pack) {
-            self.packs[number as usize].not_due = mirrors;
+    /// Adds a pack of an index file that these mirrors have; `false` when it is there already.
+    pub(crate) fn add_of(&mut self, pack: &IndexPack, holders: u32) -> bool {
+        let is_new = self.add(pack);
+        if is_new {
+            self.set_not_due(self.packs.len() - 1, !holders);
         }
+        is_new
     }
 
-    /// The same by the pack's place in [`Index::packs`].
-    pub(crate) fn set_not_due_by_number(&mut self, number: usize, mirrors: u32) {
+    /// Says which mirrors need not have a pack, by its place in [`Index::packs`]: those that list no index file of it.
+    pub(crate) fn set_not_due(&mut self, number: usize, mirrors: u32) {
         self.packs[number].not_due = mirrors;
     }
 

@@ -43,7 +43,7 @@ impl Repository {
         let copied = sourced.index.len();
         let known: BTreeSet<Id> = sourced.files.iter().copied().collect();
         for (number, source) in sourced.sources.iter().enumerate() {
-            sourced.index.set_not_due_by_number(number, !wanted[&sourced.files[*source as usize]]);
+            sourced.index.set_not_due(number, !wanted[&sourced.files[*source as usize]]);
         }
         let rest: Vec<(Id, u32)> =
             wanted.iter().filter(|(id, _)| !known.contains(id)).map(|(id, bits)| (*id, *bits)).collect();
@@ -76,9 +76,7 @@ impl Repository {
             match self.read_index(catalog, id, *bits, monitor) {
                 Ok(file) => {
                     for pack in file.packs.iter().filter(|pack| !doubts.contains(&pack.id)) {
-                        if index.add(pack) {
-                            index.set_not_due(&pack.id, !bits);
-                        }
+                        index.add_of(pack, *bits);
                     }
                 }
                 Err(error) => failed(id, error),
@@ -113,8 +111,7 @@ impl Sourced {
         let source = self.files.len() as u32;
         self.files.push(id);
         for pack in &file.packs {
-            if self.index.add(pack) {
-                self.index.set_not_due_by_number(self.sources.len(), !bits);
+            if self.index.add_of(pack, bits) {
                 self.sources.push(source);
             }
         }

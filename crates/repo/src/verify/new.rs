@@ -22,7 +22,6 @@ use serde::Serialize;
 use super::packs;
 use super::{LocationState, Problem, ProblemKind};
 use crate::cancel::Cancel;
-use crate::catalog::write_cache;
 use crate::doubts::Doubts;
 use crate::error::ErrorKind;
 use crate::index::Index;
@@ -136,7 +135,7 @@ impl Repository {
             _ => {}
         }
         // The next run needs it, and then need not ask for it.
-        write_cache(self.folders.cache.join(area.folder()).join(id.to_hex()), stored);
+        self.cache_object(area, &id, stored);
         Ok(())
     }
 
