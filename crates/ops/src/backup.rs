@@ -224,16 +224,17 @@ impl BackupReport {
 impl CopyReport {
     fn of(delivery: &Delivery, archived: &Archived) -> CopyReport {
         let read_back = archived.read_back.iter().find(|read| read.location == delivery.location);
-        let is_damaged = read_back.is_some_and(|read| read.state == LocationState::Damaged);
-        CopyReport {
+        let mut copy = CopyReport {
             location: delivery.location.clone(),
-            has_point: delivery.owed == 0 && delivery.failure.is_none() && !is_damaged,
+            has_point: false,
             objects: delivery.objects,
             bytes: delivery.bytes,
             owed: delivery.owed,
             reason: delivery.failure.clone(),
             read_back: read_back.cloned(),
-        }
+        };
+        copy.has_point = !copy.is_owed() && !copy.is_damaged();
+        copy
     }
 
     /// Whether something that it should have did not arrive.

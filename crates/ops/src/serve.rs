@@ -222,9 +222,7 @@ impl Daemon<'_> {
     /// Tells the scheduler, and does what it says.
     fn happened(&mut self, event: Event) -> Result<()> {
         let now = self.now();
-        let blank = State::new(start::rules(&self.configuration));
-        let state = std::mem::replace(&mut self.scheduler, blank);
-        let (state, actions) = scheduler::step(state, now, event);
+        let (state, actions) = scheduler::step(self.take_scheduler(), now, event);
         self.scheduler = state;
         self.wake = None;
         for action in actions {
@@ -234,6 +232,11 @@ impl Daemon<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Decisions consume the state and give back another; what is left here in between is never asked.
+    fn take_scheduler(&mut self) -> State {
+        std::mem::replace(&mut self.scheduler, State::new(start::rules(&self.configuration)))
     }
 
     fn drain(&mut self) -> Result<()> {

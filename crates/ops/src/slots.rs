@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{Alarm, Lease, Slot as Recorded, SlotState as RecordedState};
+use holdfast_ledger::{Alarm, ExpectedSlot, Lease, Slot as Recorded, SlotState as RecordedState};
 use holdfast_model::slot::{Slot, SlotState};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -147,7 +147,8 @@ impl SlotLine {
     /// One that nobody settled.
     fn judged(credited: credit::Credited, numbers: &BTreeMap<String, u64>, is_recorded: bool) -> SlotLine {
         let credit::Credited { judged, run } = credited;
-        let id = judged.slot.id();
+        let ExpectedSlot { id, asset, dataset, kind, basis, opens, closes: _, due } =
+            translate::expected(&judged.slot);
         let state = match judged.state {
             SlotState::Open => "expected",
             state => state.as_str(),
@@ -155,12 +156,12 @@ impl SlotLine {
         SlotLine {
             policy_version: numbers.get(&id).copied().unwrap_or_default(),
             id,
-            asset: judged.slot.asset.to_string(),
-            dataset: judged.slot.dataset.as_str().to_owned(),
-            kind: judged.slot.kind.as_str().to_owned(),
-            basis: judged.slot.basis.to_string(),
-            opens: judged.slot.opens,
-            due: judged.slot.due,
+            asset,
+            dataset,
+            kind,
+            basis,
+            opens,
+            due,
             state,
             run,
             reason: Some(format!(

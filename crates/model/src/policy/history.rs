@@ -117,7 +117,7 @@ impl History {
     }
 
     /// The slots of a dataset that open at or after `from` and before `to`, each as the version in force at its opening
-    /// wants it. A slot that had opened stays owed when a new version begins.
+    /// wants it, with that version's place in [`History::versions`]. A slot that had opened stays owed when a new version begins.
     pub fn slots(
         &self,
         asset: &AssetName,
@@ -125,7 +125,7 @@ impl History {
         measured: Option<Lasts>,
         enrolled: Option<Timestamp>,
         (from, to): (Timestamp, Timestamp),
-    ) -> Vec<Slot> {
+    ) -> Vec<(usize, Slot)> {
         let mut slots = Vec::new();
         for (position, version) in self.versions.iter().enumerate() {
             let until = self.versions.get(position + 1).map_or(to, |next| next.from.min(to));
@@ -134,7 +134,8 @@ impl History {
                 continue;
             }
             if let Some((plan, _)) = version.policy.slot_plan(class, dataset, measured) {
-                slots.extend(plan.slots(asset, dataset, enrolled, start, until));
+                let wanted = plan.slots(asset, dataset, enrolled, start, until);
+                slots.extend(wanted.into_iter().map(|slot| (position, slot)));
             }
         }
         slots

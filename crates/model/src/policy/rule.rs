@@ -167,7 +167,7 @@ pub(super) fn cadence(
 ) -> Option<Cadence> {
     let text = fields.text(problems, key)?;
     let names = Cadence::ALL.map(Cadence::as_str);
-    choice(problems, &text, &names, |text| Cadence::ALL.into_iter().find(|cadence| cadence.as_str() == text))
+    choice(problems, &text, &names, Cadence::parse)
 }
 
 pub(super) fn choice<T>(

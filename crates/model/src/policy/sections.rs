@@ -270,6 +270,11 @@ impl Cadence {
         }
     }
 
+    /// Reads the written form.
+    pub fn parse(text: &str) -> Option<Cadence> {
+        Cadence::ALL.into_iter().find(|cadence| cadence.as_str() == text)
+    }
+
     /// The longest that its period can last.
     pub fn longest(self) -> Duration {
         let days = match self {

@@ -15,7 +15,7 @@ use holdfast_repo::Progress;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Message;
+use super::{Message, after};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::purge::{self, PurgeReport};
@@ -54,7 +54,7 @@ pub(super) struct Purging {
 impl Purging {
     pub(super) fn begin(state: &Path, now: Timestamp) -> Result<Purging> {
         let past: Past = record::one(state, "serve", "purge")?.unwrap_or_default();
-        let next = past.done.map_or(now, |done| later(done, EVERY));
+        let next = past.done.map_or(now, |done| after(done, EVERY));
         Ok(Purging { past, next, stop: Arc::default(), is_under_way: false })
     }
 
@@ -94,7 +94,7 @@ impl Purging {
         }
         let stalled = stalled(outcome);
         let alarm = self.past.note(stalled.as_deref(), now);
-        self.next = later(now, if stalled.is_none() { EVERY } else { AGAIN_AFTER });
+        self.next = after(now, if stalled.is_none() { EVERY } else { AGAIN_AFTER });
         record::keep(state, "serve", "purge", &self.past)?;
         Ok(alarm)
     }
@@ -134,10 +134,6 @@ pub(super) fn stalled(outcome: &Outcome) -> Option<String> {
     }
     let is_refused = matches!(report.ending, Ending::Refused | Ending::Usage);
     is_refused.then(|| "it was refused".to_owned())
-}
-
-fn later(instant: Timestamp, by: SignedDuration) -> Timestamp {
-    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

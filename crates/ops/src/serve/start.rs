@@ -94,9 +94,7 @@ impl<'s> Daemon<'s> {
     /// Another configuration holds now.
     pub(super) fn take_over(&mut self) -> Result<()> {
         let now = self.now().wall;
-        let blank = State::new(rules(&self.configuration));
-        let state = std::mem::replace(&mut self.scheduler, blank);
-        self.scheduler = state.under(rules(&self.configuration));
+        self.scheduler = self.take_scheduler().under(rules(&self.configuration));
         self.happened(Event::Targets(self.targets()))?;
         self.withdraw(now)?;
         self.expect(now)
@@ -206,7 +204,7 @@ impl<'s> Daemon<'s> {
         let orphan = |run: holdfast_ledger::Run| {
             let unknown = || Error::not_done(format!("the run {} of the ledger cannot be read", run.id));
             let asset = AssetName::parse(&run.asset).map_err(|_| unknown())?;
-            let dataset = Dataset::ALL.into_iter().find(|dataset| dataset.as_str() == run.dataset);
+            let dataset = Dataset::parse(&run.dataset);
             Ok(Orphan { asset, dataset: dataset.ok_or_else(unknown)?, run: run.id })
         };
         self.ledger.read().runs_unfinished()?.into_iter().map(orphan).collect()

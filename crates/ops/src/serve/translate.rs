@@ -28,7 +28,7 @@ pub(crate) fn from_ledger(slot: &Recorded, versions: &Versions) -> Result<Slot> 
     let zone = versions.numbered(slot.policy_version).map(|version| version.policy.zone.clone());
     let read = || {
         let asset = AssetName::parse(&slot.asset).ok()?;
-        let dataset = Dataset::ALL.into_iter().find(|dataset| dataset.as_str() == slot.dataset)?;
+        let dataset = Dataset::parse(&slot.dataset)?;
         let kind = SlotKind::parse(&slot.kind)?;
         let basis = basis(slot, &zone?)?;
         Some(Slot { asset, dataset, kind, basis, opens: slot.opens, closes: slot.closes, due: slot.due })
@@ -46,7 +46,7 @@ fn basis(slot: &Recorded, zone: &TimeZone) -> Option<SlotBasis> {
     if let Some(interval) = slot.basis.strip_prefix("every ") {
         return Some(SlotBasis::Compiled { interval_s: parse_duration(interval).ok()?.as_secs() });
     }
-    let cadence = Cadence::ALL.into_iter().find(|cadence| cadence.as_str() == slot.basis)?;
+    let cadence = Cadence::parse(&slot.basis)?;
     let zone = if cadence == Cadence::Hourly { TimeZone::UTC } else { zone.clone() };
     Some(SlotBasis::Literal { cadence, date: slot.opens.to_zoned(zone).date() })
 }

@@ -93,22 +93,12 @@ impl Versions {
     pub(crate) fn slots(
         &self,
         asset: &AssetName,
-        (class, dataset): (Class, Dataset),
+        part: (Class, Dataset),
         measured: Option<Lasts>,
         enrolled: Option<Timestamp>,
-        (from, to): (Timestamp, Timestamp),
+        span: (Timestamp, Timestamp),
     ) -> Vec<(u64, Slot)> {
-        let mut slots = Vec::new();
-        let starts: Vec<Timestamp> = self.history.versions().iter().map(|version| version.from).collect();
-        for (position, number) in self.numbers.iter().enumerate() {
-            let start = starts.get(position).map_or(from, |start| from.max(*start));
-            let end = starts.get(position + 1).map_or(to, |next| to.min(*next));
-            if start < end {
-                let of_version =
-                    self.history.slots(asset, (class, dataset), measured, enrolled, (start, end));
-                slots.extend(of_version.into_iter().map(|slot| (*number, slot)));
-            }
-        }
-        slots
+        let slots = self.history.slots(asset, part, measured, enrolled, span);
+        slots.into_iter().map(|(position, slot)| (self.numbers[position], slot)).collect()
     }
 }
