@@ -162,7 +162,7 @@ fn two_locations(
     conditions: &Conditions<'_>,
     table: &mut Table,
 ) -> Result<()> {
-    if !conditions.wants(Work::TwoLocations) || !peer.can(Work::TwoLocations, material.kind) {
+    if !conditions.wants_any(&[Work::TwoLocations], peer, material.kind) {
         return Ok(());
     }
     round::two_locations(peer, material, conditions, table)

@@ -45,7 +45,7 @@ pub(super) fn turn(
     conditions: &Conditions<'_>,
     table: &mut Table,
 ) -> Result<()> {
-    if !FAR.iter().any(|work| conditions.wants(*work)) || !peer.can(Work::FarFirst, material.kind) {
+    if !conditions.wants_any(&FAR, peer, material.kind) {
         return Ok(());
     }
     conditions.clear()?;

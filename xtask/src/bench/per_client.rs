@@ -28,7 +28,7 @@ pub(super) fn turn(
     conditions: &Conditions<'_>,
     table: &mut Table,
 ) -> Result<()> {
-    if !WORKS.iter().any(|work| conditions.wants(*work)) || !peer.can(Work::PerClientFirst, material.kind) {
+    if !conditions.wants_any(&WORKS, peer, material.kind) {
         return Ok(());
     }
     conditions.clear()?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::change::Change;
-use super::material::Material;
+use super::material::{Kind as Corpus, Material};
 use super::peer::Peer;
 use super::setting::{Setting, Store};
 use super::table::{Sample, Table};
@@ -35,6 +35,11 @@ pub(super) struct Conditions<'a> {
 impl Conditions<'_> {
     pub(super) fn wants(&self, work: Work) -> bool {
         self.works.contains(&work)
+    }
+
+    /// Whether any of these works is wanted, and the program can be measured at it.
+    pub(super) fn wants_any(&self, works: &[Work], peer: &Peer, corpus: Corpus) -> bool {
+        works.iter().any(|work| self.wants(*work) && peer.can(*work, corpus))
     }
 
     /// An empty scratch folder.
