@@ -89,7 +89,7 @@ impl Configuration {
             self.fresh = Some(texts);
             texts = self.seen.clone();
         }
-        let is_edited = texts != self.seen;
+        let is_estate_edited = texts.estate != self.seen.estate;
         if texts.policy != self.seen.policy {
             match adopt(&mut self.versions, ledger, &texts, now, &mut looked) {
                 Ok(()) => {}
@@ -101,7 +101,8 @@ impl Configuration {
         }
         let (in_force, policy) = holding(&self.versions, now)?;
         self.seen = texts;
-        if !is_edited && in_force == self.in_force {
+        // A policy that was refused, or holds from a later day, changes nothing now.
+        if !is_estate_edited && in_force == self.in_force {
             return Ok(looked);
         }
         self.in_force = in_force;
