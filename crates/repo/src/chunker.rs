@@ -7,7 +7,7 @@
 //!
 //! A run of 64 zeros is a boundary wherever one may be. File systems, archives and databases fill up their
 //! units with zeros, so a disk image is cut where a file in it ends, and the same file elsewhere is found again: measured
-//! on an image with three copies of a file tree, a fifth less is stored, and 40 % less after scattered blocks changed.
+//! on an image with three copies of a file tree, a fifth less is stored, and over a third less after scattered blocks changed.
 //! These boundaries alone do not depend on the secret; restic's own chunker has them too.
 
 use fastcdc::v2020::{Normalization, cut_gear, get_gear_with_seed, select_masks};
