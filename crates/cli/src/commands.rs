@@ -95,8 +95,7 @@ pub fn run() -> ExitCode {
         }
     };
     limits::raise_open_files();
-    let interrupted = Arc::clone(&stop.interrupted);
-    let context = Context { options: app.options, world, interrupted, stop };
+    let context = Context { options: app.options, world, stop };
     match app.command.run(&context) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use holdfast_ops::Tell;
@@ -37,9 +36,7 @@ pub struct Context {
     pub options: GlobalOptions,
     /// The outside world.
     pub world: World,
-    /// Raised by a signal.
-    pub interrupted: Arc<AtomicBool>,
-    /// The flags of one that works on by itself.
+    /// Raised by signals; only one that works on by itself is asked to drain first.
     pub stop: Stop,
 }
 
@@ -61,7 +58,7 @@ impl Context {
     /// Loads and checks the configuration.
     pub fn load(&self) -> Result<Loaded> {
         let tell: Tell = Arc::new(|text: &str| output::note(text));
-        validate::load(&self.places(), &self.world, &self.interrupted, &tell)
+        validate::load(&self.places(), &self.world, &self.stop.interrupted, &tell)
     }
 
     /// Loads and checks the configuration; what is wrong with it is printed with its place.
