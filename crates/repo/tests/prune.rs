@@ -94,7 +94,9 @@ fn half_of_the_points_free_their_bytes_and_the_rest_restores() {
     assert_eq!(pruned.plan.snapshots, 2);
     let plan = pruned.plan;
     assert!(plan.bytes_freed + plan.bytes_unused_kept >= 11_900_000, "{plan:?}");
-    assert!(plan.bytes_unused_kept < 2_000_000, "{plan:?}");
+    // Which small files share a pack with a forgotten one differs from run to run; what may stay unused does not.
+    let unused_max = before / 1000 * PruneOptions::default().unused_permille_max;
+    assert!(plan.bytes_unused_kept <= unused_max, "{unused_max} of {before}: {plan:?}");
     for location in ["here", "there"] {
         let after = bytes_in(&bench.repository_path(location));
         assert!(before - after > plan.bytes_freed - 100_000, "{location}: {before} to {after}");
