@@ -6,10 +6,8 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use holdfast_testkit::servers::{Bending, RestOptions, RestServer};
 use support::{ASSET, Customer, REPOSITORY, objects};
 
 fn customer_with(megabytes: u32) -> Customer {
@@ -24,45 +22,18 @@ fn customer_with(megabytes: u32) -> Customer {
     customer
 }
 
-fn flip(object: &Path) {
-    let mut bytes = fs::read(object).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    // Objects are stored so that nobody writes to them.
-    fs::remove_file(object).unwrap();
-    fs::write(object, bytes).unwrap();
-}
-
-/// Runs `work` while the first pack that appears at a location has a byte flipped.
-fn bending_the_first_pack<T>(customer: &Customer, location: &str, work: impl FnOnce() -> T) -> T {
-    let repository = customer.repository(location);
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let bender = scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                if let Some(first) = objects(&repository, "data").first() {
-                    flip(first);
-                    return true;
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            false
-        });
-        let outcome = work();
-        is_over.store(true, Ordering::Relaxed);
-        assert!(bender.join().unwrap(), "no pack ever appeared");
-        outcome
-    })
-}
-
 fn copy<'a>(report: &'a serde_json::Value, location: &str) -> &'a serde_json::Value {
     report[0]["copies"].as_array().unwrap().iter().find(|c| c["location"] == location).unwrap()
 }
 
 #[test]
-fn a_byte_that_flips_after_it_was_stored_is_found_in_the_run_and_shows_everywhere() {
-    let customer = customer_with(60);
-    let report = bending_the_first_pack(&customer, "there", || customer.json(4, &["backup", ASSET]));
+fn a_bit_that_is_bent_on_its_way_is_found_in_the_run_and_shows_everywhere() {
+    let server = RestServer::start(&RestOptions { is_careless: true, ..RestOptions::default() });
+    let way = Bending::start(server.port());
+    let mut customer = customer_with(60);
+    customer.move_place("there", &way.url("copies"), &server.credentials_toml(), None);
+    let report = customer.json(4, &["backup", ASSET]);
+    assert!(way.is_bent());
     let (here, there) = (copy(&report, "here"), copy(&report, "there"));
     assert_eq!((&here["has_point"], &here["read_back"]["state"]), (&true.into(), &"ok".into()), "{here}");
     assert_eq!(

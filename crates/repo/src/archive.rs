@@ -49,6 +49,7 @@ use crate::repository::{MirrorState, Repository};
 use crate::sealed::Sealed;
 use crate::spool::Spool;
 use crate::tombstones::Tombstones;
+use crate::verify::early::EarlyReads;
 use crate::verify::new::{Brought, ReadBack};
 
 /// What to archive, and how.
@@ -134,9 +135,11 @@ impl Repository {
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
         owe(debts, &catalog, &outbox, monitor);
+        let early = EarlyReads::new(&self.cipher, catalog.mirrors.iter().map(AsRef::as_ref), &outbox);
         let (outcome, mut deliveries) = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);
+            early.start(scope, cancel);
             let run = Run {
                 repository: self,
                 request,
@@ -148,6 +151,9 @@ impl Repository {
                 cancel,
             };
             let outcome = run.archive(&outbox, parent, &held);
+            if outcome.is_err() {
+                early.stop();
+            }
             let deliveries = outbox.finish(cancel.is_cancelled());
             (outcome, deliveries)
         });
@@ -171,7 +177,7 @@ impl Repository {
                 objects: outbox.brought(lane),
             })
             .collect();
-        let read_back = self.read_back(&brought, &index, monitor, cancel);
+        let read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
             spool.clear();

@@ -169,6 +169,21 @@ impl<'a> Outbox<'a> {
         self.state.lock().lanes[lane].brought.clone()
     }
 
+    /// The object that the location at `lane` took after the first `earlier`. Waits for it; none when no more can come.
+    pub fn brought_after(&self, lane: usize, earlier: usize) -> Option<(Area, Id)> {
+        let mut state = self.state.lock();
+        loop {
+            let entry = &state.lanes[lane];
+            if let Some(object) = entry.brought.get(earlier) {
+                return Some(*object);
+            }
+            if entry.failure.is_some() || (state.closing && entry.is_idle()) {
+                return None;
+            }
+            self.changed.wait(&mut state);
+        }
+    }
+
     /// Packs that turned out to be whole nowhere while they were delivered.
     pub fn whole_nowhere(&self) -> Vec<Id> {
         self.state.lock().whole_nowhere.iter().copied().collect()

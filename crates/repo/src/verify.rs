@@ -4,6 +4,7 @@
 //! opened. Verifying goes on after whatever it finds, because who has one damaged disk wants the whole list; and it only
 //! reads, so it goes on where a lock is refused.
 
+pub(crate) mod early;
 pub(crate) mod new;
 mod packs;
 mod survey;

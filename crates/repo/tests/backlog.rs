@@ -27,9 +27,9 @@ const FILE_BYTES: usize = 20_000_000;
 const SPOOL_BYTES_MAX: u64 = 20_000_000;
 /// Far more than a lane may hold in memory (40 MiB) and the spool beside it.
 const SITE_BYTES: usize = 32 * FILE_BYTES;
-/// Two lanes of 40 MiB with nothing in common, four packs of 16 MiB read back, and what is read, cut, sealed and packed
+/// Two lanes of 40 MiB with nothing in common, six packs of 16 MiB read back, and what is read, cut, sealed and packed
 /// meanwhile. A gigabyte of files takes as much; without bounds it would be their size.
-const MEMORY_BYTES_MAX: usize = 300_000_000;
+const MEMORY_BYTES_MAX: usize = 360_000_000;
 
 /// Counts what the program holds at a time. The resident memory of the process would be the allocator's habits as well,
 /// which differ by half with the load of the machine.

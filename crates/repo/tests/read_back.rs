@@ -9,15 +9,17 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_location::layers::Op;
-use holdfast_location::layers::faulty::{Damage, Fault, Faults, Rule};
+use holdfast_location::layers::faulty::{Damage, Fault, Faults, Faulty, Rule};
 use holdfast_location::layers::record::{Record, Recording};
 use holdfast_location::{Area, ErrorKind};
 use holdfast_repo::{
     Archived, Cancel, LocationState, Mirror, ProblemKind, Progress, Read, ReadBack, Repository, Troubles,
     VerifyRequest,
 };
+use holdfast_world::SystemClock;
 use support::{Bench, REPOSITORY};
 
 /// A place that works, and one of which the test says how it fails.
@@ -224,4 +226,26 @@ fn an_unchanged_run_costs_one_listing_and_one_read_more_at_each_location() {
     assert!(data_read < 10_000, "{data_read} bytes are no directories of the parent");
     assert_eq!((calls(Op::Get, Area::Snapshots), calls(Op::Get, Area::Index)), (1, 0));
     assert!(is_sound(&repository));
+}
+
+/// Otherwise a far location would take as long again after the last object was sent, with the way back idle until then.
+#[test]
+fn packs_are_read_back_while_the_run_still_stores() {
+    let pair = Pair::new();
+    pair.change(1);
+    let (calls, faults) = (Recording::with_calls(), Faults::new());
+    let slow = Faulty::new(pair.bench.local("there"), faults.clone(), Arc::new(SystemClock::new()));
+    let there = Record::new(Arc::new(slow), calls.clone());
+    // Time enough for a pack of a few MB to come back from a folder.
+    faults.add(Rule::always(Fault::Slow(Duration::from_secs(3))).on(Op::Put).area(Area::Index));
+    let mirrors = vec![pair.bench.mirror("here"), Arc::new(Mirror::new(Arc::new(there), None, REPOSITORY))];
+    let archived = pair.bench.archive(&pair.bench.reopen(mirrors), &pair.site, false).0.unwrap();
+    assert_eq!(at(&archived, "there").state, LocationState::Ok);
+    let calls: Vec<_> = calls.calls().into_iter().map(|call| (call.op, call.area)).collect();
+    let index_stored = calls.iter().position(|call| *call == (Op::Put, Some(Area::Index))).unwrap();
+    let read = (Op::Get, Some(Area::Data));
+    assert!(calls[..index_stored].contains(&read), "{calls:?}");
+    let (stored, again) = calls.split_at(index_stored);
+    let packs = stored.iter().filter(|call| **call == (Op::Put, Some(Area::Data))).count();
+    assert_eq!(calls.iter().filter(|call| **call == read).count(), packs, "read once each: {again:?}");
 }

@@ -2,6 +2,7 @@
 //!
 //! A fake would agree with whatever we believe about a server; these are the servers that customers have.
 
+mod bending;
 mod by_user;
 mod process;
 mod rclone;
@@ -10,6 +11,7 @@ mod seaweed;
 mod sshd;
 mod tls;
 
+pub use bending::Bending;
 pub use by_user::ByUser;
 pub use rclone::{RcloneRest, RcloneS3};
 pub use rest_server::{RestOptions, RestServer};

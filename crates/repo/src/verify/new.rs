@@ -5,7 +5,7 @@
 //! the header is compared with the index and the seal of each blob checked, because bytes that were bent between sealing
 //! and naming match their name everywhere. Blobs are not unpacked: a full point and the rotation over all data do that, and
 //! here it would double what a first backup costs. What was there before is
-//! not read, but must be listed with its size. That is one listing more, and one request for each object that was sent;
+//! not read, but must be listed with its size. Most packs were read while the run went on, see [`super::early`]. That is one listing more, and one request for each object that was sent;
 //! where nothing changed, the snapshot is the only one, and it is kept for the next run, which saves that a request.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,7 @@ use holdfast_location::Area;
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::early::EarlyPacks;
 use super::packs;
 use super::{LocationState, Problem, ProblemKind};
 use crate::cancel::Cancel;
@@ -70,6 +71,12 @@ struct Lane<'a> {
     found: Mutex<Found>,
 }
 
+/// What the index files name that came back.
+struct Fresh {
+    index: Index,
+    early: EarlyPacks,
+}
+
 #[derive(Default)]
 struct Found {
     objects: u64,
@@ -80,22 +87,23 @@ struct Found {
 }
 
 impl Repository {
-    /// Reads back what a run brought to each location. `known` names what lay there before. Nothing that is found ends it;
-    /// the monitor is told of damage.
+    /// Reads back what a run brought to each location, but for the packs that came back `early`. `known` names what lay
+    /// there before. Nothing that is found ends it; the monitor is told of damage.
     pub(crate) fn read_back(
         &self,
         brought: &[Brought],
         known: &Index,
+        early: EarlyPacks,
         monitor: &dyn Monitor,
         cancel: &Cancel,
     ) -> Vec<ReadBack> {
         let lanes: Vec<Lane<'_>> = brought.iter().map(Lane::of).collect();
-        let fresh = Mutex::new(Index::default());
+        let fresh = Mutex::new(Fresh { index: Index::default(), early });
         read_each(&lanes, SMALL_READS_PER_LANE, cancel, |area| area != Area::Data, &|lane, area, id| {
             let check = |stored: &[u8]| self.open_small(area, id, stored, &fresh);
             lane.read(area, id, check);
         });
-        let fresh = fresh.into_inner();
+        let Fresh { index: fresh, early } = fresh.into_inner();
         std::thread::scope(|scope| {
             for lane in &lanes {
                 scope.spawn(|| lane.compare_listing(known, &fresh));
@@ -104,6 +112,9 @@ impl Repository {
         let checked: BTreeMap<Id, OnceLock<Result<(), String>>> =
             lanes.iter().flat_map(Lane::packs).map(|id| (id, OnceLock::new())).collect();
         read_each(&lanes, PACK_READS_PER_LANE, cancel, |area| area == Area::Data, &|lane, area, id| {
+            if let Some(size) = early.whole_at(lane.number, &id) {
+                return lane.note(area, id, size, None);
+            }
             lane.read(area, id, |stored| {
                 let check = || {
                     let named = [&fresh, known].into_iter().find_map(|i| Some((i, i.pack(&id)?)));
@@ -119,14 +130,15 @@ impl Repository {
     }
 
     /// Opens an index file or a snapshot; what an index file names is what packs are compared with.
-    fn open_small(&self, area: Area, id: Id, stored: &[u8], fresh: &Mutex<Index>) -> Result<(), String> {
+    fn open_small(&self, area: Area, id: Id, stored: &[u8], fresh: &Mutex<Fresh>) -> Result<(), String> {
         let json = decode_unpacked(&self.cipher, stored).map_err(|e| e.to_string())?;
         match area {
             Area::Index => {
                 let file = IndexFile::parse(&json).map_err(|e| e.to_string())?;
                 let mut fresh = fresh.lock();
+                fresh.early.compare(&file);
                 file.packs.iter().for_each(|pack| {
-                    fresh.add(pack);
+                    fresh.index.add(pack);
                 });
             }
             Area::Snapshots => {
@@ -227,6 +239,10 @@ impl<'a> Lane<'a> {
                 _ => return self.give_up(error.to_string()),
             },
         };
+        self.note(area, id, bytes, problem);
+    }
+
+    fn note(&self, area: Area, id: Id, bytes: u64, problem: Option<(ProblemKind, String)>) {
         let mut found = self.found.lock();
         found.objects += 1;
         found.bytes_read += bytes;

@@ -154,6 +154,15 @@ pub(super) fn check_seals(
     Ok(())
 }
 
+/// Checks each blob as it was sealed by the pack's own header, which is returned: whoever has no index yet compares later.
+pub(super) fn sealed_entries(cipher: &Cipher, stored: &[u8]) -> std::result::Result<Vec<PackEntry>, String> {
+    let entries = header(cipher, stored)?;
+    for entry in &entries {
+        cipher.authenticate(sealed(entry, stored)?).map_err(|e| format!("blob {}: {e}", entry.id))?;
+    }
+    Ok(entries)
+}
+
 /// The blobs of a pack, sealed, after its header was compared with the index.
 fn blobs<'s>(
     cipher: &Cipher,
@@ -161,13 +170,7 @@ fn blobs<'s>(
     pack: &PackSummary,
     stored: &'s [u8],
 ) -> std::result::Result<Vec<(PackEntry, &'s [u8])>, String> {
-    let end = stored.len().checked_sub(TRAILER_BYTES).ok_or("the pack is too short")?;
-    let mut trailer = [0; TRAILER_BYTES];
-    trailer.copy_from_slice(&stored[end..]);
-    let header_bytes = header_length(trailer).map_err(|e| e.to_string())? as usize;
-    let start = end.checked_sub(header_bytes).ok_or("the pack is shorter than its header")?;
-    let entries =
-        decode_header(cipher, &stored[start..end], stored.len() as u64).map_err(|e| e.to_string())?;
+    let entries = header(cipher, stored)?;
     if entries.len() != pack.blobs as usize {
         return Err(format!("the header lists {} blobs, the index {}", entries.len(), pack.blobs));
     }
@@ -181,10 +184,22 @@ fn blobs<'s>(
         if !is_indexed {
             return Err(format!("blob {} lies elsewhere than the index says", entry.id));
         }
-        let sealed = stored
-            .get(entry.offset as usize..entry.offset as usize + entry.length as usize)
-            .ok_or("a blob reaches beyond the pack")?;
+        let sealed = sealed(&entry, stored)?;
         blobs.push((entry, sealed));
     }
     Ok(blobs)
+}
+
+fn header(cipher: &Cipher, stored: &[u8]) -> std::result::Result<Vec<PackEntry>, String> {
+    let end = stored.len().checked_sub(TRAILER_BYTES).ok_or("the pack is too short")?;
+    let mut trailer = [0; TRAILER_BYTES];
+    trailer.copy_from_slice(&stored[end..]);
+    let header_bytes = header_length(trailer).map_err(|e| e.to_string())? as usize;
+    let start = end.checked_sub(header_bytes).ok_or("the pack is shorter than its header")?;
+    decode_header(cipher, &stored[start..end], stored.len() as u64).map_err(|e| e.to_string())
+}
+
+fn sealed<'s>(entry: &PackEntry, stored: &'s [u8]) -> std::result::Result<&'s [u8], &'static str> {
+    let start = entry.offset as usize;
+    stored.get(start..start + entry.length as usize).ok_or("a blob reaches beyond the pack")
 }

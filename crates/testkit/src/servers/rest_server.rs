@@ -14,6 +14,8 @@ use crate::lab;
 pub struct RestOptions<'a> {
     /// Refuses to delete anything but locks.
     pub append_only: bool,
+    /// Stores what it gets without comparing it with its name.
+    pub is_careless: bool,
     /// Speaks TLS with these.
     pub tls: Option<&'a Certificates>,
     /// The largest total size in bytes.
@@ -52,6 +54,9 @@ impl RestServer {
         ];
         if options.append_only {
             arguments.push("--append-only".to_owned());
+        }
+        if options.is_careless {
+            arguments.push("--no-verify-upload".to_owned());
         }
         if let Some(bytes) = options.size_bytes_max {
             arguments.extend(["--max-size".to_owned(), bytes.to_string()]);
