@@ -5,9 +5,11 @@
 
 pub mod attest;
 pub mod backup;
+pub mod clock_reading;
 pub mod ending;
 pub mod error;
 pub mod evidence;
+pub mod hold;
 pub mod init;
 pub mod journal;
 pub mod key;
@@ -34,6 +36,7 @@ pub mod source_size;
 pub mod state_lock;
 pub mod validate;
 pub mod verify;
+pub mod waiver;
 #[cfg(test)]
 mod weeks;
 

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::evidence;
 use crate::known_points::{self, KnownPoints};
 use crate::setup::{Setup, unusable};
+use crate::{evidence, journal};
 
 pub(crate) use self::judge::Goodness;
 use self::judge::Judge;
@@ -25,7 +25,7 @@ pub struct Point {
     pub id: String,
     /// The instant that it stands for.
     pub time: Timestamp,
-    /// `full`, `full, not read back`, `incremental`, or `foreign` for one that another program made.
+    /// `full`, `full, not read back`, `incremental`, or `foreign` for one that no run of ours recorded, whatever it claims.
     pub kind: String,
     /// The repository that holds it.
     pub repository: String,
@@ -113,17 +113,19 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         evidence: evidence::load(setup, &repository)?,
         unasked: &found.unasked,
         wanted: setup.policy.storage.copies.value.locations_min as usize,
+        recorded: journal::points_of(setup, asset_name)?,
+        known: &known,
     };
     let describe = |(id, snapshot): &(Id, Snapshot)| {
         let bits = found.catalog.snapshots.get(id).copied().unwrap_or(0);
         let copies: Vec<String> = found.catalog.holders(bits).map(|m| m.name().to_owned()).collect();
         let checked = judge.checked(id, &copies);
         let checks = judge.checks(id, &copies);
-        let (verdict, reason) = judge.verdict(id, &copies, checked);
+        let (verdict, reason) = judge.verdict(id, snapshot.time, &copies, checked);
         Point {
             id: id.to_hex(),
             time: snapshot.time,
-            kind: kind(snapshot, checked.is_some()),
+            kind: if judge.is_ours(id) { kind(snapshot, checked.is_some()) } else { "foreign".to_owned() },
             repository: repository.clone(),
             bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
             files: snapshot.summary.as_ref().map(|s| s.total_files_processed),
