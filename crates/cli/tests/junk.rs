@@ -33,7 +33,7 @@ fn stolen_key(customer: &Customer) -> Cipher {
     let ring = fs::read_to_string(customer.path(&format!("etc/keys/{REPOSITORY}.toml"))).unwrap();
     let password = ring.lines().find_map(|line| line.strip_prefix("password = ")).unwrap().trim_matches('"');
     let key = fs::read(&objects(&customer.repository("here"), "keys")[0]).unwrap();
-    Cipher::new(&KeyFile::parse(&key).unwrap().unlock(password.as_bytes()).unwrap())
+    KeyFile::parse(&key).unwrap().unlock(password.as_bytes()).unwrap().cipher()
 }
 
 /// Writes junk into both copies: the last point again, under other times and names of kinds.
@@ -123,7 +123,7 @@ fn a_thousand_forged_points_make_no_legitimate_one_go_and_stop_no_purge() {
     // The purge goes on day by day. All of it is gone two months after it was first seen, and nothing of ours before its time.
     let clock = Arc::new(FakeClock::new(now));
     let setup = customer.on_clock(&clock);
-    let mut purged_at = |days: i64| {
+    let purged_at = |days: i64| {
         clock.set(now + SignedDuration::from_hours(24 * days));
         let report = purge(&setup, false, &Progress::default()).unwrap();
         assert!(report.repositories.iter().all(|one| one.error.is_none()), "{:?}", report.repositories);

@@ -54,9 +54,9 @@ fn forget(customer: &Customer, ids: &[String]) {
     customer.lose_known_points();
 }
 
-fn verdicts(report: &serde_json::Value) -> BTreeMap<String, String> {
+fn verdicts(report: &Value) -> BTreeMap<String, String> {
     let decisions = report["decisions"].as_array().unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     decisions.iter().map(|d| (text(&d["point"]), text(&d["verdict"]))).collect()
 }
 
