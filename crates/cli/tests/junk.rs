@@ -129,7 +129,7 @@ fn a_thousand_forged_points_make_no_legitimate_one_go_and_stop_no_purge() {
         assert!(report.repositories.iter().all(|one| one.error.is_none()), "{:?}", report.repositories);
         (report.ending, LOCATIONS.map(|location| names(&customer.repository(location))))
     };
-    for (days, ours) in [(10, 4), (30, 2), (59, 2)] {
+    for (days, ours) in [(10, 5), (30, 3), (59, 2)] {
         let (_, left) = purged_at(days);
         for left in left {
             let left: BTreeSet<_> = left.difference(&forged).collect();
