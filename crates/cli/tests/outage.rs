@@ -114,7 +114,7 @@ fn after_120_days_without_backups_only_the_last_good_points_are_left_anywhere() 
     let report = purge(&setup, true, &Progress::default()).unwrap();
     let verdicts: Vec<(&str, &str)> =
         report.decisions.iter().map(|d| (d.asset.as_str(), d.verdict)).collect();
-    assert_eq!(verdicts, [(OTHER, "exempt"), (ASSET, "exempt")]);
+    assert_eq!(verdicts, [(ASSET, "exempt"), (OTHER, "exempt")]);
     assert!(report.decisions.iter().all(|d| d.reason.contains("but the last good point")), "{report:?}");
     drop(setup);
     for (number, (asset, site, name)) in assets.iter().enumerate() {
