@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use holdfast_ops::hold::{self, Subject};
 use holdfast_world::fake::FakeClock;
+use support::daemon::Daemon;
 use support::{ASSET, Customer, REPOSITORY, objects};
 
 fn customer() -> Customer {
@@ -89,4 +90,24 @@ fn a_waiver_has_an_end_an_owner_and_a_reason() {
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!((&listed[0]["owner"], &listed[0]["reason"]), (&"R. Iyer".into(), &"case 7".into()));
     assert!(customer.run(0, &["waive", "list"]).contains("case 7"));
+}
+
+#[test]
+fn the_daemon_writes_down_what_it_is_asked_for() {
+    let customer = customer();
+    support::daemon::fast_policy(&customer, "24h", 1);
+    let daemon = Daemon::start(&customer);
+    let placed = customer.json(0, &[&["hold", ASSET, "--review-on", "2099-01-01"], &WHY[..]].concat());
+    assert_eq!(customer.json(0, &["hold", "list"])[0]["id"], placed["id"]);
+    let granted = customer.json(0, &[&["waive", ASSET, "--until", "2099-01-01"], &WHY[..]].concat());
+    assert_eq!(customer.json(0, &["waive", "list"])[0]["id"], granted["id"]);
+    let id = placed["id"].as_str().unwrap();
+    customer.run(0, &["hold", "release", id, "--by", "M. Chen"]);
+    assert_eq!(customer.json(0, &["hold", "list"]), serde_json::json!([]));
+    for folder in ["requests", "answers"] {
+        let left = fs::read_dir(customer.path("state/records").join(folder)).unwrap().count();
+        assert_eq!(left, 0, "{folder} are left");
+    }
+    let said = daemon.end(0, 1);
+    assert!(said.contains("is held by R. Iyer: case 7") && said.contains("was released by M. Chen"), "{said}");
 }

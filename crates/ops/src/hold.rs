@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::requests::{self, Request};
 use crate::journal;
 use crate::setup::Setup;
 
@@ -64,7 +65,7 @@ pub fn place(setup: &Setup, subject: &Subject, owner: &str, reason: &str, review
     }
     let hold = NewHold { asset, owner: owner.to_owned(), reason: reason.to_owned(), review_on };
     let now = setup.world.clock.now();
-    let id = setup.ledger()?.write(|transaction| transaction.place_hold(hold.clone(), now))?;
+    let id = requests::ask(setup, Request::Hold(hold.clone()))?;
     Ok(Hold { id, hold, placed_at: now, released_at: None, released_by: None })
 }
 
@@ -83,7 +84,7 @@ pub fn release(setup: &Setup, id: &str, by: &str) -> Result<Hold> {
         return Err(Error::usage(format!("no hold {id} stands")).hint(hint));
     };
     let now = setup.world.clock.now();
-    setup.ledger()?.write(|transaction| transaction.release_hold(&hold.id, by, now))?;
+    requests::ask(setup, Request::Release { id: hold.id.clone(), by: by.to_owned() })?;
     Ok(Hold { released_at: Some(now), released_by: Some(by.to_owned()), ..hold })
 }
 

@@ -25,6 +25,7 @@ pub mod purge;
 pub mod receipt;
 pub mod record;
 pub mod repair;
+mod requests;
 pub mod reread;
 pub mod restic;
 mod restic_address;

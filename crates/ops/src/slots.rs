@@ -90,9 +90,7 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
     if let Some(reader) = &reader {
         report.alarms = reader.alarms_between(since, until)?;
         report.last_seen = reader.last_seen_before(u64::MAX >> 1)?;
-        let is_alive = |lease: &Lease| lease.released_at.is_none() && lease.expires > now;
-        let daemon = reader.lease()?.filter(|lease| lease.instance.starts_with(DAEMON) && is_alive(lease));
-        report.daemon = daemon.map(|lease| lease.instance);
+        report.daemon = daemon(reader, now)?;
         let versions = Versions::load(reader)?;
         let recorded = reader.slots_between(since, until, asset)?;
         // Nobody is there to settle what is due; so it is judged as the next instance will judge it.
@@ -124,6 +122,13 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         report.ending = Ending::Attention;
     }
     Ok(report)
+}
+
+/// The daemon that has the ledger, as far as it is known to be alive.
+pub(crate) fn daemon(reader: &Reader, now: Timestamp) -> Result<Option<String>> {
+    let is_alive = |lease: &Lease| lease.released_at.is_none() && lease.expires > now;
+    let lease = reader.lease()?.filter(|lease| lease.instance.starts_with(DAEMON) && is_alive(lease));
+    Ok(lease.map(|lease| lease.instance))
 }
 
 impl SlotLine {

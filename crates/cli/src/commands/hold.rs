@@ -4,7 +4,6 @@ use clap::{Args, Subcommand};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::hold::{self, StandingHold, Subject};
-use holdfast_ops::state_lock;
 use jiff::civil::Date;
 
 use crate::context::Context;
@@ -16,7 +15,7 @@ use crate::{output, words};
 /// why, and the day on which it must be looked at again. One whose day is past holds on, and every purge warns of it.
 ///
 /// `--by` and `--owner` are written down as they are given: nobody's signature is checked. While `holdfast serve` runs it
-/// has the ledger, and placing or releasing ends with 3.
+/// writes them down; a purge of its that is under way may have decided about a repository before.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Hold {
@@ -59,7 +58,6 @@ pub fn run(context: &Context, command: &Hold) -> Result<Ending> {
         Some(HoldCommand::List) => list(context),
         Some(HoldCommand::Release { id, by }) => {
             let setup = context.setup()?;
-            let _lock = state_lock::take(&setup.places.state, "hold", context.world.environment.pid())?;
             let released = hold::release(&setup, id, by)?;
             if context.options.json {
                 output::json(&released);
@@ -85,8 +83,6 @@ fn place(context: &Context, command: &Hold) -> Result<Ending> {
         Error::usage(format!("--review-on {review_on:?}: {error}")).hint("write a day like 2026-11-23")
     })?;
     let setup = context.setup()?;
-    // A purge that is under way would not see it.
-    let _lock = state_lock::take(&setup.places.state, "hold", context.world.environment.pid())?;
     let placed = hold::place(&setup, &subject, &text(&command.owner), &text(&command.reason), review_on)?;
     if context.options.json {
         output::json(&placed);

@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::state_lock;
 use holdfast_ops::waiver::{self, ListedWaiver};
 
 use super::slots::instant;
@@ -16,8 +15,7 @@ use crate::{output, words};
 /// the waiver. Backups go on. Without an end there is no waiver, and none reaches back: what was due before stays as it
 /// ended.
 ///
-/// `--owner` is written down as it is given: nobody's signature is checked. While `holdfast serve` runs it has the ledger,
-/// and granting ends with 3.
+/// `--owner` is written down as it is given: nobody's signature is checked. While `holdfast serve` runs it writes it down.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Waive {
@@ -58,7 +56,6 @@ fn grant(context: &Context, command: &Waive) -> Result<Ending> {
     let (asset, owner, reason) = (text(&command.asset), text(&command.owner), text(&command.reason));
     let until = instant("--until", &text(&command.until))?;
     let setup = context.setup()?;
-    let _lock = state_lock::take(&setup.places.state, "waive", context.world.environment.pid())?;
     let granted = waiver::waive(&setup, &asset, command.dataset.as_deref(), until, (&owner, &reason))?;
     if context.options.json {
         output::json(&granted);
