@@ -109,5 +109,8 @@ fn the_daemon_writes_down_what_it_is_asked_for() {
         assert_eq!(left, 0, "{folder} are left");
     }
     let said = daemon.end(0, 1);
-    assert!(said.contains("is held by R. Iyer: case 7") && said.contains("was released by M. Chen"), "{said}");
+    assert!(
+        said.contains("is held by R. Iyer: case 7") && said.contains("was released by M. Chen"),
+        "{said}"
+    );
 }

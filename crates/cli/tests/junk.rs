@@ -15,6 +15,7 @@ use holdfast_format::{Cipher, Id, KeyFile, Snapshot, decode_unpacked, encode_unp
 use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::purge::purge;
+use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -78,7 +79,7 @@ fn a_thousand_forged_points_make_no_legitimate_one_go_and_stop_no_purge() {
     let customer = Customer::new();
     fs::write(customer.path("site/shared.bin"), noise(1, 300_000)).unwrap();
     customer.run(0, &["backup", ASSET]);
-    let now = jiff::Zoned::now().timestamp();
+    let now = World::system().clock.now();
     let ago = |days: i64| (now - SignedDuration::from_hours(24 * days)).to_string();
     let expired = [200, 61].map(|days| customer.back_up_at(ASSET, &ago(days)));
     let kept = [59, 40, 31, 29, 1].map(|days| customer.back_up_at(ASSET, &ago(days)));

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::requests::{self, Request};
 use crate::journal;
+use crate::requests::{self, Request};
 use crate::setup::Setup;
 
 /// What is held.

@@ -129,7 +129,8 @@ fn words(request: &Request) -> String {
 /// The requests that nobody answered, oldest first.
 fn waiting(state: &Path) -> Vec<String> {
     let files = std::fs::read_dir(state.join("records").join(REQUESTS));
-    let name = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
+    let name =
+        |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
     let mut names: Vec<String> = files.into_iter().flatten().flatten().filter_map(name).collect();
     names.sort();
     names
