@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod backup;
+mod hold;
 mod init;
 mod key;
 mod location;
@@ -17,6 +18,7 @@ mod serve;
 mod slots;
 mod validate;
 mod verify;
+mod waive;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,6 +69,8 @@ enum Command {
     Verify(verify::Verify),
     Repair(repair::Repair),
     Purge(purge::Purge),
+    Hold(hold::Hold),
+    Waive(waive::Waive),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
@@ -123,6 +127,8 @@ impl Command {
             Command::Verify(command) => verify::run(context, &command),
             Command::Repair(command) => repair::run(context, &command),
             Command::Purge(command) => purge::run(context, &command),
+            Command::Hold(command) => hold::run(context, &command),
+            Command::Waive(command) => waive::run(context, &command),
             Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),
             Command::Key(command) => key::run(context, &command),
@@ -178,6 +184,7 @@ fn print_troubles(context: &Context, troubles: &[Trouble]) {
             TroubleKind::Location => "location",
             TroubleKind::Damage => "damage",
             TroubleKind::Target => "target",
+            TroubleKind::Warning => "warning",
             TroubleKind::Notice => "note",
         };
         output::note(format!("{kind}: {}: {}", trouble.subject, trouble.message));

@@ -211,15 +211,11 @@ fn kill_during_prune() {
     assert_restic_finds_nothing(&customer, &["check", "--read-data"]);
 }
 
-/// A point of years ago, made by restic in the copy `here`: with a file of its own, so that something is to be pruned.
+/// A point of years ago, at both places: with a file of its own, so that something is to be pruned.
 fn expired_point(customer: &Customer, date: &str, seed: u64) {
     let own = customer.path("site/own.bin");
     fs::write(&own, noise(seed, 2 << 20)).unwrap();
-    let (time, tag, site) = (format!("{date} 00:00:00"), format!("asset:{ASSET}"), customer.path("site"));
-    let arguments = ["backup", "-q", "--time", &time, "--tag", &tag, "--tag", "kind:incremental"];
-    let arguments = [&arguments[..], &[site.to_str().unwrap()]].concat();
-    let output = customer.restic("restic", "here", &arguments);
-    assert!(output.status.success(), "{}", text(&output));
+    customer.back_up_at(ASSET, &format!("{date}T00:00:00Z"));
     fs::remove_file(own).unwrap();
 }
 
@@ -260,7 +256,7 @@ fn kill_during_forget() {
         let expired: BTreeSet<String> =
             names(&customer, "here", "snapshots").difference(&kept).cloned().collect();
         assert_eq!(expired.len(), 2);
-        // Brings them to the other place too, with a point of today.
+        // And a point of today.
         customer.run(0, &["backup", ASSET]);
         let [snapshots, same] = of("snapshots");
         assert_eq!(snapshots, same);

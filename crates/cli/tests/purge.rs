@@ -1,7 +1,7 @@
 //! Retention through the command line: what is past its age goes from both places with its bytes, the last way back
 //! stays, and a clock that cannot be right stops everything.
 //!
-//! Points of the past are made by stock restic, which lets itself be told the time.
+//! Points of the past are made by the backup itself, on a clock of the test's own.
 #![allow(clippy::disallowed_methods, reason = "tests run programs")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![allow(missing_docs, reason = "a test")]
@@ -13,7 +13,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use support::{ASSET, Customer, REPOSITORY, assert_same, bytes_below, flip, noise, objects, text, walk};
+use serde_json::Value;
+use support::{ASSET, Customer, assert_same, bytes_below, flip, noise, objects, text, walk};
 
 const LOCATIONS: [&str; 2] = ["here", "there"];
 /// Bytes that each old point has for itself.
@@ -28,31 +29,13 @@ fn customer_of_today() -> Customer {
     customer
 }
 
-/// A point of `date` in the copy `here`, with `site` plus a file of its own; returns its id.
+/// A point of `date` at both places, with `site` plus a file of its own; returns its id.
 fn old_point(customer: &Customer, date: &str, seed: u64) -> String {
     let own = customer.path("site/own.bin");
     fs::write(&own, noise(seed, OWN_BYTES)).unwrap();
-    let (time, tag) = (format!("{date} 00:00:00"), format!("asset:{ASSET}"));
-    let site = customer.path("site");
-    let arguments = [
-        "backup",
-        "--json",
-        "--time",
-        &time,
-        "--tag",
-        &tag,
-        "--tag",
-        "kind:incremental",
-        site.to_str().unwrap(),
-    ];
-    let output = customer.restic("restic", "here", &arguments);
-    assert!(output.status.success(), "{}", text(&output));
+    let id = customer.back_up_at(ASSET, &format!("{date}T00:00:00Z"));
     fs::remove_file(own).unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    let summary: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-    let prefix = summary["snapshot_id"].as_str().unwrap();
-    let found = snapshots(customer, "here").into_iter().find(|id| id.starts_with(prefix));
-    found.unwrap()
+    id
 }
 
 fn snapshots(customer: &Customer, location: &str) -> Vec<String> {
@@ -71,9 +54,9 @@ fn forget(customer: &Customer, ids: &[String]) {
     customer.lose_known_points();
 }
 
-fn verdicts(report: &serde_json::Value) -> BTreeMap<String, String> {
+fn verdicts(report: &Value) -> BTreeMap<String, String> {
     let decisions = report["decisions"].as_array().unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     decisions.iter().map(|d| (text(&d["point"]), text(&d["verdict"]))).collect()
 }
 
@@ -98,7 +81,6 @@ fn expired_points_go_from_both_places_with_their_bytes() {
         old_point(&customer, "2020-02-01", 12),
         old_point(&customer, "2020-03-01", 13),
     ];
-    // Brings the other place what restic stored in one.
     customer.run(0, &["backup", ASSET]);
     for location in LOCATIONS {
         assert_eq!(snapshots(&customer, location).len(), 5, "{location}");
@@ -207,25 +189,70 @@ fn a_place_that_was_away_purges_when_it_is_back() {
     assert_whole(&customer);
 }
 
-/// What the clock is doubted by otherwise, the last run, is tried on a clock of its own beside the code.
+/// What strangers write cannot be told from nothing, and decides nothing.
 #[test]
-fn a_point_of_the_future_stops_the_purge() {
+fn a_snapshot_that_claims_to_be_of_the_future_is_told_and_stops_nothing() {
     let customer = customer_of_today();
     let old = old_point(&customer, "2020-01-01", 41);
     customer.run(0, &["backup", ASSET]);
-    let future = old_point(&customer, "2099-01-01", 42);
+    let (tag, site) = (format!("asset:{ASSET}"), customer.path("site"));
+    for time in ["2099-01-01 00:00:00", "2019-01-01 00:00:00"] {
+        let arguments =
+            ["backup", "--time", time, "--tag", &tag, "--tag", "kind:full", site.to_str().unwrap()];
+        let output = customer.restic("restic", "here", &arguments);
+        assert!(output.status.success(), "{}", text(&output));
+    }
     let before = everything(&customer);
-    for arguments in [&["purge"][..], &["purge", "--dry-run"]] {
+    let told = customer.json(1, &["purge", "--dry-run"]);
+    assert_eq!(everything(&customer), before, "a dry run changed something");
+    let foreign: Vec<&Value> =
+        told["decisions"].as_array().unwrap().iter().filter(|d| d["origin"] == "foreign").collect();
+    assert_eq!(foreign.len(), 2, "{told}");
+    assert!(foreign.iter().all(|d| d["verdict"] == "keep"), "{told}");
+    let said = customer.run(1, &["purge"]);
+    assert!(
+        said.contains("1 point (") && said.contains("claiming to be of a time that is to come"),
+        "{said}"
+    );
+    assert!(said.contains("2 points (") && said.contains("that no run of ours recorded"), "{said}");
+    assert!(LOCATIONS.iter().all(|location| !snapshots(&customer, location).contains(&old)));
+    let points = customer.json(0, &["points", ASSET]);
+    let foreign: Vec<&Value> =
+        points.as_array().unwrap().iter().filter(|point| point["kind"] == "foreign").collect();
+    assert_eq!(foreign.len(), 2, "{points}");
+    for point in foreign {
+        let reason = point["reason"].as_str().unwrap();
+        assert_eq!(point["verdict"], "NO_EVIDENCE");
+        assert!(reason.starts_with("foreign: no run of ours recorded it; first seen at"), "{reason}");
+        assert_eq!(
+            reason.contains("to come"),
+            point["time"].as_str().unwrap().starts_with("20") && point["time"].as_str().unwrap() > "2090",
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_clock_that_cannot_be_right_stops_the_purge_until_somebody_says_that_it_is() {
+    let customer = Customer::new();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    // The last that anything of holdfast saw of the clock is years ago.
+    customer.old_points(&["2020-01-01", "2020-01-02"]);
+    let before = everything(&customer);
+    for arguments in [&["purge"][..], &["purge"], &["purge", "--dry-run"]] {
         let refused = customer.run(5, arguments);
-        assert!(refused.contains(&future[..8]) && refused.contains("set the clock right"), "{refused}");
-        assert!(refused.contains("nothing is purged"), "{refused}");
+        assert!(
+            refused.contains("nothing is purged") && refused.contains("set the clock right"),
+            "{refused}"
+        );
+        assert!(refused.contains("--clock-is-right"), "{refused}");
     }
     assert_eq!(everything(&customer), before, "a refused purge changed something");
-    assert!(snapshots(&customer, "here").contains(&old));
-    // Once that is gone, and a run showed that the clock goes on, the purge does its work.
-    let output = customer.restic("restic", "here", &["forget", &future]);
-    assert!(output.status.success(), "{}", text(&output));
+    // Neither does a backup vouch for the clock: the daemon makes one whatever the clock says.
+    customer.run(0, &["backup", ASSET]);
+    customer.run(5, &["purge"]);
+    assert_eq!(snapshots(&customer, "here").len(), 3);
+    customer.run(0, &["purge", "--clock-is-right"]);
+    assert_eq!(snapshots(&customer, "here").len(), 2);
     customer.run(0, &["purge"]);
-    assert!(LOCATIONS.iter().all(|location| !snapshots(&customer, location).contains(&old)));
-    assert!(customer.path("state").join("repositories").join(REPOSITORY).exists());
 }

@@ -147,16 +147,12 @@ fn whole_day(customer: &Customer, remote: &dyn Remote) {
     assert_eq!((remote.stored(), walk(&customer.path("here"))), before, "a dry run changed something");
 }
 
-/// Stock restic makes a point of long ago in the local copy.
+/// A point of long ago, with a file that no other has.
 fn point_of_2020(customer: &Customer) {
-    let old = customer.path("old");
-    fs::create_dir_all(&old).unwrap();
-    fs::write(old.join("old.bin"), Dice::new(20).bytes(3_000_000)).unwrap();
-    let (tag, folder) = (format!("asset:{ASSET}"), old.to_str().unwrap());
-    let arguments =
-        ["backup", "-q", "--time", "2020-01-01 00:00:00", "--tag", &tag, "--tag", "kind:incremental", folder];
-    let output = customer.restic("restic", "here", &arguments);
-    assert!(output.status.success(), "{}", text(&output));
+    let old = customer.path("site/old.bin");
+    fs::write(&old, Dice::new(20).bytes(3_000_000)).unwrap();
+    customer.back_up_at(ASSET, "2020-01-01T00:00:00Z");
+    fs::remove_file(old).unwrap();
 }
 
 #[test]

@@ -80,6 +80,22 @@ impl Transaction<'_> {
 }
 
 impl Reader {
+    /// Every waiver that was ever granted, of one asset or of all, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn waivers(&self, asset: Option<&str>) -> Result<Vec<Waiver>> {
+        self.ask(|connection| {
+            let mut query = waivers::table.into_boxed();
+            if let Some(asset) = asset {
+                query = query.filter(waivers::asset.eq(asset));
+            }
+            let rows: Vec<Row> =
+                query.order(waivers::leaf).load(connection).doing(|| "read the waivers".to_owned())?;
+            Ok(rows.into_iter().map(Waiver::of).collect())
+        })
+    }
+
     /// The waivers that cover an instant, of one asset or of all.
     ///
     /// # Errors

@@ -1,12 +1,21 @@
 //! Which points are past their retention. Pure: a decision is a value with its reason, and somebody else acts on it.
 //!
-//! The worst that a purge can do is to believe a wrong clock: one battery that died, and every backup looks a
-//! century old. So the clock is doubted first, and when it cannot be right, nothing is decided at all.
+//! Three things would make a purge the worst of all attacks. A wrong clock that is believed: one battery that died, and
+//! every backup looks a century old; so the clock is doubted first, and when it cannot be right, nothing is decided at all
+//! ([`ClockEvidence`]). Whoever may write into a repository choosing what is old: so only points that runs of ours
+//! recorded have an age of their own, and count as good or newest ([`Origin`]). And a policy made shorter by an editor:
+//! so a point stays for the longest minimum that was in force while it lay there ([`PastMinimum`]).
 
-use std::fmt;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
+
+pub use self::clock::{ClockEvidence, Refusal};
+pub use self::minimum::PastMinimum;
+
+mod clock;
+mod minimum;
 
 /// How long points are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +33,46 @@ pub struct RetentionRule {
 pub struct PointAge {
     /// The snapshot's id.
     pub id: String,
-    /// The instant whose state it holds.
+    /// The instant whose state it holds; of a foreign one, what it claims.
     pub time: Timestamp,
-    /// Whether it is complete, and no check found it damaged.
+    /// Who says so.
+    pub origin: Origin,
+    /// Whether it is complete, and no check found it damaged. Never asked of a foreign one.
     pub is_good: bool,
+}
+
+/// Where a point comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A run of ours recorded it.
+    Recorded,
+    /// It was found in the repository. Whoever put it there chose its time, so its age counts from here.
+    Foreign {
+        /// When it was first seen.
+        first_seen: Timestamp,
+    },
+}
+
+/// Somebody's word that the points of an asset stay, whatever their age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who answers for it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// When it is to be looked at again. It holds beyond that day.
+    pub review_on: Date,
+}
+
+/// What keeps points of an asset beside the rule in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Safeguards {
+    /// Minima of the versions of the policy.
+    pub minima: Vec<PastMinimum>,
+    /// The holds that stand.
+    pub holds: Vec<Hold>,
+    /// Whether the last backup is suspect. The newest point may be of an empty folder; then the old ones are what there is.
+    pub is_suspect: bool,
 }
 
 /// What is decided about a point, and why.
@@ -46,7 +91,7 @@ pub struct Decision {
 pub enum Action {
     /// It stays.
     Keep,
-    /// It is past its retention, and stays because nothing better is left.
+    /// It is past its retention, and stays for a reason.
     Exempt,
     /// It goes; nothing of it may be left after `purge_by`.
     Expire {
@@ -55,94 +100,47 @@ pub enum Action {
     },
 }
 
-/// What the clock says, and what it is doubted against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockEvidence {
-    /// The wall clock.
-    pub now: Timestamp,
-    /// When holdfast last recorded that it ran, where it knows.
-    pub last_run: Option<Timestamp>,
-    /// A longer pause than this since the last run is taken for a jump of the clock.
-    pub pause_days_max: u32,
-}
-
-/// Why nothing is decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A point is from the future.
-    PointFromTheFuture {
-        /// The point.
-        id: String,
-        /// Its time.
-        time: Timestamp,
-        /// The wall clock.
-        now: Timestamp,
-    },
-    /// The clock shows less than at the last run.
-    ClockWentBack {
-        /// The last run.
-        last_run: Timestamp,
-        /// The wall clock.
-        now: Timestamp,
-    },
-    /// The clock shows far more than at the last run.
-    ClockJumped {
-        /// The last run.
-        last_run: Timestamp,
-        /// The wall clock.
-        now: Timestamp,
-        /// The longest pause that is believed, in days.
-        pause_days_max: u32,
-    },
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::PointFromTheFuture { id, time, now } => write!(
-                f,
-                "nothing is purged: the point {id} is of {time}, but the clock says {now}; set the clock right first"
-            ),
-            Refusal::ClockWentBack { last_run, now } => write!(
-                f,
-                "nothing is purged: holdfast last ran at {last_run}, but the clock says {now}; set the clock right first"
-            ),
-            Refusal::ClockJumped { last_run, now, pause_days_max } => write!(
-                f,
-                "nothing is purged: holdfast last ran at {last_run} and the clock says {now}, a pause of more than \
-                 {pause_days_max} days; make sure that the clock is right, run a backup, and purge then"
-            ),
+impl PointAge {
+    /// Since when its age counts.
+    pub fn since(&self) -> Timestamp {
+        match self.origin {
+            Origin::Recorded => self.time,
+            Origin::Foreign { first_seen } => first_seen,
         }
     }
 }
 
-impl std::error::Error for Refusal {}
-
-/// How far clocks of well-kept machines may differ.
-const SKEW_MAX: SignedDuration = SignedDuration::from_mins(10);
-
-/// Decides about every point of one dataset, in the given order. A point older than the rule's maximum expires,
-/// except the newest good one (without any good one, the newest): the last way back is never taken.
+/// Decides about every point of one dataset, in the given order. A point older than the rule's maximum expires, unless a
+/// minimum of its past, a hold or a suspect backup keeps it, and except the newest good one that was recorded (without
+/// any good one, the newest): the last way back is never taken.
 ///
 /// # Errors
 /// When the clock cannot be right; then nothing may be deleted.
 pub fn expired(
     points: &[PointAge],
     rule: &RetentionRule,
+    safeguards: &Safeguards,
     clock: &ClockEvidence,
 ) -> Result<Vec<Decision>, Refusal> {
-    doubt(points, clock)?;
-    let times = points.iter().map(|point| (point.time, point.is_good));
-    let decided = actions(times, rule, clock.now);
-    let decisions = points.iter().zip(decided).map(|(point, action)| Decision {
-        point: point.clone(),
-        action,
-        reason: reason(point, action, rule, clock.now),
-    });
-    Ok(decisions.collect())
+    clock.doubt()?;
+    let now = clock.now;
+    let is_recorded = |point: &&PointAge| point.origin == Origin::Recorded;
+    let recorded = || points.iter().filter(is_recorded);
+    let mut by_rule = actions(recorded().map(|point| (point.time, point.is_good)), rule, now);
+    let has_good = recorded().any(|point| point.is_good);
+    let decide = |point: &PointAge| {
+        let by_rule = match point.origin {
+            Origin::Recorded => by_rule.next().unwrap_or(Action::Keep),
+            Origin::Foreign { first_seen } => action(first_seen, rule, now),
+        };
+        let (action, reason) = guarded(point, by_rule, rule, safeguards, has_good, now);
+        Decision { point: point.clone(), action, reason }
+    };
+    Ok(points.iter().map(decide).collect())
 }
 
-/// The same for times alone, with whether each is of a good point: for years of them at once. The clock is not doubted.
+/// The rule alone, for times of good or bad points that were recorded: for years of them at once. The clock is not
+/// doubted.
 pub fn actions(
     points: impl Iterator<Item = (Timestamp, bool)> + Clone,
     rule: &RetentionRule,
@@ -153,61 +151,81 @@ pub fn actions(
         .enumerate()
         .max_by_key(|(position, (time, is_good))| (*is_good, *time, *position))
         .map(|(position, _)| position);
-    let max = days_of(rule.max_days);
-    points.enumerate().map(move |(position, (time, _))| {
-        if now.duration_since(time) <= max {
-            Action::Keep
-        } else if last_good == Some(position) {
-            Action::Exempt
-        } else {
-            Action::Expire { purge_by: purge_by(time, rule) }
-        }
+    points.enumerate().map(move |(position, (time, _))| match action(time, rule, now) {
+        Action::Expire { .. } if last_good == Some(position) => Action::Exempt,
+        action => action,
     })
 }
 
-fn reason(point: &PointAge, action: Action, rule: &RetentionRule, now: Timestamp) -> String {
-    let age = now.duration_since(point.time);
-    let (days, min, max) = (age.as_hours() / 24, rule.min_days, rule.max_days);
-    match action {
-        Action::Keep if age <= days_of(min) => {
-            format!("{days} days old, younger than the minimum of {min} days")
-        }
-        Action::Keep => format!("{days} days old, within the maximum of {max} days"),
-        Action::Exempt => {
-            let what =
-                if point.is_good { "the last good point" } else { "the newest point, and none is good" };
-            format!("exempt: {days} days old, past the maximum of {max} days, but {what}")
-        }
-        Action::Expire { .. } => format!("{days} days old, past the maximum of {max} days"),
+/// Whether a point that lies nowhere any more would be past its retention by now.
+pub fn is_past(point: &PointAge, rule: &RetentionRule, safeguards: &Safeguards, now: Timestamp) -> bool {
+    let action = action(point.since(), rule, now);
+    let (guarded, _) = guarded(point, action, rule, safeguards, true, now);
+    matches!(guarded, Action::Expire { .. })
+}
+
+fn action(since: Timestamp, rule: &RetentionRule, now: Timestamp) -> Action {
+    if now.duration_since(since) <= days_of(rule.max_days) {
+        Action::Keep
+    } else {
+        Action::Expire { purge_by: purge_by(since, rule.max_days, rule) }
     }
 }
 
-fn doubt(points: &[PointAge], clock: &ClockEvidence) -> Result<(), Refusal> {
-    let now = clock.now;
-    let newest = points.iter().max_by_key(|point| point.time);
-    if let Some(point) = newest.filter(|point| point.time.duration_since(now) > SKEW_MAX) {
-        return Err(Refusal::PointFromTheFuture { id: point.id.clone(), time: point.time, now });
+/// What stands in the way of the rule; and why, in any case.
+fn guarded(
+    point: &PointAge,
+    by_rule: Action,
+    rule: &RetentionRule,
+    safeguards: &Safeguards,
+    has_good: bool,
+    now: Timestamp,
+) -> (Action, String) {
+    let since = point.since();
+    let age = now.duration_since(since);
+    let minimum = minimum::strictest(&safeguards.minima, rule.min_days, since, now);
+    let (days, max) = (age.as_hours() / 24, rule.max_days);
+    let old = match point.origin {
+        Origin::Recorded if age.is_negative() => format!("of {}, which is to come", point.time),
+        Origin::Recorded => format!("{days} days old"),
+        Origin::Foreign { first_seen } => {
+            format!("foreign (no run of ours recorded it), first seen {days} days ago, at {first_seen}")
+        }
+    };
+    let past = format!("{old}, past the maximum of {max} days");
+    let exempt = |why: String| (Action::Exempt, format!("exempt: {why}"));
+    if by_rule == Action::Keep || age <= days_of(minimum.days) {
+        let is_young = age <= days_of(minimum.days);
+        let within = if is_young { minimum.words() } else { format!("within the maximum of {max} days") };
+        return (Action::Keep, format!("{old}, {within}"));
     }
-    let Some(last_run) = clock.last_run else { return Ok(()) };
-    if last_run.duration_since(now) > SKEW_MAX {
-        return Err(Refusal::ClockWentBack { last_run, now });
+    if let Some(hold) = safeguards.holds.first() {
+        let Hold { owner, reason, review_on } = hold;
+        return exempt(format!("held by {owner} until reviewed on {review_on}: {reason}"));
     }
-    if now.duration_since(last_run) > days_of(clock.pause_days_max) {
-        return Err(Refusal::ClockJumped { last_run, now, pause_days_max: clock.pause_days_max });
+    if by_rule == Action::Exempt {
+        let what = if point.is_good { "the last good point" } else { "the newest point, and none is good" };
+        return exempt(format!("{past}, but {what}"));
     }
-    Ok(())
+    if safeguards.is_suspect {
+        return exempt(format!("{past}, but the last backup is suspect"));
+    }
+    if point.origin != Origin::Recorded && !has_good {
+        return exempt(format!("{past}, but no point that a run of ours recorded is known to be good"));
+    }
+    (Action::Expire { purge_by: purge_by(since, max.max(minimum.days), rule) }, past)
 }
 
 fn days_of(days: u32) -> SignedDuration {
     SignedDuration::from_hours(i64::from(days) * 24)
 }
 
-fn purge_by(time: Timestamp, rule: &RetentionRule) -> Timestamp {
+fn purge_by(since: Timestamp, max_days: u32, rule: &RetentionRule) -> Timestamp {
     let grace = SignedDuration::try_from(rule.grace).unwrap_or(SignedDuration::MAX);
     // At the end of representable time nothing is late.
-    days_of(rule.max_days)
+    days_of(max_days)
         .checked_add(grace)
-        .and_then(|kept| time.checked_add(kept).ok())
+        .and_then(|kept| since.checked_add(kept).ok())
         .unwrap_or(Timestamp::MAX)
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{attest, journal, known_points, source_size};
+use crate::{attest, clock_reading, journal, known_points, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -105,6 +105,7 @@ pub(crate) fn carry_out(
     let asset = setup.asset(asset_name)?;
     let repository_name = repository_name(asset).to_string();
     let _turn = setup.turn(&repository_name)?;
+    clock_reading::note(setup)?;
     let start = setup.world.clock.monotonic();
     let mut report = BackupReport {
         asset: asset_name.to_owned(),
@@ -180,6 +181,7 @@ pub(crate) fn carry_out(
 /// last moment, or the state folder was lost: then what the locations list is taken up, too.
 fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archived) -> Result<()> {
     let state = &setup.places.state;
+    let now = setup.world.clock.now();
     let mut known = known_points::load(state, name)?.unwrap_or_default();
     let has_parent = archived.snapshot.parent.is_none_or(|id| known.points.contains_key(&id.to_hex()));
     if (known.points.is_empty() || !has_parent)
@@ -187,9 +189,9 @@ fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archi
     {
         // What cannot be read is told by every command that looks for points.
         let snapshots = repository.load_snapshots(&catalog, &Troubles::default());
-        snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot));
+        snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, now));
     }
-    known.note(&archived.id, &archived.snapshot);
+    known.note(&archived.id, &archived.snapshot, now);
     known_points::keep(state, name, &known)
 }
 

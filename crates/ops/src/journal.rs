@@ -117,6 +117,13 @@ pub(crate) fn last_made(setup: &Setup) -> Result<Option<Timestamp>> {
     Ok(last)
 }
 
+/// The points of an asset that runs of ours recorded, by their id. What else lies in its repository, somebody else put
+/// there. None where there is no ledger yet.
+pub(crate) fn points_of(setup: &Setup, asset: &str) -> Result<BTreeMap<String, Point>> {
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(BTreeMap::new()) };
+    Ok(reader.points_of(asset)?.into_iter().map(|point| (point.id.clone(), point)).collect())
+}
+
 /// Writes down that a backup begins, and which slots it serves; returns the run's id.
 pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str, slots: Vec<String>) -> Result<String> {
     let run = NewRun { asset: asset.to_owned(), dataset: DATASET.to_owned(), kind: kind.to_owned(), slots };

@@ -31,6 +31,9 @@ pub struct KnownPoint {
     pub time: Timestamp,
     /// `full`, `incremental` or `foreign`.
     pub kind: String,
+    /// When it was first seen, or made. The age of one that no run of ours recorded counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
     /// Set from just before a purge deletes it until no location lists it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purge: Option<DecidedPurge>,
@@ -70,13 +73,20 @@ pub fn keep(state: &Path, repository: &str, known: &KnownPoints) -> Result<()> {
 
 impl KnownPoints {
     /// Takes note of a point that was made or seen.
-    pub fn note(&mut self, id: &Id, snapshot: &Snapshot) {
-        self.points.entry(id.to_hex()).or_insert_with(|| KnownPoint {
+    pub fn note(&mut self, id: &Id, snapshot: &Snapshot, now: Timestamp) {
+        let point = self.points.entry(id.to_hex()).or_insert_with(|| KnownPoint {
             asset: tag(snapshot, "asset:"),
             time: snapshot.time,
             kind: tag(snapshot, "kind:").unwrap_or_else(|| "foreign".to_owned()),
+            first_seen: None,
             purge: None,
         });
+        point.first_seen.get_or_insert(now);
+    }
+
+    /// When a point was first seen; absent for one that is not known yet.
+    pub fn first_seen(&self, id: &str) -> Option<Timestamp> {
+        self.points.get(id)?.first_seen
     }
 
     /// The points that nobody purged and that are not among the `listed`.
@@ -111,12 +121,13 @@ mod tests {
         let ids = [1, 2, 3].map(|n| Id([n; 32]));
         let mut known = KnownPoints::default();
         for id in &ids {
-            known.note(id, &snapshot(&["asset:a", "kind:full"]));
+            known.note(id, &snapshot(&["asset:a", "kind:full"]), Timestamp::UNIX_EPOCH);
         }
         known.points.get_mut(&ids[1].to_hex()).unwrap().purge =
             Some(DecidedPurge { decided: Timestamp::UNIX_EPOCH, waiting_at: BTreeSet::new() });
         // Seen again, it is still to be purged.
-        known.note(&ids[1], &snapshot(&[]));
+        known.note(&ids[1], &snapshot(&[]), Timestamp::MAX);
+        assert_eq!(known.first_seen(&ids[1].to_hex()), Some(Timestamp::UNIX_EPOCH));
         let missing = known.missing(&BTreeSet::from([ids[2].to_hex()]));
         assert_eq!(missing.len(), 1);
         assert_eq!((missing[0].point.as_str(), missing[0].asset.as_deref()), (&*ids[0].to_hex(), Some("a")));

@@ -5,9 +5,11 @@
 
 pub mod attest;
 pub mod backup;
+pub mod clock_reading;
 pub mod ending;
 pub mod error;
 pub mod evidence;
+pub mod hold;
 pub mod init;
 pub mod journal;
 pub mod key;
@@ -23,6 +25,7 @@ pub mod purge;
 pub mod receipt;
 pub mod record;
 pub mod repair;
+mod requests;
 pub mod reread;
 pub mod restic;
 mod restic_address;
@@ -34,6 +37,7 @@ pub mod source_size;
 pub mod state_lock;
 pub mod validate;
 pub mod verify;
+pub mod waiver;
 #[cfg(test)]
 mod weeks;
 

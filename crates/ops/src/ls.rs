@@ -56,7 +56,7 @@ pub fn ls(
 ) -> Result<LsReport> {
     let troubles = Troubles::default();
     let found = find(setup, asset_name, None, &troubles)?;
-    let (_, snapshot) = pick(asset_name, &found.snapshots, which)?;
+    let (_, snapshot) = pick(setup, asset_name, &found, which, &troubles)?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
     let root = root_of(setup.asset(asset_name)?).unwrap_or(Path::new("/"));
     let mut below = components(root);

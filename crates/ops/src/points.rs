@@ -1,6 +1,7 @@
 //! The restorable points of an asset.
 
 mod judge;
+mod pick;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +11,14 @@ use holdfast_repo::{Catalog, MirrorState, Monitor, Repository, Trouble, TroubleK
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::evidence;
+use crate::error::Result;
 use crate::known_points::{self, KnownPoints};
 use crate::setup::{Setup, unusable};
+use crate::{evidence, journal};
 
 pub(crate) use self::judge::Goodness;
 use self::judge::Judge;
+pub use self::pick::{Which, pick};
 
 /// One restorable point.
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +27,7 @@ pub struct Point {
     pub id: String,
     /// The instant that it stands for.
     pub time: Timestamp,
-    /// `full`, `full, not read back`, `incremental`, or `foreign` for one that another program made.
+    /// `full`, `full, not read back`, `incremental`, or `foreign` for one that no run of ours recorded, whatever it claims.
     pub kind: String,
     /// The repository that holds it.
     pub repository: String,
@@ -113,17 +115,19 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         evidence: evidence::load(setup, &repository)?,
         unasked: &found.unasked,
         wanted: setup.policy.storage.copies.value.locations_min as usize,
+        recorded: journal::points_of(setup, asset_name)?,
+        known: &known,
     };
     let describe = |(id, snapshot): &(Id, Snapshot)| {
         let bits = found.catalog.snapshots.get(id).copied().unwrap_or(0);
         let copies: Vec<String> = found.catalog.holders(bits).map(|m| m.name().to_owned()).collect();
         let checked = judge.checked(id, &copies);
         let checks = judge.checks(id, &copies);
-        let (verdict, reason) = judge.verdict(id, &copies, checked);
+        let (verdict, reason) = judge.verdict(id, snapshot.time, &copies, checked);
         Point {
             id: id.to_hex(),
             time: snapshot.time,
-            kind: kind(snapshot, checked.is_some()),
+            kind: if judge.is_ours(id) { kind(snapshot, checked.is_some()) } else { "foreign".to_owned() },
             repository: repository.clone(),
             bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
             files: snapshot.summary.as_ref().map(|s| s.total_files_processed),
@@ -177,43 +181,6 @@ fn lost(
         warnings: Vec::new(),
     };
     missing.map(describe).collect()
-}
-
-/// Which point a command line means.
-#[derive(Clone, Debug, Default)]
-pub enum Which {
-    /// The newest.
-    #[default]
-    Latest,
-    /// By the start of its id.
-    Id(String),
-    /// The newest that is not younger than this.
-    At(Timestamp),
-}
-
-/// Picks a point.
-pub fn pick<'a>(asset: &str, snapshots: &'a [(Id, Snapshot)], which: &Which) -> Result<&'a (Id, Snapshot)> {
-    let hint = format!("`holdfast points {asset}` lists what there is");
-    let found = match which {
-        Which::Latest => snapshots.last(),
-        Which::At(time) => snapshots.iter().rev().find(|(_, s)| s.time <= *time),
-        Which::Id(prefix) => {
-            let mut matching = snapshots.iter().filter(|(id, _)| id.to_hex().starts_with(prefix.as_str()));
-            let first = matching.next();
-            if matching.next().is_some() {
-                return Err(Error::usage(format!("several points of {asset} begin with {prefix}")).hint(hint));
-            }
-            first
-        }
-    };
-    found.ok_or_else(|| {
-        let what = match which {
-            Which::Latest => "has no point yet".to_owned(),
-            Which::At(time) => format!("has no point from {time} or before"),
-            Which::Id(prefix) => format!("has no point {prefix}"),
-        };
-        Error::usage(format!("{asset} {what}")).hint(hint)
-    })
 }
 
 /// Whether a snapshot is a point of the asset.

@@ -24,6 +24,7 @@ use crate::left_behind::{self, LeftBehind};
 use crate::points::{self, Found};
 use crate::receipt::{self, Settled};
 use crate::setup::Setup;
+use crate::{clock_reading, hold};
 
 /// What a purge decided and did.
 #[derive(Debug, Serialize)]
@@ -53,6 +54,8 @@ pub struct Decision {
     pub verdict: &'static str,
     /// Why.
     pub reason: String,
+    /// `recorded` for a point that a run of ours made, `foreign` for one that claims to be of the asset.
+    pub origin: &'static str,
 }
 
 /// What happened to one repository.
@@ -88,7 +91,11 @@ pub struct PruneReport {
 /// Applies the policy's retention to every asset; with `dry_run` only tells.
 pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeReport> {
     let troubles = Troubles::default();
-    let clock = decide::clock(setup)?;
+    let clock = clock_reading::evidence(setup)?;
+    if !dry_run {
+        clock_reading::note(setup)?;
+    }
+    hold::tell_overdue(setup, &troubles)?;
     let mut report = PurgeReport {
         decisions: Vec::new(),
         repositories: Vec::new(),
@@ -144,18 +151,12 @@ impl Run<'_> {
         let opened = if self.dry_run { setup.open(&name, None) } else { setup.open_for_deleting(&name) }?;
         let found = points::look(opened, self.troubles)?;
         let mut known = known_points::load(state, &name)?.unwrap_or_default();
-        found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot));
+        found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, self.clock.now));
         report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
         let mut expired = Vec::new();
         for asset in setup.repositories().remove(&name).unwrap_or_default() {
-            expired.extend(decide::decide(
-                setup,
-                &asset,
-                &found,
-                self.clock,
-                &mut known,
-                &mut report.decisions,
-            )?);
+            let given = decide::Given { setup, found: &found, clock: self.clock, monitor: self.troubles };
+            expired.extend(given.decide(&asset, &mut known, &mut report.decisions)?);
         }
         one.expired = expired.len();
         if self.dry_run {

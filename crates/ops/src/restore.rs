@@ -69,7 +69,7 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
     let select = |path: &[u8], _is_directory: bool| selection.holds(path);
     let enter = |path: &[u8]| selection.may_hold_below(path);
     let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
-    let (id, snapshot) = pick(&wish.asset, &found.snapshots, &wish.which)?;
+    let (id, snapshot) = pick(setup, &wish.asset, &found, &wish.which, &troubles)?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
     let root = components(root_of(asset).unwrap_or(Path::new("/")));
     let request = RestoreRequest {

@@ -37,7 +37,7 @@ use self::purging::Purging;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
-use crate::state_lock;
+use crate::{requests, state_lock};
 
 /// What the daemon is given.
 pub struct Service {
@@ -251,6 +251,9 @@ impl Daemon<'_> {
     /// Looks at the files, and takes over what changed.
     fn look(&mut self) -> Result<()> {
         let now = self.now().wall;
+        for line in requests::answer(&self.ledger, &self.service.places.state, now)? {
+            self.tell(line);
+        }
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {

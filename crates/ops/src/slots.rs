@@ -5,18 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{Alarm, ExpectedSlot, Lease, Slot as Recorded, SlotState as RecordedState};
+use holdfast_ledger::{Alarm, ExpectedSlot, Lease, Reader, Slot as Recorded, SlotState as RecordedState};
 use holdfast_model::slot::{Slot, SlotState};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::Result;
-use crate::journal;
 use crate::serve::expectation::{self, Which};
 use crate::serve::versions::Versions;
 use crate::serve::{credit, translate};
 use crate::setup::Setup;
+use crate::{journal, waiver};
 
 /// What was expected in a span, and what came of it.
 #[derive(Debug, Serialize)]
@@ -90,9 +90,7 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
     if let Some(reader) = &reader {
         report.alarms = reader.alarms_between(since, until)?;
         report.last_seen = reader.last_seen_before(u64::MAX >> 1)?;
-        let is_alive = |lease: &Lease| lease.released_at.is_none() && lease.expires > now;
-        let daemon = reader.lease()?.filter(|lease| lease.instance.starts_with(DAEMON) && is_alive(lease));
-        report.daemon = daemon.map(|lease| lease.instance);
+        report.daemon = daemon(reader, now)?;
         let versions = Versions::load(reader)?;
         let recorded = reader.slots_between(since, until, asset)?;
         // Nobody is there to settle what is due; so it is judged as the next instance will judge it.
@@ -105,14 +103,14 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         let left: Vec<Slot> =
             left.iter().map(|slot| translate::from_ledger(slot, &versions)).collect::<Result<_>>()?;
         for credited in credit::judged(reader, left, now)? {
-            report.slots.push(SlotLine::judged(credited, &numbers, true));
+            report.slots.push(SlotLine::judged(reader, credited, &numbers, true)?);
         }
         let missing = expectation::unrecorded(reader, &versions, &estate, Which::Known, (now, now))?;
         let numbers: BTreeMap<String, u64> = missing.iter().map(|(n, slot)| (slot.id(), *n)).collect();
         let is_shown = |slot: &Slot| since <= slot.due && slot.due < until && slot.due <= now;
         let missing = missing.into_iter().map(|(_, slot)| slot).filter(is_shown).collect();
         for credited in credit::judged(reader, missing, now)? {
-            report.slots.push(SlotLine::judged(credited, &numbers, false));
+            report.slots.push(SlotLine::judged(reader, credited, &numbers, false)?);
         }
     }
     report.slots.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
@@ -124,6 +122,13 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         report.ending = Ending::Attention;
     }
     Ok(report)
+}
+
+/// The daemon that has the ledger, as far as it is known to be alive.
+pub(crate) fn daemon(reader: &Reader, now: Timestamp) -> Result<Option<String>> {
+    let is_alive = |lease: &Lease| lease.released_at.is_none() && lease.expires > now;
+    let lease = reader.lease()?.filter(|lease| lease.instance.starts_with(DAEMON) && is_alive(lease));
+    Ok(lease.map(|lease| lease.instance))
 }
 
 impl SlotLine {
@@ -144,16 +149,28 @@ impl SlotLine {
         }
     }
 
-    /// One that nobody settled.
-    fn judged(credited: credit::Credited, numbers: &BTreeMap<String, u64>, is_recorded: bool) -> SlotLine {
+    /// One that nobody settled, as the next daemon will settle it.
+    fn judged(
+        reader: &Reader,
+        credited: credit::Credited,
+        numbers: &BTreeMap<String, u64>,
+        is_recorded: bool,
+    ) -> Result<SlotLine> {
         let credit::Credited { judged, run } = credited;
         let ExpectedSlot { id, asset, dataset, kind, basis, opens, closes: _, due } =
             translate::expected(&judged.slot);
+        let excuse = match judged.state {
+            SlotState::Missed => waiver::excuse(reader, &asset, &dataset, due)?,
+            _ => None,
+        };
         let state = match judged.state {
             SlotState::Open => "expected",
+            SlotState::Missed if excuse.is_some() => "waived",
             state => state.as_str(),
         };
-        SlotLine {
+        let what = if is_recorded { "not settled" } else { "not recorded" };
+        let excuse = excuse.map_or_else(String::new, |excuse| format!("{excuse}; "));
+        Ok(SlotLine {
             policy_version: numbers.get(&id).copied().unwrap_or_default(),
             id,
             asset,
@@ -164,11 +181,8 @@ impl SlotLine {
             due,
             state,
             run,
-            reason: Some(format!(
-                "{what}: no holdfast serve is running",
-                what = if is_recorded { "not settled" } else { "not recorded" }
-            )),
+            reason: Some(format!("{excuse}{what}: no holdfast serve is running")),
             is_recorded,
-        }
+        })
     }
 }

@@ -21,6 +21,8 @@ pub enum TroubleKind {
     Damage,
     /// Metadata or content could not be written to the restore target.
     Target,
+    /// Something that somebody has to look at.
+    Warning,
     /// Something worth knowing that changes no outcome.
     Notice,
 }

@@ -7,7 +7,7 @@ use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::purge::{self, RepositoryPurge};
-use holdfast_ops::state_lock;
+use holdfast_ops::{clock_reading, state_lock};
 
 use crate::context::Context;
 use crate::progress_line::{self, Totals};
@@ -16,24 +16,40 @@ use crate::{output, words};
 /// Apply retention: remove points beyond their age from every location
 ///
 /// A point older than the policy's maximum for its class goes, at every location, and then the data that no point needs
-/// any more. The last good point of an asset is exempt and stays whatever its age, and so do the old points of an asset
-/// whose last backup is suspect. The table shows every point with the decision: keep, exempt or expire, and why.
-/// A receipt of what was deleted, when and where, is kept in the state folder below records/receipts.
+/// any more. The last good point of an asset is exempt and stays whatever its age, and so do the points of an asset that is
+/// held (`holdfast hold`), and the old points of one whose last backup is suspect. The table shows every point with the
+/// decision: keep, exempt or expire, and why. A receipt of what was deleted, when and where, is kept in the state folder
+/// below records/receipts.
+///
+/// Nothing younger than the policy's minimum goes, of no version of the policy that was in force while the point lay there;
+/// there is no command that forgets a point sooner, for nobody. Only points that runs of ours recorded count as good or as
+/// newest, and have an age of their own. Other snapshots that claim to be of an asset are foreign: they go as many days
+/// after they were first seen, whatever time they claim.
+///
+/// The clock is compared with the last time that holdfast read it. One that went back, or ahead by more than 60 days, stops
+/// every purge until it is right again; backups that stop do not.
 ///
 /// Ends with 0 when everything that was to go is gone at every location; with 1 when a location refused or could not be
-/// reached and something waits to be deleted there, or when a repository holds points that no asset of the estate owns;
-/// with 3 when a repository is locked or out of reach, with 4 when damage was met, and with 5 when the clock cannot be
-/// right. After any of them running it again is safe.
+/// reached and something waits to be deleted there, when a repository holds points that no asset of the estate owns, when
+/// the review of a hold is overdue, or when a foreign point claims to be of the future; with 3 when a repository is locked
+/// or out of reach, with 4 when damage was met, and with 5 when the clock cannot be right. After any of them running it
+/// again is safe.
 #[derive(Args, Debug)]
 pub struct Purge {
     /// Print the decisions and how much would be freed; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Believe the clock from now on: it is right, though it was wrong before, or holdfast stood still for more than 60 days
+    #[arg(long, conflicts_with = "dry_run")]
+    clock_is_right: bool,
 }
 
 pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     let setup = context.setup()?;
     let _lock = state_lock::take(&setup.places.state, "purge", context.world.environment.pid())?;
+    if command.clock_is_right {
+        clock_reading::confirm(&setup)?;
+    }
     let progress = Arc::new(Progress::default());
     let report = {
         let _line = progress_line::show(context, "purge", &progress, Totals::Exact);

@@ -17,6 +17,8 @@ use crate::{output, words};
 /// missed or waived. Slots of a time when no `holdfast serve` was running to record them are worked out again from the
 /// policy that was in force, and marked.
 ///
+/// A slot that would be missed is waived where `holdfast waive` excused it before it was due; the reason names the waiver.
+///
 /// Ends with 1 when any slot is missed, degraded, late or not recorded, when of some asset none was ever recorded, or when
 /// there were alarms.
 #[derive(Args, Debug)]
@@ -47,7 +49,7 @@ pub fn run(context: &Context, command: &Slots) -> Result<Ending> {
 }
 
 /// A day of this machine's zone, or an instant.
-fn instant(option: &str, text: &str) -> Result<Timestamp> {
+pub(super) fn instant(option: &str, text: &str) -> Result<Timestamp> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }

@@ -11,7 +11,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use holdfast_ops::backup::{How, backup};
+use holdfast_ops::ending::Ending;
+use holdfast_ops::setup::{Places, Setup};
+use holdfast_ops::{Progress, Tell, validate};
+use holdfast_world::World;
+use holdfast_world::fake::FakeClock;
 use tempfile::TempDir;
 
 pub const REPOSITORY: &str = "C-1042";
@@ -92,17 +99,29 @@ path = "{site}"
         fs::write(path, estate + text).unwrap();
     }
 
-    /// Makes a point of the asset with stock restic at `here`, as old as `date` (2024-05-06) says, and has it delivered.
+    /// What every command starts from, in this process and on a clock of the test's own.
+    pub fn on_clock(&self, clock: &Arc<FakeClock>) -> Setup {
+        let world = World { clock: clock.clone(), ..World::system() };
+        let places = Places { config: self.path("etc"), state: self.path("state") };
+        let tell: Tell = Arc::new(|_: &str| {});
+        validate::load(&places, &world, &Arc::default(), &tell).unwrap().setup.unwrap()
+    }
+
+    /// Makes a point of an asset as of an instant, at every location; returns its id.
+    #[track_caller]
+    pub fn back_up_at(&self, asset: &str, time: &str) -> String {
+        let setup = self.on_clock(&Arc::new(FakeClock::new(time.parse().unwrap())));
+        let report = backup(&setup, asset, How::default(), &Progress::default()).unwrap();
+        assert_eq!(report.ending, Ending::Done, "{:?} {:?}", report.error, report.troubles);
+        report.point.unwrap()
+    }
+
+    /// Makes points of the asset as old as the dates (2024-05-06) say. Made before there is any of today, they look like a
+    /// clock that jumped since.
     #[track_caller]
     pub fn old_points(&self, dates: &[&str]) {
-        let site = self.path("site").display().to_string();
         for date in dates {
-            let asset = format!("asset:{ASSET}");
-            let time = format!("{date} 12:00:00");
-            let tags = ["--tag", &asset, "--tag", "class:website", "--tag", "kind:incremental"];
-            let output =
-                self.restic("restic", "here", &[&["backup", "--time", &time], &tags[..], &[&site]].concat());
-            assert!(output.status.success(), "{}", text(&output));
+            self.back_up_at(ASSET, &format!("{date}T12:00:00Z"));
         }
     }
 

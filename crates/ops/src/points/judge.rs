@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
+use holdfast_ledger::Point;
 use holdfast_repo::Catalog;
 use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::evidence::{self, Evidence, PointEvidence};
+use crate::known_points::KnownPoints;
 use crate::points::CopyCheck;
 use crate::setup::Setup;
 
@@ -17,9 +19,28 @@ pub(super) struct Judge<'a> {
     pub(super) evidence: BTreeMap<String, Evidence>,
     pub(super) unasked: &'a BTreeSet<String>,
     pub(super) wanted: usize,
+    /// What runs of ours recorded.
+    pub(super) recorded: BTreeMap<String, Point>,
+    pub(super) known: &'a KnownPoints,
 }
 
 impl Judge<'_> {
+    /// Whether a run of ours recorded the point.
+    pub(super) fn is_ours(&self, id: &Id) -> bool {
+        self.recorded.contains_key(&id.to_hex())
+    }
+
+    /// What can be said of a point that no run of ours recorded: whoever made it chose what it claims.
+    fn stranger(&self, id: &str, time: Timestamp) -> String {
+        let seen = match self.known.first_seen(id) {
+            Some(seen) => format!("first seen at {seen}"),
+            None => "not seen before".to_owned(),
+        };
+        let now = self.setup.world.clock.now();
+        let claim = if time > now { ", and the time that it claims is to come" } else { "" };
+        format!("foreign: no run of ours recorded it; {seen}{claim}")
+    }
+
     /// What is known of each copy.
     pub(super) fn checks(&self, id: &Id, copies: &[String]) -> Vec<CopyCheck> {
         let hex = id.to_hex();
@@ -43,6 +64,7 @@ impl Judge<'_> {
     pub(super) fn verdict(
         &self,
         point: &Id,
+        time: Timestamp,
         copies: &[String],
         checked: Option<Timestamp>,
     ) -> (&'static str, String) {
@@ -55,6 +77,9 @@ impl Judge<'_> {
             copies.iter().filter(|l| known(l).is_some_and(is_damaged)).map(String::as_str).collect();
         if !damaged.is_empty() {
             return ("FAIL", format!("damaged at {}", damaged.join(", ")));
+        }
+        if !self.is_ours(point) {
+            return ("NO_EVIDENCE", self.stranger(&id, time));
         }
         let hosts: BTreeSet<_> = copies
             .iter()

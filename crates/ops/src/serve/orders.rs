@@ -15,7 +15,7 @@ use super::{Daemon, translate};
 use crate::backup::{BackupReport, How};
 use crate::ending::Ending;
 use crate::error::Result;
-use crate::journal;
+use crate::{journal, waiver};
 
 /// A run under way.
 pub(super) struct UnderWay {
@@ -157,7 +157,7 @@ impl Daemon<'_> {
         let mut settlements = Vec::new();
         for Accounted { slot: id, ending } in slots {
             let Some(slot) = self.ledger.read().slot(&id)? else { continue };
-            let waiver = self.waived(&slot)?;
+            let waiver = waiver::excuse(self.ledger.read(), &slot.asset, &slot.dataset, slot.due)?;
             let (state, reason) = match translate::state(ending) {
                 SlotState::Missed => match waiver {
                     Some(reason) => (SlotState::Waived, reason),
@@ -173,15 +173,6 @@ impl Daemon<'_> {
         }
         self.served.settled += settlements.len() as u64;
         Ok(self.ledger.write(|transaction| transaction.settle_slots(settlements, now))?)
-    }
-
-    /// Who had decided beforehand that the slot need not be kept, and why.
-    fn waived(&self, slot: &Slot) -> Result<Option<String>> {
-        let waivers = self.ledger.read().waivers_at(slot.due, Some(&slot.asset))?;
-        let covers = |dataset: &Option<String>| dataset.as_ref().is_none_or(|other| *other == slot.dataset);
-        // One that was granted after the fact excuses nothing.
-        let waiver = waivers.into_iter().find(|w| covers(&w.waiver.dataset) && w.recorded_at <= slot.due);
-        Ok(waiver.map(|waiver| format!("{}, says {}", waiver.waiver.reason, waiver.waiver.owner)))
     }
 
     fn why_missed(&self, slot: &Slot) -> String {

@@ -5,6 +5,7 @@
 
 use holdfast_ledger::{Ledger, NewPolicyVersion, Reader};
 use holdfast_model::policy::{History, PolicyVersion};
+use holdfast_model::retention::PastMinimum;
 use holdfast_model::slot::{Lasts, Slot};
 use holdfast_model::{AssetName, Class, Dataset, Policy, read_policy};
 use jiff::Timestamp;
@@ -87,6 +88,20 @@ impl Versions {
     pub(crate) fn numbered(&self, number: u64) -> Option<&PolicyVersion> {
         let position = self.numbers.iter().position(|other| *other == number)?;
         self.history.versions().get(position)
+    }
+
+    /// The minimum that each version asks for, and when it was in force.
+    pub(crate) fn minima(&self, (class, dataset): (Class, Dataset)) -> Vec<PastMinimum> {
+        let versions = self.history.versions();
+        let minimum = |(position, version): (usize, &PolicyVersion)| {
+            Some(PastMinimum {
+                version: *self.numbers.get(position)?,
+                from: version.from,
+                until: versions.get(position + 1).map(|next| next.from),
+                min_days: version.policy.schedule_of(class, dataset)?.value.retention.min_days,
+            })
+        };
+        versions.iter().enumerate().filter_map(minimum).collect()
     }
 
     /// The slots of a dataset that open in a span, each with the number of the version that wants it.

@@ -1,0 +1,102 @@
+//! The last reading of the clock that anything of holdfast wrote down, by which the next one is doubted.
+//!
+//! Backups may stop for months, and what is past its age has to go all the same; so not the last backup tells whether time
+//! went on, but every command and daemon that works on the state folder writes down what it read. A reading that cannot
+//! follow the one before is not written down: else a clock that jumped would only have to be read twice to be believed.
+//! So a purge goes on refusing until the clock is right again, or until somebody says that it is.
+
+use holdfast_model::retention::ClockEvidence;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::setup::Setup;
+use crate::{journal, record};
+
+/// A reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    /// What the clock said.
+    last: Timestamp,
+    /// Somebody's word that the clock was right, where it could not be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed: Option<Timestamp>,
+}
+
+/// A longer pause between two readings is taken for a jump of the clock.
+const PAUSE_DAYS_MAX: u32 = 60;
+
+/// A reading is not written down again before so much time has passed: an unchanged backup should cost no more writes
+/// than it must.
+const EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+const KIND: &str = "clock";
+const NAME: &str = "reading";
+
+/// What the clock is doubted against. Where no reading was ever written down, the last point that a run made counts. A
+/// record or a ledger that cannot be read is an error: without it a clock that jumped ahead would look like time that
+/// passed.
+pub(crate) fn evidence(setup: &Setup) -> Result<ClockEvidence> {
+    let last_reading = match read(setup)? {
+        Some(reading) => Some(reading.last),
+        None => journal::last_made(setup)?,
+    };
+    Ok(ClockEvidence { now: setup.world.clock.now(), last_reading, pause_days_max: PAUSE_DAYS_MAX })
+}
+
+/// Writes down what the clock says, if it can be right.
+pub(crate) fn note(setup: &Setup) -> Result<()> {
+    let evidence = evidence(setup)?;
+    let reading = read(setup)?;
+    let is_news = reading.is_none_or(|reading| evidence.now.duration_since(reading.last) >= EVERY);
+    if !is_news || evidence.doubt().is_err() {
+        return Ok(());
+    }
+    let confirmed = reading.and_then(|reading| reading.confirmed);
+    record::keep(&setup.places.state, KIND, NAME, &Reading { last: evidence.now, confirmed })
+}
+
+/// Writes down what the clock says, because somebody says that it is right.
+///
+/// # Errors
+/// When it could not be written.
+pub fn confirm(setup: &Setup) -> Result<()> {
+    let now = setup.world.clock.now();
+    record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now) })
+}
+
+fn read(setup: &Setup) -> Result<Option<Reading>> {
+    record::one(&setup.places.state, KIND, NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weeks::Weeks;
+
+    #[test]
+    fn a_reading_that_cannot_follow_the_last_one_is_not_believed_however_often_it_is_made() {
+        let weeks = Weeks::new();
+        let is_right = || {
+            note(&weeks.setup).unwrap();
+            evidence(&weeks.setup).unwrap().doubt().is_ok()
+        };
+        assert!(is_right(), "the first reading has nothing to be doubted by");
+        // Nothing but readings for half a year.
+        for _ in 0..6 {
+            weeks.pass(24 * 30);
+            assert!(is_right());
+        }
+        let last = weeks.now();
+        weeks.pass(24 * 61);
+        assert!(!is_right() && !is_right());
+        weeks.clock.set(last - SignedDuration::from_hours(1));
+        assert!(!is_right() && !is_right());
+        weeks.clock.set(last);
+        assert!(is_right());
+        weeks.pass(24 * 400);
+        assert!(!is_right());
+        confirm(&weeks.setup).unwrap();
+        assert!(is_right());
+    }
+}

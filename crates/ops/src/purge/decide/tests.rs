@@ -1,0 +1,171 @@
+//! What a decision rests on: holds, the versions of the policy, and what a suspect backup stops.
+
+use std::path::Path;
+
+use holdfast_ledger::NewPolicyVersion;
+use holdfast_repo::Progress;
+use jiff::civil::date;
+
+use super::*;
+use crate::backup::{How, backup};
+use crate::purge::{PurgeReport, purge};
+use crate::weeks::{REPOSITORY, Weeks};
+
+/// How many points each location lists, by a walk of its own.
+fn listed(weeks: &Weeks) -> [usize; 2] {
+    let count = |location: &str| {
+        let folder = weeks.folder.path().join(location).join(REPOSITORY).join("snapshots");
+        std::fs::read_dir(folder).unwrap().count()
+    };
+    ["here", "there"].map(count)
+}
+
+fn purged(weeks: &Weeks) -> PurgeReport {
+    let report = purge(&weeks.setup, false, &Progress::default()).unwrap();
+    assert!(report.repositories.iter().all(|one| one.error.is_none()), "{report:?}");
+    report
+}
+
+/// Time passes with a purge now and then, as the daemon's.
+fn days_pass(weeks: &Weeks, days: u64) {
+    for _ in 0..days / 25 {
+        weeks.pass(24 * 25);
+        purged(weeks);
+    }
+    weeks.pass(24 * (days % 25));
+}
+
+#[test]
+fn a_held_asset_keeps_every_point_until_the_hold_is_released() {
+    let weeks = Weeks::new();
+    for number in 0..3 {
+        weeks.back_up(number);
+        weeks.pass(24);
+    }
+    let subjects = [hold::Subject::Asset("shop".to_owned()), hold::Subject::Client(REPOSITORY.to_owned())];
+    let placed = subjects.map(|subject| {
+        hold::place(&weeks.setup, &subject, "R. Iyer", "case 7", date(2026, 5, 1)).unwrap().id
+    });
+    assert_eq!(hold::standing(&weeks.setup, "shop").unwrap().len(), 2);
+    assert_eq!(hold::standing_for_client(&weeks.setup, REPOSITORY).unwrap().len(), 2);
+    days_pass(&weeks, 55);
+    assert!(!hold::list(&weeks.setup).unwrap().holds.iter().any(|hold| hold.is_overdue));
+    days_pass(&weeks, 100);
+    weeks.back_up(3);
+    let report = purged(&weeks);
+    let exempt: Vec<&str> =
+        report.decisions.iter().filter(|d| d.verdict == "exempt").map(|d| d.reason.as_str()).collect();
+    assert_eq!(exempt, ["exempt: held by R. Iyer until reviewed on 2026-05-01: case 7"; 3]);
+    assert_eq!(listed(&weeks), [4, 4]);
+    // Its review is overdue by now, which changes nothing but that it is told.
+    assert_eq!(report.ending, Ending::Attention);
+    assert!(report.troubles.iter().any(|t| t.message.contains("is overdue")), "{:?}", report.troubles);
+    assert_eq!(hold::list(&weeks.setup).unwrap().ending, Ending::Attention);
+
+    hold::release(&weeks.setup, &placed[0], "M. Chen").unwrap();
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [4, 4], "the hold of the client stands");
+    let last_part = placed[1].rsplit('-').next().unwrap();
+    assert_eq!(hold::release(&weeks.setup, last_part, "M. Chen").unwrap().id, placed[1]);
+    assert!(hold::release(&weeks.setup, last_part, "M. Chen").is_err());
+    assert_eq!(purged(&weeks).ending, Ending::Done);
+    // The first one was read in full when it was made, and so is the last good one; the fourth is of today.
+    assert_eq!(listed(&weeks), [2, 2]);
+}
+
+#[test]
+fn a_hold_of_nothing_or_of_nobody_is_refused() {
+    let weeks = Weeks::new();
+    let place = |subject, owner, day| hold::place(&weeks.setup, &subject, owner, "why", day);
+    let shop = || hold::Subject::Asset("shop".to_owned());
+    assert!(place(hold::Subject::Asset("shp".to_owned()), "o", date(2027, 1, 1)).is_err());
+    assert!(place(hold::Subject::Client("C-2".to_owned()), "o", date(2027, 1, 1)).is_err());
+    assert!(place(shop(), " ", date(2027, 1, 1)).is_err());
+    assert!(place(shop(), "o", date(2020, 1, 1)).is_err());
+    assert!(hold::list(&weeks.setup).unwrap().holds.is_empty());
+}
+
+/// The shipped policy with other days for websites.
+fn policy(version: u32, (min, max): (u32, u32), effective: &str) -> String {
+    let text = holdfast_model::template::policy_example()
+        .replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"")
+        .replace("version = 1", &format!("version = {version}"))
+        .replace(
+            "retention = { min_days = 30, max_days = 60 }",
+            &format!("retention = {{ min_days = {min}, max_days = {max} }}"),
+        );
+    assert!(text.contains(&format!("min_days = {min}, max_days = {max}")), "{text}");
+    let line = |line: &str| match line.starts_with("effective = ") {
+        true => format!("effective = \"{effective}\"\n"),
+        false => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+fn adopt(weeks: &Weeks, text: String, effective: &str) {
+    let version = NewPolicyVersion {
+        text,
+        effective: format!("{effective}T00:00:00Z").parse().unwrap(),
+        approver: "D. Okafor".to_owned(),
+    };
+    weeks.setup.ledger().unwrap().write(|t| t.adopt_policy(&version, weeks.now())).unwrap();
+}
+
+#[test]
+fn a_shorter_policy_takes_nothing_away_before_the_minimum_that_it_was_promised() {
+    let weeks = Weeks::new();
+    adopt(&weeks, policy(1, (30, 60), "2026-01-01"), "2026-01-01");
+    weeks.back_up(0);
+    weeks.pass(24);
+    weeks.back_up(1);
+    weeks.pass(24 * 19);
+    // From the 21st on, seven days are enough. The file is not what counts: it says 30 to 60 still.
+    adopt(&weeks, policy(2, (7, 10), "2026-03-22"), "2026-03-22");
+    weeks.pass(24 * 2);
+    weeks.back_up(2);
+    let report = purged(&weeks);
+    assert_eq!(listed(&weeks), [3, 3], "{:?}", report.decisions);
+    let reason = &report.decisions[1].reason;
+    assert!(reason.contains("younger than the minimum of 30 days of policy version 1"), "{reason}");
+    weeks.pass(24 * 10 - 12);
+    purged(&weeks);
+    // 30 days and more: the second one goes; the first is the last that is known to be good.
+    assert_eq!(listed(&weeks), [2, 2]);
+    weeks.pass(24 * 3);
+    weeks.back_up(3);
+    let report = purged(&weeks);
+    // What was made under the new version is held by nothing older.
+    let of_new: Vec<_> = report.decisions.iter().filter(|d| d.verdict == "expire").collect();
+    assert_eq!(of_new.len(), 1, "{:?}", report.decisions);
+    assert!(of_new[0].reason.starts_with("12 days old, past the maximum of 10 days"), "{of_new:?}");
+    assert_eq!(listed(&weeks), [2, 2], "{:?}", report.decisions);
+}
+
+#[test]
+fn a_suspect_backup_stops_the_purge_of_what_is_older() {
+    let weeks = Weeks::new();
+    for number in 0..20 {
+        std::fs::write(weeks.folder.path().join(format!("site/page{number}")), "page").unwrap();
+    }
+    weeks.back_up(0);
+    weeks.pass(24);
+    weeks.back_up(1);
+    days_pass(&weeks, 61);
+    let site = weeks.folder.path().join("site");
+    let empty = |folder: &Path| {
+        for file in std::fs::read_dir(folder).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    };
+    empty(&site);
+    let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
+    assert!(report.suspect.is_some());
+    let report = purged(&weeks);
+    assert!(report.decisions[1].reason.contains("the last backup is suspect"), "{:?}", report.decisions);
+    assert_eq!(listed(&weeks), [3, 3]);
+    let how = How { accept_smaller: true, ..How::default() };
+    backup(&weeks.setup, "shop", how, &Progress::default()).unwrap();
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [3, 3]);
+    assert_eq!(purged(&weeks).decisions.iter().filter(|d| d.verdict == "exempt").count(), 1);
+}
