@@ -48,7 +48,7 @@ pub use archive::{ArchiveRequest, Archived, Totals};
 pub use blob_reader::BlobReader;
 pub use cancel::Cancel;
 pub use catalog::{Catalog, LoadedIndex, list};
-pub use deletion::Deletions;
+pub use deletion::{Deletions, Removed};
 pub use error::{Error, ErrorKind, Result};
 pub use forget::Forgotten;
 pub use index::{BlobPlace, Index, PackSummary};
