@@ -43,6 +43,9 @@ pub struct DecidedPurge {
     pub decided: Timestamp,
     /// Locations of which it is not known yet that the point is gone there.
     pub waiting_at: BTreeSet<String>,
+    /// Locations of which it is not known yet that its bytes are gone there, too.
+    #[serde(default)]
+    pub bytes_at: BTreeSet<String>,
 }
 
 /// A point that should be there and is nowhere.
@@ -113,8 +116,11 @@ mod tests {
         for id in &ids {
             known.note(id, &snapshot(&["asset:a", "kind:full"]));
         }
-        known.points.get_mut(&ids[1].to_hex()).unwrap().purge =
-            Some(DecidedPurge { decided: Timestamp::UNIX_EPOCH, waiting_at: BTreeSet::new() });
+        known.points.get_mut(&ids[1].to_hex()).unwrap().purge = Some(DecidedPurge {
+            decided: Timestamp::UNIX_EPOCH,
+            waiting_at: BTreeSet::new(),
+            bytes_at: BTreeSet::new(),
+        });
         // Seen again, it is still to be purged.
         known.note(&ids[1], &snapshot(&[]));
         let missing = known.missing(&BTreeSet::from([ids[2].to_hex()]));

@@ -37,7 +37,7 @@ pub mod verify;
 #[cfg(test)]
 mod weeks;
 
-pub use holdfast_ledger::{CheckOutcome, Run, RunOutcome, RunState};
+pub use holdfast_ledger::{CheckOutcome, PurgePhase, PurgeState, Receipt, Run, RunOutcome, RunState};
 pub use holdfast_location::layers::breaker::Tell;
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{

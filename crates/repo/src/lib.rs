@@ -18,6 +18,7 @@ mod error;
 mod forget;
 mod index;
 mod index_loading;
+mod left_cached;
 mod listing;
 mod locks;
 mod mirror;

@@ -1,5 +1,7 @@
 //! `holdfast purge`.
 
+mod history;
+
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,7 +20,9 @@ use crate::{output, words};
 /// A point older than the policy's maximum for its class goes, at every location, and then the data that no point needs
 /// any more. The last good point of an asset is exempt and stays whatever its age, and so do the old points of an asset
 /// whose last backup is suspect. The table shows every point with the decision: keep, exempt or expire, and why.
-/// A receipt of what was deleted, when and where, is kept in the state folder below records/receipts.
+/// What was decided is written into the ledger before the first deletion, and a receipt of what was deleted, when and
+/// where, after it; without the ledger nothing is deleted. --history shows both. Not a byte of a purged point stays:
+/// packs that hold other points' data as well are rewritten, and what this machine's caches held of it goes, too.
 ///
 /// Ends with 0 when everything that was to go is gone at every location; with 1 when a location refused or could not be
 /// reached and something waits to be deleted there, or when a repository holds points that no asset of the estate owns;
@@ -27,12 +31,21 @@ use crate::{output, words};
 #[derive(Args, Debug)]
 pub struct Purge {
     /// Print the decisions and how much would be freed; change nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["history"])]
     dry_run: bool,
+    /// List the purges of the past with their receipts instead; ends with 1 when one still waits for something
+    #[arg(long)]
+    history: bool,
+    /// How many days back --history looks
+    #[arg(long, value_name = "N", default_value_t = 90, requires = "history")]
+    days: u32,
 }
 
 pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     let setup = context.setup()?;
+    if command.history {
+        return history::run(context, &setup, command.days);
+    }
     let _lock = state_lock::take(&setup.places.state, "purge", context.world.environment.pid())?;
     let progress = Arc::new(Progress::default());
     let report = {

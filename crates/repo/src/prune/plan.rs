@@ -168,7 +168,14 @@ fn usage(pack: &IndexPack, live: &Live, closure: &Closure) -> Use {
         .copied()
         .collect();
     let used = keep.iter().map(|b| u64::from(b.length) + 41).sum();
-    Use { size, used, kind, is_mixed: pack.blobs.iter().any(|b| b.kind != kind), has_dead: keep.len() < pack.blobs.len(), keep }
+    Use {
+        size,
+        used,
+        kind,
+        is_mixed: pack.blobs.iter().any(|b| b.kind != kind),
+        has_dead: keep.len() < pack.blobs.len(),
+        keep,
+    }
 }
 
 impl Decision {
