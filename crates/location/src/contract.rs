@@ -115,9 +115,14 @@ pub trait Location: Send + Sync {
     }
 
     /// Everything that lies below a repository's folder, or below the place's root: foreign names, older versions and
-    /// unfinished uploads included, as far as the place can show them. Complete, or an error, or said in `cannot_tell`.
+    /// unfinished uploads included, as far as the place can show them. Complete, or an error, or said in `cannot_tell` and `refused`.
     fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
         walk::by_listing(self, repository)
+    }
+
+    /// Whether a deletion may only hide here: then [`Location::walk`] shows older versions.
+    fn hides_versions(&self) -> bool {
+        false
     }
 
     /// Removes one thing that a walk found, for good: this version, this upload. Idempotent.

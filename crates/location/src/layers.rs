@@ -189,6 +189,10 @@ impl<L: Layer> Location for L {
         self.around(&call, None, &|_| self.inner().walk(repository))
     }
 
+    fn hides_versions(&self) -> bool {
+        self.inner().hides_versions()
+    }
+
     fn erase(&self, lying: &Lying) -> Result<(), Error> {
         let call = Call { path: lying.path.clone(), ..Call::place(Op::Erase) };
         self.around(&call, None, &|_| self.inner().erase(lying))

@@ -370,6 +370,10 @@ impl Location for S3 {
         self.walk_all("walk the bucket", repository)
     }
 
+    fn hides_versions(&self) -> bool {
+        true
+    }
+
     fn erase(&self, lying: &Lying) -> Result<(), Error> {
         self.erase_one(&format!("erase {}", lying.path), lying)
     }

@@ -44,6 +44,8 @@ pub struct Walk {
     pub lying: Vec<Lying>,
     /// What may lie there besides, that this place has no way to show.
     pub cannot_tell: Vec<String>,
+    /// What may lie there besides, that these credentials were not shown, with the reason.
+    pub refused: Vec<String>,
 }
 
 /// What a place shows that can only list repositories.

@@ -4,6 +4,7 @@
 //! locations no longer list. A crash after which a purged point looks lost: so the decision is written down first. And
 //! points that no rule reaches any more, kept for ever in silence: so they are named.
 
+pub mod audit;
 mod caches;
 mod decide;
 mod events;
@@ -15,8 +16,8 @@ use holdfast_format::Id;
 use holdfast_location::Area;
 use holdfast_model::retention::ClockEvidence;
 use holdfast_repo::{
-    Deletions, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Tombstones, Trouble, TroubleKind,
-    Troubles,
+    Deletions, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones, Trouble,
+    TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -26,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::known_points::{self, DecidedPurge, KnownPoints};
 use crate::left_behind::{self, LeftBehind};
 use crate::points::{self, Found};
-use crate::receipt::{self, Settled};
+use crate::receipt::{self, Hidden, Settled};
 use crate::setup::Setup;
 
 /// Not a byte of a purged point may stay, however much has to be rewritten for that.
@@ -207,9 +208,11 @@ impl Run<'_> {
         if outcome.is_err() {
             self.unmark_undecided(&found, &expired, &mut known)?;
         }
+        let hidden = self.erase_hidden(&found.repository);
         let mut deletions = one.forget.as_ref().map_or_else(Vec::new, |f| f.locations.clone());
         deletions.extend(one.prune.iter().flat_map(|p| p.locations.clone()));
-        let settled = receipt::settle(setup, self.purge, &name, &found.repository, &deletions, &mut known)?;
+        let settled =
+            receipt::settle(setup, self.purge, &name, &found.repository, &deletions, &hidden, &mut known)?;
         known_points::keep(state, &name, &known)?;
         let Settled { gone, waiting, waiting_at, untrue } = settled;
         (one.forgotten, one.waiting, one.waiting_at) = (gone, waiting, waiting_at);
@@ -218,7 +221,7 @@ impl Run<'_> {
             let message = format!("it still lists objects of {name} that it said it had deleted");
             self.troubles.trouble(Trouble::new(TroubleKind::Location, &location, message));
         }
-        caches::clean(&found.repository, self.troubles)?;
+        caches::clean(setup, &found.repository, self.troubles)?;
         outcome
     }
 
@@ -255,6 +258,24 @@ impl Run<'_> {
             repository.prune(&THOROUGH, self.troubles, self.progress, &cancel).map_err(Error::from)?;
         one.prune = Some(PruneReport { plan: pruned.plan, locations: pruned.locations });
         Ok(())
+    }
+
+    /// Removes what places with versions keep of what was deleted, by location.
+    fn erase_hidden(&self, repository: &Repository) -> BTreeMap<String, Hidden> {
+        let mut hidden = BTreeMap::new();
+        for mirror in repository.ready() {
+            let outcome = match mirror.erase_hidden() {
+                Ok(None) => continue,
+                Ok(Some((objects, bytes))) => Hidden { objects, bytes, is_left: false },
+                Err(error) => {
+                    let message = format!("older versions of what was deleted are left there: {error}");
+                    self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
+                    Hidden { is_left: true, ..Hidden::default() }
+                }
+            };
+            hidden.insert(mirror.name().to_owned(), outcome);
+        }
+        hidden
     }
 
     /// What a location did not delete is trouble, whatever the reason.

@@ -29,6 +29,17 @@ pub struct Settled {
     pub untrue: Vec<String>,
 }
 
+/// What a place with versions kept of what was deleted, and was removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hidden {
+    /// Versions, delete markers and unfinished uploads that were removed.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether some are left.
+    pub is_left: bool,
+}
+
 /// Looks at each location for the points whose purge was decided, records the receipts, and forgets the points that are
 /// gone everywhere. `deletions` is what the locations said about their objects.
 pub fn settle(
@@ -37,6 +48,7 @@ pub fn settle(
     repository_name: &str,
     repository: &Repository,
     deletions: &[Deletions],
+    hidden: &BTreeMap<String, Hidden>,
     known: &mut KnownPoints,
 ) -> Result<Settled> {
     let mut settled = Settled::default();
@@ -54,7 +66,8 @@ pub fn settle(
                 if !is_true {
                     settled.untrue.push(mirror.name().to_owned());
                 }
-                (listed, is_done && is_true)
+                let is_left = hidden.get(mirror.name()).is_some_and(|hidden| hidden.is_left);
+                (listed, is_done && is_true && !is_left)
             }
         };
         let (mut unlisted, mut cleared) = (Vec::new(), Vec::new());
@@ -67,7 +80,8 @@ pub fn settle(
                 cleared.push(id.clone());
             }
         }
-        record(setup, purge, repository_name, mirror.name(), &own, unlisted, cleared)?;
+        let hidden = hidden.get(mirror.name()).copied().unwrap_or_default();
+        record(setup, purge, repository_name, mirror.name(), &own, hidden, unlisted, cleared)?;
     }
     known.points.retain(|_, point| {
         let Some(purge) = &mut point.purge else { return true };
@@ -94,12 +108,14 @@ fn is_gone(mirror: &Mirror, own: &[&Deletions]) -> bool {
     })
 }
 
+#[allow(clippy::too_many_arguments, reason = "all of it is one receipt")]
 fn record(
     setup: &Setup,
     purge: &str,
     repository: &str,
     location: &str,
     own: &[&Deletions],
+    hidden: Hidden,
     unlisted: Vec<String>,
     cleared: Vec<String>,
 ) -> Result<()> {
@@ -107,6 +123,9 @@ fn record(
     for removed in own.iter().flat_map(|d| &d.removed) {
         let sum = sums.entry(removed.group).or_default();
         *sum = (sum.0 + removed.objects, sum.1 + removed.bytes);
+    }
+    if hidden.objects > 0 {
+        sums.insert("versions", (hidden.objects, hidden.bytes));
     }
     let receipt = |phase, group: &str, points| {
         let (objects, bytes) = sums.get(group).copied().unwrap_or_default();
@@ -125,6 +144,7 @@ fn record(
         receipt(PurgePhase::Logical, "snapshots", unlisted.clone()),
         receipt(PurgePhase::Physical, "index", Vec::new()),
         receipt(PurgePhase::Physical, "data", cleared),
+        receipt(PurgePhase::Physical, "versions", Vec::new()),
     ];
     let receipts: Vec<NewReceipt> =
         receipts.into_iter().filter(|r| r.objects > 0 || !r.points.is_empty()).collect();

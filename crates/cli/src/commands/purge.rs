@@ -1,5 +1,6 @@
 //! `holdfast purge`.
 
+mod audit;
 mod history;
 
 use std::sync::Arc;
@@ -31,8 +32,15 @@ use crate::{output, words};
 #[derive(Args, Debug)]
 pub struct Purge {
     /// Print the decisions and how much would be freed; change nothing
-    #[arg(long, conflicts_with_all = ["history"])]
+    #[arg(long, conflicts_with_all = ["history", "audit"])]
     dry_run: bool,
+    /// Walk every location and this machine's caches instead, and tell what should be gone and is still there
+    ///
+    /// Points are opened where they lie and judged by their content; older versions, unfinished uploads, foreign and
+    /// temporary files and data that no point reaches are looked for. Ends with 1 when anything is found, or when a
+    /// location could not be walked. Changes nothing.
+    #[arg(long, conflicts_with = "history")]
+    audit: bool,
     /// List the purges of the past with their receipts instead; ends with 1 when one still waits for something
     #[arg(long)]
     history: bool,
@@ -45,6 +53,9 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     let setup = context.setup()?;
     if command.history {
         return history::run(context, &setup, command.days);
+    }
+    if command.audit {
+        return audit::run(context, &setup);
     }
     let _lock = state_lock::take(&setup.places.state, "purge", context.world.environment.pid())?;
     let progress = Arc::new(Progress::default());

@@ -91,7 +91,7 @@ impl S3 {
                 if error.kind == ErrorKind::Unreachable {
                     return Err(error);
                 }
-                walk.cannot_tell.push(format!("older versions: {}", error.cause));
+                walk.refused.push(format!("older versions: {}", error.cause));
                 self.entries(action, &prefix, true)?
             }
         };
@@ -115,7 +115,7 @@ impl S3 {
             Ok(uploads) => walk.lying.extend(uploads),
             Err(error) if error.kind == ErrorKind::Unreachable => return Err(error),
             Err(error) => {
-                walk.cannot_tell.push(format!("uploads that were never completed: {}", error.cause))
+                walk.refused.push(format!("uploads that were never completed: {}", error.cause))
             }
         }
         Ok(walk)

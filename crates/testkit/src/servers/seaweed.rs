@@ -126,6 +126,34 @@ impl Seaweed {
         objects
     }
 
+    /// Makes the bucket keep every older version of its objects.
+    pub fn keep_versions(&self, bucket: &str) {
+        self.client_with(&["backend", "versioning"], bucket, &["Enabled"], b"");
+    }
+
+    /// Every object of a bucket with every older version, as a client that is not ours lists them.
+    pub fn versions(&self, bucket: &str) -> Vec<String> {
+        let options = ["lsf", "-R", "--files-only", "--s3-versions", "--s3-version-deleted"];
+        let listed = String::from_utf8(self.client(&options, bucket, b"")).unwrap();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Begins an upload of several parts and leaves it, as a program does whose machine dies.
+    pub fn begin_upload(&self, bucket: &str, path: &str) {
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail-with-body", "--request", "POST"])
+            .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{ACCESS_KEY}:{SECRET_KEY}")])
+            .arg(format!("http://127.0.0.1:{}/{bucket}/{path}?uploads=", self.port))
+            .output()
+            .expect("curl is missing: run `cargo xtask test`, which installs it, or install the package curl");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// Uploads that were begun and not completed, as a client that is not ours lists them.
+    pub fn uploads(&self, bucket: &str) -> String {
+        String::from_utf8(self.client(&["backend", "list-multipart-uploads"], bucket, b"")).unwrap()
+    }
+
     /// The bytes of an object, as a client that is not ours reads them.
     pub fn object(&self, bucket: &str, path: &str) -> Vec<u8> {
         self.client(&["cat"], &format!("{bucket}/{path}"), b"")
@@ -138,11 +166,16 @@ impl Seaweed {
 
     /// Runs rclone on a path of this server.
     fn client(&self, arguments: &[&str], path: &str, input: &[u8]) -> Vec<u8> {
+        self.client_with(arguments, path, &[], input)
+    }
+
+    fn client_with(&self, arguments: &[&str], path: &str, after: &[&str], input: &[u8]) -> Vec<u8> {
         let mut command = Command::new(lab::program("rclone"));
         command
             .args(["--config", "/dev/null"])
             .args(arguments)
             .arg(format!("lab:{path}"))
+            .args(after)
             .env("RCLONE_CONFIG_LAB_TYPE", "s3")
             .env("RCLONE_CONFIG_LAB_PROVIDER", "SeaweedFS")
             .env("RCLONE_CONFIG_LAB_ENDPOINT", format!("http://127.0.0.1:{}", self.port))
