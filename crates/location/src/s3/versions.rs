@@ -114,9 +114,7 @@ impl S3 {
         match self.uploads(action, &prefix) {
             Ok(uploads) => walk.lying.extend(uploads),
             Err(error) if error.kind == ErrorKind::Unreachable => return Err(error),
-            Err(error) => {
-                walk.refused.push(format!("uploads that were never completed: {}", error.cause))
-            }
+            Err(error) => walk.refused.push(format!("uploads that were never completed: {}", error.cause)),
         }
         Ok(walk)
     }

@@ -34,6 +34,8 @@ impl Seaweed {
                 r#"{{"identities":[
                 {{"name":"admin","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],
                   "actions":["Admin","Read","Write","List","Tagging"]}},
+                {{"name":"operator","credentials":[{{"accessKey":"O{ACCESS_KEY}","secretKey":"O{SECRET_KEY}"}}],
+                  "actions":["Read","Write","List"]}},
                 {{"name":"reader","credentials":[{{"accessKey":"R{ACCESS_KEY}","secretKey":"R{SECRET_KEY}"}}],
                   "actions":["Read","List"]}}]}}"#
             ),
@@ -78,6 +80,11 @@ impl Seaweed {
     /// Credentials that may read and list.
     pub fn reader_credentials_toml(&self) -> String {
         format!("access_key = \"R{ACCESS_KEY}\"\nsecret_key = \"R{SECRET_KEY}\"\n")
+    }
+
+    /// Credentials that may do what the bucket's policy lets them.
+    pub fn operator_credentials_toml(&self) -> String {
+        format!("access_key = \"O{ACCESS_KEY}\"\nsecret_key = \"O{SECRET_KEY}\"\n")
     }
 
     /// Makes a bucket, waiting until the server has settled.
@@ -140,12 +147,34 @@ impl Seaweed {
 
     /// Begins an upload of several parts and leaves it, as a program does whose machine dies.
     pub fn begin_upload(&self, bucket: &str, path: &str) {
+        self.signed("POST", &format!("{bucket}/{path}?uploads="), "");
+    }
+
+    /// Lets nobody delete an older version.
+    pub fn forbid_deleting_versions(&self, bucket: &str) {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*",
+            "Action":["s3:DeleteObjectVersion"],"Resource":"arn:aws:s3:::{bucket}/*"}}]}}"#
+        );
+        self.signed("PUT", &format!("{bucket}?policy="), &policy);
+    }
+
+    /// Takes the bucket's policy away.
+    pub fn allow_everything(&self, bucket: &str) {
+        self.signed("DELETE", &format!("{bucket}?policy="), "");
+    }
+
+    /// A request that rclone has no word for.
+    fn signed(&self, method: &str, path_and_query: &str, body: &str) {
         let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--fail-with-body", "--request", "POST"])
+            .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
             .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{ACCESS_KEY}:{SECRET_KEY}")])
-            .arg(format!("http://127.0.0.1:{}/{bucket}/{path}?uploads=", self.port))
+            .args(["--data-binary", body])
+            .arg(format!("http://127.0.0.1:{}/{path_and_query}", self.port))
             .output()
-            .expect("curl is missing: run `cargo xtask test`, which installs it, or install the package curl");
+            .expect(
+                "curl is missing: run `cargo xtask test`, which installs it, or install the package curl",
+            );
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
