@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod backup;
+mod client;
 mod init;
 mod key;
 mod location;
@@ -72,6 +73,8 @@ enum Command {
     #[command(subcommand)]
     Location(location::LocationCommand),
     #[command(subcommand)]
+    Client(client::ClientCommand),
+    #[command(subcommand)]
     Key(key::KeyCommand),
     Restic(restic::Restic),
     Completions(manual::Completions),
@@ -125,6 +128,7 @@ impl Command {
             Command::Purge(command) => purge::run(context, &command),
             Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),
+            Command::Client(command) => client::run(context, &command),
             Command::Key(command) => key::run(context, &command),
             // restic's own exit code is passed on.
             Command::Restic(command) => return restic::run(context, &command),

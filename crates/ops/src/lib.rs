@@ -29,6 +29,7 @@ mod restic_address;
 pub mod restore;
 pub mod serve;
 pub mod setup;
+pub mod shred;
 pub mod slots;
 pub mod source_size;
 pub mod state_lock;

@@ -7,7 +7,7 @@
 pub mod audit;
 mod caches;
 mod decide;
-mod events;
+pub(crate) mod events;
 pub mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
