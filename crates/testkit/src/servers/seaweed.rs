@@ -193,6 +193,11 @@ impl Seaweed {
         self.client(&["rcat"], &format!("{bucket}/{path}"), bytes);
     }
 
+    /// Deletes an object as another program does.
+    pub fn delete_object(&self, bucket: &str, path: &str) {
+        self.client(&["deletefile"], &format!("{bucket}/{path}"), b"");
+    }
+
     /// Runs rclone on a path of this server.
     fn client(&self, arguments: &[&str], path: &str, input: &[u8]) -> Vec<u8> {
         self.client_with(arguments, path, &[], input)
