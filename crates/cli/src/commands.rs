@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod backup;
+mod client;
 mod hold;
 mod init;
 mod key;
@@ -76,6 +77,8 @@ enum Command {
     #[command(subcommand)]
     Location(location::LocationCommand),
     #[command(subcommand)]
+    Client(client::ClientCommand),
+    #[command(subcommand)]
     Key(key::KeyCommand),
     Restic(restic::Restic),
     Completions(manual::Completions),
@@ -131,6 +134,7 @@ impl Command {
             Command::Waive(command) => waive::run(context, &command),
             Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),
+            Command::Client(command) => client::run(context, &command),
             Command::Key(command) => key::run(context, &command),
             // restic's own exit code is passed on.
             Command::Restic(command) => return restic::run(context, &command),

@@ -5,7 +5,6 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
 
 use holdfast_testkit::servers::{RestOptions, RestServer};
 use serde_json::Value;
@@ -26,10 +25,9 @@ fn with_old_points(customer: &Customer) {
     customer.run(0, &["backup", ASSET]);
 }
 
+/// The receipts of a location by the ledger, for the phase in which points are not listed any more.
 fn receipts(customer: &Customer, location: &str) -> Vec<Value> {
-    let folder: PathBuf = customer.path("state/records/receipts").join(REPOSITORY).join(location);
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    files.map(|file| serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap()).collect()
+    customer.receipts(location).into_iter().filter(|receipt| receipt["phase"] == "logical").collect()
 }
 
 fn rest(server: &RestServer, more: &str) -> String {
@@ -59,14 +57,19 @@ fn a_dry_run_tells_and_a_purge_does_and_leaves_a_receipt_at_each_location() {
     for location in ["here", "there"] {
         let kept = receipts(&customer, location);
         assert_eq!(kept.len(), 1, "{kept:?}");
-        let days: Vec<&str> = kept[0]["points"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|p| &p["time"].as_str().unwrap()[..10])
-            .collect();
-        assert!(OLD.iter().all(|day| days.contains(day)), "{kept:?}");
-        assert!(kept[0]["objects_deleted"].as_u64().unwrap() >= 2, "{kept:?}");
+        assert_eq!((&kept[0]["objects"], kept[0]["points"].as_array().unwrap().len()), (&Value::from(2), 2));
+        let bytes = customer.receipts(location).into_iter().filter(|r| r["phase"] == "physical");
+        let bytes: Vec<Value> = bytes.collect();
+        assert!(bytes.iter().all(|r| r["bytes"].as_u64().unwrap() > 0), "{bytes:?}");
+        assert!(bytes.iter().any(|r| r["group"] == "data" && r["points"] == kept[0]["points"]), "{bytes:?}");
+    }
+    let history = customer.json(0, &["purge", "--history"]);
+    assert_eq!(history.as_array().unwrap().len(), 1, "a dry run is no purge: {history}");
+    let (points, state) = (history[0]["points"].as_array().unwrap(), &history[0]["state"]);
+    assert_eq!((state, points.len()), (&Value::from("done"), 2), "{history}");
+    for (day, point) in OLD.iter().zip(points) {
+        assert!(point["instant"].as_str().unwrap().starts_with(day) && point["asset"] == ASSET, "{point}");
+        assert!(point["reason"].as_str().unwrap().contains("past the maximum"), "{point}");
     }
     // What was purged is not missed.
     customer.run(0, &["verify"]);

@@ -14,11 +14,11 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    alarms, checks, copies, holds, leases, points, policy_versions, receipts, reports, run_slots, runs,
-    slots, waivers,
+    alarms, checks, copies, holds, leases, points, policy_versions, purge_points, purges, receipts, reports,
+    run_slots, runs, slots, waivers,
 };
 use crate::tree::{Edge, TreeHead};
-use crate::{alarm, check, copies as copy, hold, point, policy_version, receipt, run, slot, waiver};
+use crate::{alarm, check, copies as copy, hold, point, policy_version, purge, receipt, run, slot, waiver};
 
 /// What an audit read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +56,12 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("points", point::Row, points::table.order(points::id));
     compare!("copies", copy::Row, copies::table.order((copies::point, copies::location)));
     compare!("checks", check::Row, checks::table.order(checks::leaf));
+    compare!("purges", purge::Row, purges::table.order(purges::id));
+    compare!(
+        "purge_points",
+        purge::PointRow,
+        purge_points::table.order((purge_points::purge, purge_points::repository, purge_points::point))
+    );
     compare!("receipts", receipt::Row, receipts::table.order(receipts::leaf));
     compare!("alarms", alarm::Row, alarms::table.order(alarms::leaf));
     compare!("waivers", waiver::Row, waivers::table.order(waivers::id));

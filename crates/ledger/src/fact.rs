@@ -18,7 +18,7 @@ use crate::receipt::NewReceipt;
 use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
-use crate::{alarm, check, copies, hold, lease, point, policy_version, receipt, run, slot, waiver};
+use crate::{alarm, check, copies, hold, lease, point, policy_version, purge, receipt, run, slot, waiver};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +42,14 @@ pub(crate) enum Fact {
     CopyRemoved(CopyAt),
     /// A repository was checked.
     Checked(NewCheck),
+    /// A purge began.
+    PurgeBegun(purge::Begun),
+    /// It decided what goes.
+    PurgeDecided(purge::Decided),
     /// Something was purged.
     Purged(NewReceipt),
+    /// How far a purge came.
+    PurgeEnded(purge::Ended),
     /// An asset's slots were waived.
     Waived(Waived),
     /// An asset's points must stay.
@@ -82,7 +88,10 @@ impl Fact {
             Fact::CopySeen(_) => "copy-seen",
             Fact::CopyRemoved(_) => "copy-removed",
             Fact::Checked(_) => "checked",
+            Fact::PurgeBegun(_) => "purge-begun",
+            Fact::PurgeDecided(_) => "purge-decided",
             Fact::Purged(_) => "purged",
+            Fact::PurgeEnded(_) => "purge-ended",
             Fact::Waived(_) => "waived",
             Fact::Held(_) => "held",
             Fact::Released(_) => "released",
@@ -104,7 +113,10 @@ impl Fact {
             Fact::CopySeen(copy) => copies::apply_seen(connection, copy, stamp),
             Fact::CopyRemoved(copy) => copies::apply_removed(connection, copy, stamp),
             Fact::Checked(check) => check::apply(connection, check, stamp),
+            Fact::PurgeBegun(begun) => purge::apply_begun(connection, begun, stamp),
+            Fact::PurgeDecided(decided) => purge::apply_decided(connection, decided, stamp),
             Fact::Purged(receipt) => receipt::apply(connection, receipt, stamp),
+            Fact::PurgeEnded(ended) => purge::apply_ended(connection, ended, stamp),
             Fact::Waived(waived) => waiver::apply(connection, waived, stamp),
             Fact::Held(held) => hold::apply_held(connection, held, stamp),
             Fact::Released(released) => hold::apply_released(connection, released, stamp),

@@ -41,6 +41,9 @@ pub struct NewReceipt {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The points of which nothing is left there as far as the phase says, whichever purge decided on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<String>,
 }
 
 /// A recorded receipt.
@@ -70,6 +73,7 @@ pub(crate) struct Row {
     bytes: i64,
     happened_at: i64,
     recorded_at: i64,
+    points: Option<String>,
 }
 
 impl Transaction<'_> {
@@ -104,6 +108,13 @@ pub(crate) fn apply(connection: &mut Connection, receipt: &NewReceipt, stamp: &S
         i64::try_from(number)
             .map_err(|_| Error::new(ErrorKind::Contradiction, format!("nobody purges {number} of anything")))
     };
+    let points = match receipt.points.as_slice() {
+        [] => None,
+        some => Some(
+            serde_json::to_string(some)
+                .map_err(|e| Error::caused(ErrorKind::System, "write the points of a receipt", e))?,
+        ),
+    };
     let row = Row {
         leaf: stamp.leaf,
         purge: receipt.purge.clone(),
@@ -115,6 +126,7 @@ pub(crate) fn apply(connection: &mut Connection, receipt: &NewReceipt, stamp: &S
         bytes: count(receipt.bytes)?,
         happened_at: stamp.happened_at,
         recorded_at: stamp.recorded_at,
+        points,
     };
     diesel::insert_into(receipts::table)
         .values(&row)
@@ -125,10 +137,9 @@ pub(crate) fn apply(connection: &mut Connection, receipt: &NewReceipt, stamp: &S
 
 impl Receipt {
     fn of(row: Row) -> Result<Receipt> {
-        let count = |number: i64| {
-            u64::try_from(number)
-                .map_err(|_| Error::damaged(format!("the receipt of leaf {} cannot be read", row.leaf)))
-        };
+        let damaged = || Error::damaged(format!("the receipt of leaf {} cannot be read", row.leaf));
+        let count = |number: i64| u64::try_from(number).map_err(|_| damaged());
+        let points = row.points.as_deref().map(serde_json::from_str).transpose().map_err(|_| damaged())?;
         Ok(Receipt {
             happened_at: from_nanoseconds(row.happened_at),
             recorded_at: from_nanoseconds(row.recorded_at),
@@ -137,6 +148,7 @@ impl Receipt {
                 phase: PurgePhase::read(&row.phase)?,
                 objects: count(row.objects)?,
                 bytes: count(row.bytes)?,
+                points: points.unwrap_or_default(),
                 purge: row.purge,
                 repository: row.repository,
                 location: row.location,

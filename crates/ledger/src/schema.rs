@@ -134,6 +134,38 @@ diesel::table! {
         bytes -> BigInt,
         happened_at -> BigInt,
         recorded_at -> BigInt,
+        points -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    purges (id) {
+        id -> Text,
+        kind -> Text,
+        by -> Text,
+        policy_version -> Nullable<BigInt>,
+        client -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        export_offered -> Nullable<Bool>,
+        state -> Text,
+        begun_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        waits -> Nullable<Text>,
+        token -> BigInt,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    purge_points (purge, repository, point) {
+        purge -> Text,
+        repository -> Text,
+        point -> Text,
+        asset -> Nullable<Text>,
+        instant -> BigInt,
+        reason -> Text,
+        leaf -> BigInt,
     }
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::key::{Area, Key};
+use crate::walk::{self, Lying, Walk};
 
 /// The repository name that a place keeps for its marker object, see [`Location::establish`].
 pub const MARKER_REPOSITORY: &str = "holdfast-location";
@@ -111,6 +112,28 @@ pub trait Location: Send + Sync {
     /// object; where something is in the way, it stays and this succeeds.
     fn discard_empty(&self, _repository: &str) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Everything that lies below a repository's folder, or below the place's root: foreign names, older versions and
+    /// unfinished uploads included, as far as the place can show them. Complete, or an error, or said in `cannot_tell` and `refused`.
+    fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
+        walk::by_listing(self, repository)
+    }
+
+    /// Whether a deletion may only hide here: then [`Location::walk`] shows older versions.
+    fn hides_versions(&self) -> bool {
+        false
+    }
+
+    /// Removes one thing that a walk found, for good: this version, this upload. Idempotent.
+    fn erase(&self, lying: &Lying) -> Result<(), Error> {
+        let action = format!("erase {}", lying.path);
+        Err(Error::new(
+            crate::ErrorKind::Unsupported,
+            self.name(),
+            action,
+            "this kind of place has no way to",
+        ))
     }
 
     /// Tries to replace an existing object by other bytes with whatever means this place's credentials allow, past

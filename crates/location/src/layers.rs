@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::contract::{Identity, Listed, Location, Put};
 use crate::error::Error;
 use crate::key::{Area, Key};
+use crate::walk::{Lying, Walk};
 
 /// The calls of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +38,10 @@ pub enum Op {
     Identity,
     /// [`Location::discard_empty`].
     DiscardEmpty,
+    /// [`Location::walk`].
+    Walk,
+    /// [`Location::erase`].
+    Erase,
     /// [`Location::overwrite_raw`].
     OverwriteRaw,
 }
@@ -91,6 +96,7 @@ impl Answer for Put {}
 impl Answer for u64 {}
 impl Answer for Vec<String> {}
 impl Answer for Identity {}
+impl Answer for Walk {}
 
 impl Answer for Bytes {
     fn bytes_down(&self) -> u64 {
@@ -176,6 +182,20 @@ impl<L: Layer> Location for L {
     fn discard_empty(&self, repository: &str) -> Result<(), Error> {
         let call = Call::repository(Op::DiscardEmpty, repository, None);
         self.around(&call, None, &|_| self.inner().discard_empty(repository))
+    }
+
+    fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
+        let call = Call::repository(Op::Walk, repository.unwrap_or_default(), None);
+        self.around(&call, None, &|_| self.inner().walk(repository))
+    }
+
+    fn hides_versions(&self) -> bool {
+        self.inner().hides_versions()
+    }
+
+    fn erase(&self, lying: &Lying) -> Result<(), Error> {
+        let call = Call { path: lying.path.clone(), ..Call::place(Op::Erase) };
+        self.around(&call, None, &|_| self.inner().erase(lying))
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

@@ -17,6 +17,7 @@ mod s3;
 mod secrets;
 mod sftp;
 mod surroundings;
+mod walk;
 
 pub use contract::{Identity, Listed, Location, MARKER_REPOSITORY, Put};
 pub use credentials::Credentials;
@@ -25,3 +26,4 @@ pub use key::{Area, Key, is_reserved, valid_object, valid_repository};
 pub use place::{Place, establish, open};
 pub use probe::{Finding, Grade, Measure, PROBE_PREFIX, ProbeOptions, Topic, Unit, Verdict, probe};
 pub use surroundings::{Surroundings, Timeouts};
+pub use walk::{Lying, Walk, What};

@@ -5,6 +5,7 @@
 
 mod identity;
 mod list;
+mod walk;
 mod write;
 
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use crate::error::{Error, ErrorKind};
 use crate::key::{Area, Key, valid_repository};
 use crate::marker;
 use crate::surroundings::Surroundings;
+use crate::walk::{Lying, Walk};
 
 /// A folder on this machine, which may be a mounted disk or share.
 pub(crate) struct Local {
@@ -235,6 +237,14 @@ impl Location for Local {
         }
         let _ = fs::remove_dir(&folder);
         Ok(())
+    }
+
+    fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
+        self.walk_all("walk the place", repository)
+    }
+
+    fn erase(&self, lying: &Lying) -> Result<(), Error> {
+        self.erase_file(&format!("erase {}", lying.path), lying)
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

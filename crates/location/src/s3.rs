@@ -3,6 +3,7 @@
 //! of theirs is believed.
 
 mod transport;
+mod versions;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -20,6 +21,7 @@ use crate::http::Http;
 use crate::key::{Area, Key, is_reserved, valid_object, valid_repository};
 use crate::secrets::Secrets;
 use crate::surroundings::Surroundings;
+use crate::walk::{Lying, Walk};
 use crate::{canary, marker, runtime};
 
 /// Where a bucket is.
@@ -45,6 +47,7 @@ pub(crate) struct S3 {
     name: String,
     bucket: Bucket,
     operator: Operator,
+    requests: versions::Requests,
     secrets: Secrets,
     runtime: Runtime,
     surroundings: Surroundings,
@@ -82,12 +85,15 @@ impl S3 {
         let secrets = Secrets::new([Some(access), Some(secret), credentials.session_token.as_ref()]);
         let operator = Operator::new(builder).map_err(|error| secrets.hide(&error.to_string()))?;
         let http = Http::new(surroundings.timeouts, credentials.ca_file.as_deref())?;
+        let base = format!("{}/{}", bucket.endpoint().trim_end_matches('/'), bucket.bucket);
+        let requests = versions::Requests::new(http.clone(), credentials, &bucket.region, base);
         let context =
             OperationContext::new().with_http_transport(HttpTransporter::new(transport::Transport(http)));
         Ok(S3 {
             name: name.to_owned(),
             bucket,
             operator: operator.with_context(context),
+            requests,
             secrets,
             runtime: runtime::start(name)?,
             surroundings: surroundings.clone(),
@@ -358,6 +364,18 @@ impl Location for S3 {
             device: Some(format!("s3 {endpoint}")),
             marker: marker::id(&content),
         })
+    }
+
+    fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
+        self.walk_all("walk the bucket", repository)
+    }
+
+    fn hides_versions(&self) -> bool {
+        true
+    }
+
+    fn erase(&self, lying: &Lying) -> Result<(), Error> {
+        self.erase_one(&format!("erase {}", lying.path), lying)
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

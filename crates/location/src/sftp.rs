@@ -8,6 +8,7 @@ mod hostkey;
 mod link;
 mod list;
 mod read;
+mod walk;
 mod write;
 
 use std::future::Future;
@@ -27,6 +28,7 @@ use crate::error::{Error, ErrorKind};
 use crate::key::{Area, Key, is_reserved, valid_repository};
 use crate::secrets::Secrets;
 use crate::surroundings::Surroundings;
+use crate::walk::{Lying, Walk, What, is_below};
 use crate::{marker, runtime};
 use link::{Link, Links};
 
@@ -348,6 +350,24 @@ impl Location for SftpPlace {
             }
             Ok(())
         })
+    }
+
+    fn walk(&self, repository: Option<&str>) -> Result<Walk, Error> {
+        let action = "walk the place";
+        let top = &match repository {
+            Some(name) => self.checked_repository(action, name)?,
+            None => self.server.root.clone(),
+        };
+        self.run(action, 1 << 26, |link| async move { self.walk_all(&link, top).await })
+    }
+
+    fn erase(&self, lying: &Lying) -> Result<(), Error> {
+        let action = format!("erase {}", lying.path);
+        if !is_below(&lying.path) || lying.what != What::Current {
+            return Err(self.error(ErrorKind::Unsupported, &action, "it is no file of this place"));
+        }
+        let path = &format!("{}/{}", self.server.root, lying.path);
+        self.run(&action, 0, |link| async move { self.erase_file(&link, path).await })
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

@@ -46,6 +46,9 @@ pub struct DecidedPurge {
     pub decided: Timestamp,
     /// Locations of which it is not known yet that the point is gone there.
     pub waiting_at: BTreeSet<String>,
+    /// Locations of which it is not known yet that its bytes are gone there, too.
+    #[serde(default)]
+    pub bytes_at: BTreeSet<String>,
 }
 
 /// A point that should be there and is nowhere.
@@ -123,8 +126,11 @@ mod tests {
         for id in &ids {
             known.note(id, &snapshot(&["asset:a", "kind:full"]), Timestamp::UNIX_EPOCH);
         }
-        known.points.get_mut(&ids[1].to_hex()).unwrap().purge =
-            Some(DecidedPurge { decided: Timestamp::UNIX_EPOCH, waiting_at: BTreeSet::new() });
+        known.points.get_mut(&ids[1].to_hex()).unwrap().purge = Some(DecidedPurge {
+            decided: Timestamp::UNIX_EPOCH,
+            waiting_at: BTreeSet::new(),
+            bytes_at: BTreeSet::new(),
+        });
         // Seen again, it is still to be purged.
         known.note(&ids[1], &snapshot(&[]), Timestamp::MAX);
         assert_eq!(known.first_seen(&ids[1].to_hex()), Some(Timestamp::UNIX_EPOCH));

@@ -32,6 +32,7 @@ mod restic_address;
 pub mod restore;
 pub mod serve;
 pub mod setup;
+pub mod shred;
 pub mod slots;
 pub mod source_size;
 pub mod state_lock;
@@ -41,7 +42,7 @@ pub mod waiver;
 #[cfg(test)]
 mod weeks;
 
-pub use holdfast_ledger::{CheckOutcome, Run, RunOutcome, RunState};
+pub use holdfast_ledger::{CheckOutcome, PurgePhase, PurgeState, Receipt, Run, RunOutcome, RunState};
 pub use holdfast_location::layers::breaker::Tell;
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{

@@ -4,15 +4,20 @@
 //! locations no longer list. A crash after which a purged point looks lost: so the decision is written down first. And
 //! points that no rule reaches any more, kept for ever in silence: so they are named.
 
+pub mod audit;
+mod caches;
 mod decide;
+pub(crate) mod events;
+pub mod history;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::Id;
 use holdfast_location::Area;
 use holdfast_model::retention::ClockEvidence;
 use holdfast_repo::{
-    Deletions, Forgotten, Progress, PruneOptions, PrunePlan, Tombstones, Trouble, TroubleKind, Troubles,
+    Deletions, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones, Trouble,
+    TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,13 +27,18 @@ use crate::error::{Error, Result};
 use crate::known_points::{self, DecidedPurge, KnownPoints};
 use crate::left_behind::{self, LeftBehind};
 use crate::points::{self, Found};
-use crate::receipt::{self, Settled};
+use crate::receipt::{self, Hidden, Settled};
 use crate::setup::Setup;
 use crate::{clock_reading, hold};
+
+/// Not a byte of a purged point may stay, however much has to be rewritten for that.
+const THOROUGH: PruneOptions = PruneOptions { unused_permille_max: 0 };
 
 /// What a purge decided and did.
 #[derive(Debug, Serialize)]
 pub struct PurgeReport {
+    /// The purge's id in the ledger; none for a dry run.
+    pub purge: Option<String>,
     /// Every point, with its verdict.
     pub decisions: Vec<Decision>,
     /// What was removed from each repository; a plan only, for a dry run.
@@ -67,8 +77,10 @@ pub struct RepositoryPurge {
     pub expired: usize,
     /// Points that no location lists any more; for a dry run, those that would go.
     pub forgotten: usize,
-    /// Points that go, and that some location still lists or could not be asked about.
+    /// Points that go, and of which some location still holds something or could not be asked about.
     pub waiting: usize,
+    /// How many of them wait at which location.
+    pub waiting_at: BTreeMap<String, u64>,
     /// What each location said about forgetting.
     pub forget: Option<Forgotten>,
     /// The plan, and what each location did.
@@ -77,6 +89,16 @@ pub struct RepositoryPurge {
     pub error: Option<String>,
     /// What to do about that.
     pub hint: Option<String>,
+}
+
+impl RepositoryPurge {
+    /// Why something waits at a location.
+    fn why(&self, location: &str) -> &str {
+        let forget = self.forget.iter().flat_map(|f| &f.locations);
+        let outcomes = forget.chain(self.prune.iter().flat_map(|p| &p.locations));
+        let said = outcomes.filter(|d| d.location == location).filter_map(|d| d.failure.as_deref()).last();
+        said.unwrap_or("it could not be asked, or still lists what it said it had deleted")
+    }
 }
 
 /// The removal of what no point needs.
@@ -96,7 +118,10 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
         clock_reading::note(setup)?;
     }
     hold::tell_overdue(setup, &troubles)?;
+    // Without the ledger nothing is deleted.
+    let purge = if dry_run { None } else { Some(events::begin(setup)?) };
     let mut report = PurgeReport {
+        purge: purge.clone(),
         decisions: Vec::new(),
         repositories: Vec::new(),
         left_behind: Vec::new(),
@@ -110,12 +135,22 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
             continue;
         }
         let mut one = RepositoryPurge { repository: name, ..RepositoryPurge::default() };
-        let run = Run { setup, dry_run, clock: &clock, troubles: &troubles, progress };
+        let run = Run {
+            setup,
+            dry_run,
+            purge: purge.as_deref().unwrap_or_default(),
+            clock: &clock,
+            troubles: &troubles,
+            progress,
+        };
         if let Err(error) = run.purge(&mut one, &mut report) {
             report.ending = report.ending.and(error.ending);
             (one.error, one.hint) = (Some(error.message), error.hint);
         }
         report.repositories.push(one);
+    }
+    if let Some(purge) = &purge {
+        events::end(setup, purge, &report.repositories)?;
     }
     if !report.left_behind.is_empty() {
         report.ending = report.ending.and(Ending::Attention);
@@ -138,6 +173,7 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
 struct Run<'a> {
     setup: &'a Setup,
     dry_run: bool,
+    purge: &'a str,
     clock: &'a ClockEvidence,
     troubles: &'a Troubles,
     progress: &'a Progress,
@@ -153,33 +189,40 @@ impl Run<'_> {
         let mut known = known_points::load(state, &name)?.unwrap_or_default();
         found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, self.clock.now));
         report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
-        let mut expired = Vec::new();
+        let (mut expired, decisions_before) = (Vec::new(), report.decisions.len());
         for asset in setup.repositories().remove(&name).unwrap_or_default() {
             let given = decide::Given { setup, found: &found, clock: self.clock, monitor: self.troubles };
             expired.extend(given.decide(&asset, &mut known, &mut report.decisions)?);
         }
         one.expired = expired.len();
         if self.dry_run {
-            let (options, cancel) = (PruneOptions::default(), setup.cancel());
+            let (options, cancel) = (THOROUGH, setup.cancel());
             let plan = found.repository.plan_prune(&expired, &options, self.troubles, &cancel)?;
             one.prune = Some(PruneReport { plan, locations: Vec::new() });
             one.forgotten = one.expired;
             return Ok(());
         }
+        events::decided(setup, self.purge, &name, &report.decisions[decisions_before..])?;
         self.mark(&found, &expired, &mut known);
         known_points::keep(state, &name, &known)?;
         let outcome = self.delete(&found, &expired, one);
         if outcome.is_err() {
             self.unmark_undecided(&found, &expired, &mut known)?;
         }
+        let hidden = self.erase_hidden(&found.repository);
         let mut deletions = one.forget.as_ref().map_or_else(Vec::new, |f| f.locations.clone());
         deletions.extend(one.prune.iter().flat_map(|p| p.locations.clone()));
         let settled =
-            receipt::settle(state, &name, &found.repository, self.clock.now, &deletions, &mut known)?;
+            receipt::settle(setup, self.purge, &name, &found.repository, &deletions, &hidden, &mut known)?;
         known_points::keep(state, &name, &known)?;
-        let Settled { gone, waiting } = settled;
-        (one.forgotten, one.waiting) = (gone, waiting);
+        let Settled { gone, waiting, waiting_at, untrue } = settled;
+        (one.forgotten, one.waiting, one.waiting_at) = (gone, waiting, waiting_at);
         self.tell_what_waits(&name, &deletions);
+        for location in untrue {
+            let message = format!("it still lists objects of {name} that it said it had deleted");
+            self.troubles.trouble(Trouble::new(TroubleKind::Location, &location, message));
+        }
+        caches::clean(setup, &found.repository, self.troubles)?;
         outcome
     }
 
@@ -189,7 +232,8 @@ impl Run<'_> {
             found.repository.states().map(|(mirror, _)| mirror.name().to_owned()).collect();
         for (id, _) in &found.snapshots {
             if let Some(point) = known.points.get_mut(&id.to_hex()) {
-                let decided = DecidedPurge { decided: self.clock.now, waiting_at: locations.clone() };
+                let (waiting_at, bytes_at) = (locations.clone(), locations.clone());
+                let decided = DecidedPurge { decided: self.clock.now, waiting_at, bytes_at };
                 point.purge = expired.contains(id).then_some(decided);
             }
         }
@@ -211,16 +255,32 @@ impl Run<'_> {
         if !expired.is_empty() {
             one.forget = Some(repository.forget(expired, self.troubles, self.progress, &cancel)?);
         }
-        let pruned = repository
-            .prune(&PruneOptions::default(), self.troubles, self.progress, &cancel)
-            .map_err(Error::from)?;
+        let pruned =
+            repository.prune(&THOROUGH, self.troubles, self.progress, &cancel).map_err(Error::from)?;
         one.prune = Some(PruneReport { plan: pruned.plan, locations: pruned.locations });
         Ok(())
     }
 
+    /// Removes what places with versions keep of what was deleted, by location.
+    fn erase_hidden(&self, repository: &Repository) -> BTreeMap<String, Hidden> {
+        let mut hidden = BTreeMap::new();
+        for mirror in repository.ready() {
+            let outcome = match mirror.erase_hidden() {
+                Ok(None) => continue,
+                Ok(Some((objects, bytes))) => Hidden { objects, bytes, is_left: false },
+                Err(error) => {
+                    let message = format!("older versions of what was deleted are left there: {error}");
+                    self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
+                    Hidden { is_left: true, ..Hidden::default() }
+                }
+            };
+            hidden.insert(mirror.name().to_owned(), outcome);
+        }
+        hidden
+    }
+
     /// What a location did not delete is trouble, whatever the reason.
     fn tell_what_waits(&self, repository: &str, deletions: &[Deletions]) {
-        use holdfast_repo::Monitor;
         let mut seen = BTreeSet::new();
         // The last word of each location counts.
         for outcome in deletions.iter().rev().filter(|d| seen.insert(d.location.as_str())) {

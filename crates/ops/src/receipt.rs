@@ -1,117 +1,168 @@
-//! Receipts of purges: what was deleted, where, and when, one file per repository, location and purge.
+//! Receipts of purges, in the ledger: what each location deleted, and which points are gone there.
 //!
-//! A receipt says only what was seen: a location that took the order and still lists the point has given no receipt for
-//! it. It is written when the location no longer lists the point, which may be many purges after the decision.
+//! A receipt says only what was seen. A location that took the order and still lists the point has given none for it,
+//! and a point that is not listed any more is gone only once the packs are, too: so there are two, and the second is
+//! written when nothing waits to be deleted there and the location lists nothing that it said it had deleted. That may
+//! be many purges after the decision.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_format::Id;
+use holdfast_ledger::{NewReceipt, PurgePhase};
 use holdfast_location::Area;
-use holdfast_repo::{Deletions, MirrorState, Repository};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use holdfast_repo::{Deletions, Mirror, MirrorState, Repository};
 
 use crate::error::Result;
 use crate::known_points::KnownPoints;
-use crate::record;
-
-/// What one location deleted in one purge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The repository.
-    pub repository: String,
-    /// The location.
-    pub location: String,
-    /// When the purge began.
-    pub time: Timestamp,
-    /// Points that the location no longer lists.
-    pub points: Vec<PurgedPoint>,
-    /// Objects that it deleted.
-    pub objects_deleted: u64,
-    /// Objects that it has yet to delete.
-    pub objects_waiting: u64,
-    /// Why they wait.
-    pub reason: Option<String>,
-}
-
-/// A point of a receipt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PurgedPoint {
-    /// The point.
-    pub point: String,
-    /// Its asset, where known.
-    pub asset: Option<String>,
-    /// The instant that it stood for.
-    pub time: Timestamp,
-    /// When its purge was decided.
-    pub decided: Timestamp,
-}
+use crate::setup::Setup;
 
 /// What became of the points whose purge was decided.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
-    /// Points that are gone from every location.
+    /// Points that are gone from every location, with their bytes.
     pub gone: usize,
-    /// Points that some location still lists, or could not be asked about.
+    /// Points of which something still lies at some location, or that could not be asked about.
     pub waiting: usize,
+    /// How many of them, by location.
+    pub waiting_at: BTreeMap<String, u64>,
+    /// Locations that list what they said they had deleted.
+    pub untrue: Vec<String>,
 }
 
-/// Looks at each location for the points whose purge was decided, keeps the receipts, and forgets the points that are gone
-/// everywhere. `deletions` is what the locations said about their objects.
+/// What a place with versions kept of what was deleted, and was removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hidden {
+    /// Versions, delete markers and unfinished uploads that were removed.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Whether some are left.
+    pub is_left: bool,
+}
+
+/// Looks at each location for the points whose purge was decided, records the receipts, and forgets the points that are
+/// gone everywhere. `deletions` is what the locations said about their objects.
 pub fn settle(
-    state: &Path,
+    setup: &Setup,
+    purge: &str,
     repository_name: &str,
     repository: &Repository,
-    time: Timestamp,
     deletions: &[Deletions],
+    hidden: &BTreeMap<String, Hidden>,
     known: &mut KnownPoints,
 ) -> Result<Settled> {
+    let mut settled = Settled::default();
     let configured: BTreeSet<&str> = repository.states().map(|(mirror, _)| mirror.name()).collect();
-    for (mirror, mirror_state) in repository.states() {
-        let listed: BTreeSet<String> = match mirror_state {
-            MirrorState::Absent => BTreeSet::new(),
+    for (mirror, state) in repository.states() {
+        let own: Vec<&Deletions> = deletions.iter().filter(|d| d.location == mirror.name()).collect();
+        let (listed, is_clear) = match state {
+            MirrorState::Absent => (BTreeSet::new(), true),
             MirrorState::Unusable { .. } => continue,
-            MirrorState::Ready => match mirror.list(Area::Snapshots) {
-                Ok(listed) => listed.into_iter().map(|(id, _)| id.to_hex()).collect(),
-                Err(_) => continue,
-            },
+            MirrorState::Ready => {
+                let Ok(listed) = mirror.list(Area::Snapshots) else { continue };
+                let listed = listed.into_iter().map(|(id, _)| id.to_hex()).collect();
+                let is_done = own.last().is_some_and(|d| d.waiting == 0 && d.failure.is_none());
+                let is_true = !is_done || is_gone(mirror, &own);
+                if !is_true {
+                    settled.untrue.push(mirror.name().to_owned());
+                }
+                let is_left = hidden.get(mirror.name()).is_some_and(|hidden| hidden.is_left);
+                (listed, is_done && is_true && !is_left)
+            }
         };
-        let mut points = Vec::new();
+        let (mut unlisted, mut cleared) = (Vec::new(), Vec::new());
         for (id, point) in &mut known.points {
             let Some(purge) = &mut point.purge else { continue };
             if !listed.contains(id) && purge.waiting_at.remove(mirror.name()) {
-                let (asset, decided) = (point.asset.clone(), purge.decided);
-                points.push(PurgedPoint { point: id.clone(), asset, time: point.time, decided });
+                unlisted.push(id.clone());
+            }
+            if is_clear && !purge.waiting_at.contains(mirror.name()) && purge.bytes_at.remove(mirror.name()) {
+                cleared.push(id.clone());
             }
         }
-        let own: Vec<&Deletions> = deletions.iter().filter(|d| d.location == mirror.name()).collect();
-        let receipt = Receipt {
-            repository: repository_name.to_owned(),
-            location: mirror.name().to_owned(),
-            time,
-            points,
-            objects_deleted: own.iter().map(|d| d.deleted).sum(),
-            objects_waiting: own.last().map_or(0, |d| d.waiting),
-            reason: own.last().and_then(|d| d.failure.clone()),
-        };
-        if !receipt.points.is_empty() || receipt.objects_deleted > 0 {
-            let kind = Path::new("receipts").join(repository_name).join(mirror.name());
-            record::keep(state, &kind.display().to_string(), &file_name(time), &receipt)?;
-        }
+        let hidden = hidden.get(mirror.name()).copied().unwrap_or_default();
+        record(setup, purge, repository_name, mirror.name(), &own, hidden, unlisted, cleared)?;
     }
-    let mut settled = Settled::default();
     known.points.retain(|_, point| {
         let Some(purge) = &mut point.purge else { return true };
         // A location that left the estate is nobody's to wait for.
         purge.waiting_at.retain(|location| configured.contains(location.as_str()));
-        let is_waiting = !purge.waiting_at.is_empty();
-        *(if is_waiting { &mut settled.waiting } else { &mut settled.gone }) += 1;
-        is_waiting
+        purge.bytes_at.retain(|location| configured.contains(location.as_str()));
+        let waiting: BTreeSet<&String> = purge.waiting_at.union(&purge.bytes_at).collect();
+        for location in &waiting {
+            *settled.waiting_at.entry((*location).clone()).or_default() += 1;
+        }
+        *(if waiting.is_empty() { &mut settled.gone } else { &mut settled.waiting }) += 1;
+        !waiting.is_empty()
     });
     Ok(settled)
 }
 
-/// An instant as a file name that sorts.
-fn file_name(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H-%M-%S.%6fZ").to_string()
+/// Whether a location lists nothing of what it said it had deleted.
+fn is_gone(mirror: &Mirror, own: &[&Deletions]) -> bool {
+    [Area::Snapshots, Area::Index, Area::Data].into_iter().all(|area| {
+        let said: BTreeSet<Id> =
+            own.iter().flat_map(|d| &d.objects).filter(|(of, _)| *of == area).map(|(_, id)| *id).collect();
+        said.is_empty()
+            || mirror.list(area).is_ok_and(|listed| listed.iter().all(|(id, _)| !said.contains(id)))
+    })
+}
+
+#[allow(clippy::too_many_arguments, reason = "all of it is one receipt")]
+fn record(
+    setup: &Setup,
+    purge: &str,
+    repository: &str,
+    location: &str,
+    own: &[&Deletions],
+    hidden: Hidden,
+    unlisted: Vec<String>,
+    cleared: Vec<String>,
+) -> Result<()> {
+    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for removed in own.iter().flat_map(|d| &d.removed) {
+        let sum = sums.entry(removed.group).or_default();
+        *sum = (sum.0 + removed.objects, sum.1 + removed.bytes);
+    }
+    if hidden.objects > 0 {
+        sums.insert("versions", (hidden.objects, hidden.bytes));
+    }
+    let receipt = |phase, group: &str, points| {
+        let (objects, bytes) = sums.get(group).copied().unwrap_or_default();
+        NewReceipt {
+            purge: purge.to_owned(),
+            phase,
+            repository: repository.to_owned(),
+            location: location.to_owned(),
+            group: group.to_owned(),
+            objects,
+            bytes,
+            points,
+        }
+    };
+    let receipts = [
+        receipt(PurgePhase::Logical, "snapshots", unlisted.clone()),
+        receipt(PurgePhase::Physical, "index", Vec::new()),
+        receipt(PurgePhase::Physical, "data", cleared),
+        receipt(PurgePhase::Physical, "versions", Vec::new()),
+    ];
+    let receipts: Vec<NewReceipt> =
+        receipts.into_iter().filter(|r| r.objects > 0 || !r.points.is_empty()).collect();
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let now = setup.world.clock.now();
+    let ledger = setup.ledger()?;
+    // Points of other programs are in no table of copies.
+    let mut copies = Vec::new();
+    for point in &unlisted {
+        let known = ledger.read().copies_of(point)?;
+        copies.extend(known.into_iter().filter(|c| c.location == location && c.removed_at.is_none()));
+    }
+    Ok(ledger.write(|transaction| {
+        for receipt in receipts {
+            transaction.record_receipt(receipt, now)?;
+        }
+        copies.iter().try_for_each(|copy| transaction.remove_copy(&copy.point, location, now))
+    })?)
 }

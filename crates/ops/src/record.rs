@@ -1,4 +1,4 @@
-//! What was executed, kept in the state folder as JSON files: known points, sizes of sources, receipts of purges.
+//! What was executed, kept in the state folder as JSON files: known points, sizes of sources.
 //!
 //! Purge decides by them, and points are missed by them, so one that cannot be read is an error and never "nothing":
 //! silence would delete. They are facts of this machine and no part of what a restore needs. They hold names of clients'

@@ -5,7 +5,7 @@
 //! of when the deletion was decided. So what waits is looked at again before it is carried out, with the points of all
 //! locations that are reached: what a point needs meanwhile stays, and is listed anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_format::{BlobKind, Id, IndexFile, IndexPack, Snapshot, encode_unpacked};
@@ -42,6 +42,56 @@ pub struct Deletions {
     pub waiting: u64,
     /// Why some wait.
     pub failure: Option<String>,
+    /// What it deleted, by area: objects that were listed just before, and their bytes.
+    pub removed: Vec<Removed>,
+    /// The objects themselves, for who looks whether they are gone.
+    #[serde(skip)]
+    pub objects: Vec<(Area, Id)>,
+}
+
+/// What a location deleted in one area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// `snapshots`, `index` or `data`.
+    pub group: &'static str,
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Deletions {
+    /// Adds what else the location did, before this.
+    fn preceded_by(&mut self, earlier: Deletions) {
+        self.deleted += earlier.deleted;
+        self.removed.extend(earlier.removed);
+        self.objects.extend(earlier.objects);
+    }
+
+    /// Takes note of objects that were deleted; `sizes` are those that the place listed before.
+    pub(crate) fn note(&mut self, area: Area, done: &[(Area, Id)], sizes: &BTreeMap<Id, u64>) {
+        self.deleted += done.len() as u64;
+        let listed: Vec<u64> = done.iter().filter_map(|(_, id)| sizes.get(id).copied()).collect();
+        if !listed.is_empty() {
+            let (objects, bytes) = (listed.len() as u64, listed.iter().sum());
+            self.removed.push(Removed { group: area.folder(), objects, bytes });
+        }
+        self.objects.extend_from_slice(done);
+    }
+}
+
+/// What a place lists in an area, with sizes; nothing where it cannot say: deleting does not depend on it.
+pub(crate) fn sizes(mirror: &Mirror, area: Area) -> BTreeMap<Id, u64> {
+    mirror.list(area).map(|listed| listed.into_iter().collect()).unwrap_or_default()
+}
+
+/// Adds to each location's word what it did earlier in the same purge.
+pub(crate) fn merge(locations: &mut [Deletions], earlier: Vec<Deletions>) {
+    for before in earlier {
+        if let Some(now) = locations.iter_mut().find(|now| now.location == before.location) {
+            now.preceded_by(before);
+        }
+    }
 }
 
 impl Deleting {
@@ -109,8 +159,12 @@ impl Repository {
     pub(crate) fn delete_waiting(&self, mirror: &Mirror, tombstones: &mut Tombstones) -> Deletions {
         let mut outcome = Deletions { location: mirror.name().to_owned(), ..Deletions::default() };
         for area in [Area::Snapshots, Area::Index, Area::Data] {
-            let waiting = tombstones.waiting_at(mirror.name()).into_iter().filter(|(a, _)| *a == area);
-            let mut done = Vec::new();
+            let waiting = tombstones.waiting_at(mirror.name());
+            let waiting: Vec<_> = waiting.into_iter().filter(|(a, _)| *a == area).collect();
+            if waiting.is_empty() {
+                continue;
+            }
+            let (sizes, mut done) = (sizes(mirror, area), Vec::new());
             for object in waiting {
                 if outcome.failure.is_some() {
                     break;
@@ -120,7 +174,7 @@ impl Repository {
                     Err(error) => outcome.failure = Some(error.to_string()),
                 }
             }
-            outcome.deleted += done.len() as u64;
+            outcome.note(area, &done, &sizes);
             if !done.is_empty()
                 && let Err(error) = tombstones.confirm(&done, mirror.name())
             {
@@ -155,11 +209,11 @@ impl Repository {
             } else {
                 outcomes.push(Deletions {
                     location: mirror.name().to_owned(),
-                    deleted: 0,
                     waiting: tombstones.waiting_at(mirror.name()).len() as u64,
                     failure: Some(
                         "it does not have everything yet that replaces what is to be deleted".to_owned(),
                     ),
+                    ..Deletions::default()
                 });
             }
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cancel::Cancel;
 use crate::catalog;
-use crate::deletion::Deletions;
+use crate::deletion::{Deletions, sizes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::monitor::Monitor;
 use crate::progress::Progress;
@@ -50,14 +50,14 @@ impl Repository {
         let mut locations = Vec::new();
         for (mirror, _) in &deleting.held {
             let mut outcome = Deletions { location: mirror.name().to_owned(), ..Deletions::default() };
-            let mut done = Vec::new();
+            let (before, mut done) = (sizes(mirror, Area::Snapshots), Vec::new());
             for object in &objects {
                 match mirror.delete(object.0, &object.1) {
                     Ok(()) => done.push(*object),
                     Err(error) => outcome.failure = Some(error.to_string()),
                 }
             }
-            outcome.deleted = done.len() as u64;
+            outcome.note(Area::Snapshots, &done, &before);
             outcome.waiting = (objects.len() - done.len()) as u64;
             progress.objects.add(outcome.deleted);
             tombstones.confirm(&done, mirror.name())?;
@@ -66,9 +66,9 @@ impl Repository {
         for (location, reason) in &deleting.away {
             locations.push(Deletions {
                 location: location.clone(),
-                deleted: 0,
                 waiting: objects.len() as u64,
                 failure: Some(reason.clone()),
+                ..Deletions::default()
             });
         }
         Ok(Forgotten { points: points.to_vec(), locations })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_format::Id;
-use holdfast_location::{Area, Key, Location, Put};
+use holdfast_location::{Area, Key, Location, Lying, Put, Walk, What};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -118,6 +118,40 @@ impl Mirror {
     /// Removes one of our own locks, which the writer's credentials suffice for.
     pub fn delete_lock(&self, id: &Id) -> Result<()> {
         Ok(self.writer.delete(&self.key(Area::Locks, id))?)
+    }
+
+    /// Removes what a place with versions keeps below this repository of objects that were deleted or replaced, and parts of
+    /// uploads that were never completed. Returns how many and their bytes; none where the place hides nothing.
+    pub fn erase_hidden(&self) -> Result<Option<(u64, u64)>> {
+        if !self.writer.hides_versions() {
+            return Ok(None);
+        }
+        let walk = self.deleter().walk(Some(&self.repository))?;
+        if let Some(cause) = walk.refused.first() {
+            let context = format!("location {} does not show what it hides: {cause}", self.name());
+            return Err(Error::new(ErrorKind::Refused, context));
+        }
+        let (mut objects, mut bytes) = (0, 0);
+        for lying in walk.lying.iter().filter(|lying| lying.what != What::Current) {
+            self.deleter().erase(lying)?;
+            (objects, bytes) = (objects + 1, bytes + lying.bytes);
+        }
+        Ok(Some((objects, bytes)))
+    }
+
+    /// Everything that lies below this repository's folder, see [`Location::walk`].
+    pub fn walk(&self) -> Result<Walk> {
+        Ok(self.deleter().walk(Some(&self.repository))?)
+    }
+
+    /// Removes one thing that a walk found.
+    pub fn erase(&self, lying: &Lying) -> Result<()> {
+        Ok(self.deleter().erase(lying)?)
+    }
+
+    /// Removes what is left of the repository's folders, where they are empty.
+    pub fn discard_empty(&self) -> Result<()> {
+        Ok(self.deleter().discard_empty(&self.repository)?)
     }
 
     /// How an object is called in messages.

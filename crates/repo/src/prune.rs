@@ -19,7 +19,7 @@ pub use plan::{PruneOptions, PrunePlan};
 use crate::align::owe;
 use crate::cancel::Cancel;
 use crate::catalog::{self, Catalog};
-use crate::deletion::{Deleting, Deletions, first_good};
+use crate::deletion::{Deleting, Deletions, first_good, merge};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::Mirror;
 use crate::monitor::Monitor;
@@ -74,7 +74,8 @@ impl Repository {
         // Refuses before anything is changed, when something cannot be read.
         self.load_live(&catalog, &tombstones, monitor)?;
         let complete = self.deliver_debts(&catalog, &tombstones, monitor, progress, cancel)?;
-        self.carry_out_tombstones(&deleting, &catalog, &complete, &mut tombstones, monitor, cancel)?;
+        let earlier =
+            self.carry_out_tombstones(&deleting, &catalog, &complete, &mut tombstones, monitor, cancel)?;
         let catalog = catalog::list(&mirrors)?;
         let decision = self.decide(options, &catalog, &tombstones, monitor, cancel)?;
         let written = self.rewrite(&decision, &catalog, &complete, monitor, progress, cancel)?;
@@ -93,7 +94,8 @@ impl Repository {
                 tombstones.bury(&orphans, &[catalog.mirrors[lane].name().to_owned()])?;
             }
         }
-        let locations = self.delete_at(&deleting, &written, &mut tombstones)?;
+        let mut locations = self.delete_at(&deleting, &written, &mut tombstones)?;
+        merge(&mut locations, earlier);
         Ok(Pruned { plan: decision.plan, locations })
     }
 
@@ -253,7 +255,7 @@ fn is_complete(delivery: &Delivery) -> bool {
 
 fn waiting(location: &str, failure: String, tombstones: &Tombstones) -> Deletions {
     let waiting = tombstones.waiting_at(location).len() as u64;
-    Deletions { location: location.to_owned(), deleted: 0, waiting, failure: Some(failure) }
+    Deletions { location: location.to_owned(), waiting, failure: Some(failure), ..Deletions::default() }
 }
 
 /// Packs of a list of ids, for lookups.

@@ -25,6 +25,13 @@ pub struct Identity {
     pub key_file: Bytes,
 }
 
+impl Identity {
+    /// The cipher that `password` opens, if it opens this.
+    pub fn open(&self, password: &str) -> Option<Cipher> {
+        unlock(self, password).ok().map(|(cipher, _)| cipher)
+    }
+}
+
 /// Local folders of a repository. Everything in them may be deleted at the price of time.
 #[derive(Clone, Debug)]
 pub struct LocalFolders {

@@ -1,5 +1,8 @@
 //! `holdfast purge`.
 
+mod audit;
+mod history;
+
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,8 +21,10 @@ use crate::{output, words};
 /// A point older than the policy's maximum for its class goes, at every location, and then the data that no point needs
 /// any more. The last good point of an asset is exempt and stays whatever its age, and so do the points of an asset that is
 /// held (`holdfast hold`), and the old points of one whose last backup is suspect. The table shows every point with the
-/// decision: keep, exempt or expire, and why. A receipt of what was deleted, when and where, is kept in the state folder
-/// below records/receipts.
+/// decision: keep, exempt or expire, and why. What was decided is written into the ledger before the first deletion, and a
+/// receipt of what was deleted, when and where, after it; without the ledger nothing is deleted. --history shows both. Not
+/// a byte of a purged point stays: packs that hold other points' data as well are rewritten, and what this machine's caches
+/// held of it goes, too.
 ///
 /// Nothing younger than the policy's minimum goes, of no version of the policy that was in force while the point lay there;
 /// there is no command that forgets a point sooner, for nobody. Only points that runs of ours recorded count as good or as
@@ -37,15 +42,34 @@ use crate::{output, words};
 #[derive(Args, Debug)]
 pub struct Purge {
     /// Print the decisions and how much would be freed; change nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["history", "audit"])]
     dry_run: bool,
     /// Believe the clock from now on: it is right, though it was wrong before, or holdfast stood still for more than 60 days
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "audit", "history"])]
     clock_is_right: bool,
+    /// Walk every location and this machine's caches instead, and tell what should be gone and is still there
+    ///
+    /// Points are opened where they lie and judged by their content; older versions, unfinished uploads, foreign and
+    /// temporary files and data that no point reaches are looked for. Ends with 1 when anything is found, or when a
+    /// location could not be walked. Changes nothing.
+    #[arg(long, conflicts_with = "history")]
+    audit: bool,
+    /// List the purges of the past with their receipts instead; ends with 1 when one still waits for something
+    #[arg(long)]
+    history: bool,
+    /// How many days back --history looks
+    #[arg(long, value_name = "N", default_value_t = 90, requires = "history")]
+    days: u32,
 }
 
 pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     let setup = context.setup()?;
+    if command.history {
+        return history::run(context, &setup, command.days);
+    }
+    if command.audit {
+        return audit::run(context, &setup);
+    }
     let _lock = state_lock::take(&setup.places.state, "purge", context.world.environment.pid())?;
     if command.clock_is_right {
         clock_reading::confirm(&setup)?;

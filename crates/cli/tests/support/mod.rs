@@ -130,6 +130,14 @@ path = "{site}"
         fs::remove_file(self.path("state/records/points").join(format!("{REPOSITORY}.json"))).unwrap();
     }
 
+    /// Every receipt of a location, oldest first.
+    pub fn receipts(&self, location: &str) -> Vec<serde_json::Value> {
+        let output = self.command(&["purge", "--history", "--json"]).output().unwrap();
+        let history: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let receipts = history.as_array().unwrap().iter().flat_map(|p| p["receipts"].as_array().unwrap());
+        receipts.filter(|receipt| receipt["location"] == location).cloned().collect()
+    }
+
     /// Changes estate.toml.
     pub fn change_estate(&self, old: &str, new: &str) {
         let path = self.path("etc/estate.toml");

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use holdfast_ledger::{
-    CheckScope, ErrorKind, Findings, Lasted, NewCheck, NewHold, NewPolicyVersion, NewWaiver, PurgePhase,
-    RunEnd, RunOutcome, RunState, Settlement, SlotState,
+    CheckScope, ErrorKind, Findings, Lasted, Ledger, NewCheck, NewHold, NewPolicyVersion, NewPurge,
+    NewWaiver, PurgePhase, PurgeState, RunEnd, RunOutcome, RunState, Settlement, SlotState,
 };
 
-use super::support::{Place, at, check, done, point, receipt, run, slot};
+use super::support::{Place, at, check, decided, done, point, receipt, run, slot, wait};
 
 fn policy(text: &str, effective: &str) -> NewPolicyVersion {
     NewPolicyVersion { text: text.to_owned(), effective: at(effective), approver: "the board".to_owned() }
@@ -189,6 +189,41 @@ fn checks_and_receipts() {
     // Each is provable by the leaf that it names.
     let leaf = &ledger.read().leaves(receipts[1].leaf, 1).unwrap()[0];
     assert!(leaf.kind == "purged" && leaf.payload.contains("\"physical\""), "{leaf:?}");
+}
+
+#[test]
+fn a_purge_is_written_before_its_effect_and_completed_once() {
+    let place = Place::new();
+    let ledger = place.open();
+    let noon = at("2026-03-01T12:00:00Z");
+    let begin = || ledger.write(|t| t.begin_purge(NewPurge::retention("a test", None), noon)).unwrap();
+    let end = |id: &str, state, waits| ledger.write(|t| t.end_purge(id, state, waits, noon));
+    let decide = |id: &str| ledger.write(|t| t.decide_purge(id, "C-1042", vec![decided("aa")], noon));
+    let first = begin();
+    decide(&first).unwrap();
+    assert_eq!(ledger.read().points_of_purge(&first).unwrap()[0].decided, decided("aa"));
+    assert_eq!(decide(&first).unwrap_err().kind, ErrorKind::Contradiction);
+    end(&first, PurgeState::Waiting, vec![wait()]).unwrap();
+    let open = ledger.read().purges_open().unwrap();
+    assert_eq!((open.len(), &open[0].state, &open[0].waits), (1, &PurgeState::Waiting, &vec![wait()]));
+    // What has an end decides nothing more.
+    assert_eq!(decide(&first).unwrap_err().kind, ErrorKind::Contradiction);
+    end(&first, PurgeState::Done, Vec::new()).unwrap();
+    assert_eq!(end(&first, PurgeState::Waiting, vec![wait()]).unwrap_err().kind, ErrorKind::Contradiction);
+    assert!(ledger.read().purges_open().unwrap().is_empty());
+    // One at a time: whoever begins finds the other cut off, in this instance or in the next.
+    let (second, third) = (begin(), begin());
+    let state = |ledger: &Ledger, id: &str| {
+        ledger.read().purges(noon).unwrap().into_iter().find(|purge| purge.id == id).unwrap().state
+    };
+    assert_eq!((state(&ledger, &second), state(&ledger, &third)), (PurgeState::CutOff, PurgeState::Begun));
+    ledger.close().unwrap();
+    let next = place.open();
+    next.write(|t| t.interrupt_orphans(noon)).unwrap();
+    assert_eq!((state(&next, &first), state(&next, &third)), (PurgeState::Done, PurgeState::CutOff));
+    assert_eq!(next.read().purges_open().unwrap().len(), 2);
+    assert!(next.read().purges(at("2026-03-01T12:00:01Z")).unwrap().is_empty());
+    next.read().audit().unwrap();
 }
 
 #[test]

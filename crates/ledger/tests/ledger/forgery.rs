@@ -12,12 +12,12 @@ fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error
 fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
-    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, receipt, waiver, hold and its
+    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, a purge with its decision, receipt and end, waiver, hold and its
     // release, alarm, lease returned.
-    assert_eq!(audit.head.leaves, 18);
+    assert_eq!(audit.head.leaves, 21);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
-    assert_eq!(audit.rows, 15);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 purge with 1 point, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
+    assert_eq!(audit.rows, 17);
 }
 
 #[test]
@@ -31,6 +31,8 @@ fn what_was_said_stays_said() {
         "DELETE FROM points",
         "UPDATE checks SET outcome = 'damaged'",
         "UPDATE receipts SET bytes = 0",
+        "UPDATE purge_points SET reason = ''",
+        "DELETE FROM purges",
         "UPDATE policy_versions SET text = ''",
         "UPDATE waivers SET expires = expires + 1",
         "UPDATE runs SET outcome = 'failed'",
@@ -61,6 +63,8 @@ fn a_forger_who_drops_the_triggers_is_found() {
         ("UPDATE points SET instant = instant - 1", "points"),
         ("UPDATE checks SET outcome = 'damaged'", "checks"),
         ("DELETE FROM receipts", "receipts"),
+        ("UPDATE purges SET state = 'done'", "purges"),
+        ("DROP TRIGGER purge_points_never_go; DELETE FROM purge_points", "purge_points"),
         ("UPDATE slots SET state = 'late', settled_at = 0", "slots"),
         ("UPDATE runs SET ended_at = ended_at + 1", "runs"),
         ("DELETE FROM run_slots", "run_slots"),
@@ -94,12 +98,12 @@ fn the_head_covers_every_leaf_and_earlier_heads_stay() {
     let place = Place::filled();
     let ledger = place.open();
     let read = ledger.read();
-    let heads: Vec<_> = (0..=19).map(|count| read.tree_head(Some(count)).unwrap()).collect();
+    let heads: Vec<_> = (0..=22).map(|count| read.tree_head(Some(count)).unwrap()).collect();
     assert!(heads.windows(2).all(|pair| pair[0].root != pair[1].root));
-    assert_eq!(read.tree_head(None).unwrap(), heads[19]);
+    assert_eq!(read.tree_head(None).unwrap(), heads[22]);
     let leaves = read.leaves(0, 100).unwrap();
-    assert_eq!(leaves.len(), 19);
+    assert_eq!(leaves.len(), 22);
     // Two facts that say the same have different leaves: each has a nonce.
     let payloads: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| leaf.hash).collect();
-    assert_eq!(payloads.len(), 19);
+    assert_eq!(payloads.len(), 22);
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck, NewHold,
-    NewPolicyVersion, NewReceipt, NewRun, NewWaiver, Point, PurgePhase, Result, RunEnd, RunOutcome,
-    Settlement, SlotState,
+    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck,
+    NewHold, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase, PurgeState,
+    PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
 use holdfast_world::fake::{FakeClock, FakeRandom};
 use jiff::Timestamp;
@@ -159,7 +159,10 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
                 reason: None,
             };
             t.settle_slots(vec![settlement], later)?;
+            let purge = t.begin_purge(NewPurge::retention("a test", None), later)?;
+            t.decide_purge(&purge, "C-1042", vec![decided("aa")], later)?;
             t.record_receipt(receipt(PurgePhase::Logical), later)?;
+            t.end_purge(&purge, PurgeState::Waiting, vec![wait()], later)?;
             let waiver = NewWaiver {
                 asset: "shop.example".to_owned(),
                 dataset: None,
@@ -190,6 +193,24 @@ pub fn alarm() -> NewAlarm {
     }
 }
 
+pub fn decided(point: &str) -> DecidedPoint {
+    DecidedPoint {
+        point: point.to_owned(),
+        asset: Some("shop.example".to_owned()),
+        instant: at("2025-01-01T00:00:00Z"),
+        reason: "425 days old, past the maximum of 60 days".to_owned(),
+    }
+}
+
+pub fn wait() -> PurgeWait {
+    PurgeWait {
+        repository: "C-1042".to_owned(),
+        location: Some("there".to_owned()),
+        points: 1,
+        reason: "it is away".to_owned(),
+    }
+}
+
 pub fn receipt(phase: PurgePhase) -> NewReceipt {
     NewReceipt {
         purge: "p-1".to_owned(),
@@ -199,5 +220,6 @@ pub fn receipt(phase: PurgePhase) -> NewReceipt {
         group: "data".to_owned(),
         objects: 3,
         bytes: 1 << 33,
+        points: vec!["aa".to_owned()],
     }
 }

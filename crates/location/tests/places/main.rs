@@ -17,3 +17,4 @@ mod secrets;
 mod speed;
 mod suite;
 mod tls;
+mod walks;

@@ -167,6 +167,7 @@ mod tests {
         };
         let report = |repositories| {
             Ok(Box::new(PurgeReport {
+                purge: None,
                 decisions: Vec::new(),
                 repositories,
                 left_behind: Vec::new(),

@@ -12,7 +12,7 @@ use holdfast_location::layers::append_only::AppendOnly;
 use holdfast_location::layers::breaker::{Breaker, Circuit};
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
 use holdfast_location::layers::throttle::{Limits, Throttle};
-use holdfast_location::{Credentials, Location, Place, Surroundings};
+use holdfast_location::{Credentials, Location, Place, Surroundings, Walk};
 use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec};
 use holdfast_world::{ExposeSecret, secrets};
 
@@ -82,6 +82,18 @@ impl Setup {
         let (clock, random) = (Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
         let patient = Retry::new(Arc::clone(&bare), RETRIES, clock, random, Arc::clone(&self.interrupted));
         Ok(Arc::new(Breaker::new(Arc::new(patient), bare, Arc::clone(circuit))))
+    }
+
+    /// Everything that lies at a location. Where the credentials for writing do not show all of it, those for deleting do.
+    pub(crate) fn walk_location(&self, name: &str) -> Result<Walk> {
+        let walk = self.location(name)?.walk(None).map_err(holdfast_repo::Error::from)?;
+        if walk.refused.is_empty() || self.spec(name)?.delete_credentials.is_none() {
+            return Ok(walk);
+        }
+        match self.opened.get(name) {
+            Some(Ok(opened)) => Ok(self.deleter(name, opened)?.walk(None).unwrap_or(walk)),
+            _ => Ok(walk),
+        }
     }
 
     /// A location without any layer around it.

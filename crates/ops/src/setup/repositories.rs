@@ -28,6 +28,11 @@ impl Setup {
         self.mirrors_with(repository, only, Rights::Add)
     }
 
+    /// The mirrors of a repository with the credentials that may delete, whether the ring has a key for it or not.
+    pub(crate) fn mirrors_for_deleting(&self, repository: &str) -> Result<Vec<Arc<Mirror>>> {
+        self.mirrors_with(repository, None, Rights::Delete)
+    }
+
     fn mirrors_with(&self, repository: &str, only: Option<&str>, rights: Rights) -> Result<Vec<Arc<Mirror>>> {
         if let Some(name) = only {
             self.location(name)?;

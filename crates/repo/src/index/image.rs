@@ -111,6 +111,11 @@ pub(crate) fn read(
     Some(sourced)
 }
 
+/// The index files that the copy at `path` was made of; none where it is not whole.
+pub(crate) fn files(path: &Path, cipher: &Cipher) -> Option<Vec<Id>> {
+    Some(read_footer(&File::open(path).ok()?, cipher)?.sourced.files)
+}
+
 /// Writes a copy to `path`. It replaces an older one as a whole, and is not synced: a torn one is not believed.
 pub(crate) fn write(
     path: &Path,

@@ -19,7 +19,8 @@ use crate::tombstones::Tombstones;
 /// How thorough a prune is.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneOptions {
-    /// Unused bytes that may stay in packs that are partly in use, in thousandths of the used bytes.
+    /// Unused bytes that may stay in packs that are partly in use, in thousandths of the used bytes. With 0 not a single
+    /// blob stays that no point needs.
     pub unused_permille_max: u64,
 }
 
@@ -74,6 +75,8 @@ struct Use {
     used: u64,
     kind: BlobKind,
     is_mixed: bool,
+    /// Whether it holds a blob that nothing needs, or that lies elsewhere as well.
+    has_dead: bool,
     keep: Vec<PackEntry>,
 }
 
@@ -165,7 +168,14 @@ fn usage(pack: &IndexPack, live: &Live, closure: &Closure) -> Use {
         .copied()
         .collect();
     let used = keep.iter().map(|b| u64::from(b.length) + 41).sum();
-    Use { size, used, kind, is_mixed: pack.blobs.iter().any(|b| b.kind != kind), keep }
+    Use {
+        size,
+        used,
+        kind,
+        is_mixed: pack.blobs.iter().any(|b| b.kind != kind),
+        has_dead: keep.len() < pack.blobs.len(),
+        keep,
+    }
 }
 
 impl Decision {
@@ -194,7 +204,11 @@ impl Decision {
             let number = usize::from(usage.kind == BlobKind::Data);
             let is_small = usage.size < SMALL_PACK_BYTES && small[number] >= SMALL_PACKS_MIN;
             // Header sizes are estimated above, so a pack without unused blobs may seem to waste a little.
-            let is_wasteful = waste > usage.keep.len() as u64 * 8 + 64 && unused > unused_max;
+            let is_wasteful = if options.unused_permille_max == 0 {
+                usage.has_dead
+            } else {
+                waste > usage.keep.len() as u64 * 8 + 64 && unused > unused_max
+            };
             if is_wasteful || is_small || usage.is_mixed {
                 unused = unused.saturating_sub(waste);
                 self.plan.packs_repacked += 1;

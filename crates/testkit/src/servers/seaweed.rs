@@ -34,6 +34,8 @@ impl Seaweed {
                 r#"{{"identities":[
                 {{"name":"admin","credentials":[{{"accessKey":"{ACCESS_KEY}","secretKey":"{SECRET_KEY}"}}],
                   "actions":["Admin","Read","Write","List","Tagging"]}},
+                {{"name":"operator","credentials":[{{"accessKey":"O{ACCESS_KEY}","secretKey":"O{SECRET_KEY}"}}],
+                  "actions":["Read","Write","List"]}},
                 {{"name":"reader","credentials":[{{"accessKey":"R{ACCESS_KEY}","secretKey":"R{SECRET_KEY}"}}],
                   "actions":["Read","List"]}}]}}"#
             ),
@@ -78,6 +80,11 @@ impl Seaweed {
     /// Credentials that may read and list.
     pub fn reader_credentials_toml(&self) -> String {
         format!("access_key = \"R{ACCESS_KEY}\"\nsecret_key = \"R{SECRET_KEY}\"\n")
+    }
+
+    /// Credentials that may do what the bucket's policy lets them.
+    pub fn operator_credentials_toml(&self) -> String {
+        format!("access_key = \"O{ACCESS_KEY}\"\nsecret_key = \"O{SECRET_KEY}\"\n")
     }
 
     /// Makes a bucket, waiting until the server has settled.
@@ -126,6 +133,56 @@ impl Seaweed {
         objects
     }
 
+    /// Makes the bucket keep every older version of its objects.
+    pub fn keep_versions(&self, bucket: &str) {
+        self.client_with(&["backend", "versioning"], bucket, &["Enabled"], b"");
+    }
+
+    /// Every object of a bucket with every older version, as a client that is not ours lists them.
+    pub fn versions(&self, bucket: &str) -> Vec<String> {
+        let options = ["lsf", "-R", "--files-only", "--s3-versions", "--s3-version-deleted"];
+        let listed = String::from_utf8(self.client(&options, bucket, b"")).unwrap();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Begins an upload of several parts and leaves it, as a program does whose machine dies.
+    pub fn begin_upload(&self, bucket: &str, path: &str) {
+        self.signed("POST", &format!("{bucket}/{path}?uploads="), "");
+    }
+
+    /// Lets nobody delete an older version.
+    pub fn forbid_deleting_versions(&self, bucket: &str) {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*",
+            "Action":["s3:DeleteObjectVersion"],"Resource":"arn:aws:s3:::{bucket}/*"}}]}}"#
+        );
+        self.signed("PUT", &format!("{bucket}?policy="), &policy);
+    }
+
+    /// Takes the bucket's policy away.
+    pub fn allow_everything(&self, bucket: &str) {
+        self.signed("DELETE", &format!("{bucket}?policy="), "");
+    }
+
+    /// A request that rclone has no word for.
+    fn signed(&self, method: &str, path_and_query: &str, body: &str) {
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
+            .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{ACCESS_KEY}:{SECRET_KEY}")])
+            .args(["--data-binary", body])
+            .arg(format!("http://127.0.0.1:{}/{path_and_query}", self.port))
+            .output()
+            .expect(
+                "curl is missing: run `cargo xtask test`, which installs it, or install the package curl",
+            );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+
+    /// Uploads that were begun and not completed, as a client that is not ours lists them.
+    pub fn uploads(&self, bucket: &str) -> String {
+        String::from_utf8(self.client(&["backend", "list-multipart-uploads"], bucket, b"")).unwrap()
+    }
+
     /// The bytes of an object, as a client that is not ours reads them.
     pub fn object(&self, bucket: &str, path: &str) -> Vec<u8> {
         self.client(&["cat"], &format!("{bucket}/{path}"), b"")
@@ -136,13 +193,23 @@ impl Seaweed {
         self.client(&["rcat"], &format!("{bucket}/{path}"), bytes);
     }
 
+    /// Deletes an object as another program does.
+    pub fn delete_object(&self, bucket: &str, path: &str) {
+        self.client(&["deletefile"], &format!("{bucket}/{path}"), b"");
+    }
+
     /// Runs rclone on a path of this server.
     fn client(&self, arguments: &[&str], path: &str, input: &[u8]) -> Vec<u8> {
+        self.client_with(arguments, path, &[], input)
+    }
+
+    fn client_with(&self, arguments: &[&str], path: &str, after: &[&str], input: &[u8]) -> Vec<u8> {
         let mut command = Command::new(lab::program("rclone"));
         command
             .args(["--config", "/dev/null"])
             .args(arguments)
             .arg(format!("lab:{path}"))
+            .args(after)
             .env("RCLONE_CONFIG_LAB_TYPE", "s3")
             .env("RCLONE_CONFIG_LAB_PROVIDER", "SeaweedFS")
             .env("RCLONE_CONFIG_LAB_ENDPOINT", format!("http://127.0.0.1:{}", self.port))

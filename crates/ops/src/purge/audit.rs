@@ -1,0 +1,316 @@
+//! What is still present that should be gone, measured by walking storage: every object of every location, and this
+//! machine's caches.
+//!
+//! A catalogue that says "purged" proves that somebody wrote so. So points are opened where they lie and judged by what
+//! stands in them, packs by whether a point reaches them there, and what a listing hides (older versions, unfinished
+//! uploads, foreign files) is looked for as well. What could not be looked at is no evidence, and never clean.
+
+mod here;
+mod lies;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_format::{Id, Snapshot};
+use holdfast_location::{Area, Walk};
+use holdfast_model::retention::RetentionRule;
+use holdfast_model::{Class, Dataset};
+use holdfast_repo::Troubles;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use self::lies::Sorted;
+use super::decide;
+use crate::clock_reading;
+use crate::ending::Ending;
+use crate::error::Result;
+use crate::known_points;
+use crate::points;
+use crate::setup::Setup;
+
+/// What an audit found.
+#[derive(Debug, Serialize)]
+pub struct AuditReport {
+    /// When it began.
+    pub time: Timestamp,
+    /// By location; the last is this machine's state folder.
+    pub places: Vec<PlaceAudit>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What was found at one place.
+#[derive(Debug, Default, Serialize)]
+pub struct PlaceAudit {
+    /// The location; `state` for this machine's state folder.
+    pub place: String,
+    /// `clean`, `found` or `NO_EVIDENCE`.
+    pub verdict: &'static str,
+    /// Why there is no evidence.
+    pub reasons: Vec<String>,
+    /// Things that were looked at.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What should not be there.
+    pub findings: Vec<Finding>,
+    /// Points past their age that stay, and why.
+    pub exempt: Vec<ExemptPoint>,
+    /// What should be gone soon: its grace is not over.
+    pub within_grace: Sum,
+    /// What this kind of place has no way to show.
+    pub cannot_tell: Vec<String>,
+}
+
+/// Objects and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sum {
+    /// Objects.
+    pub objects: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Something of one kind that should not be there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// `point`, `unreachable`, `version`, `delete-marker`, `upload`, `temporary`, `foreign`, `lock`, `no-key`, `cache` or
+    /// `spool`.
+    pub kind: &'static str,
+    /// The repository, where it lies in one.
+    pub repository: Option<String>,
+    /// How much.
+    #[serde(flatten)]
+    pub sum: Sum,
+    /// How old the oldest is, where that is known: the instant of a point, or when a file was changed.
+    pub since: Option<Timestamp>,
+    /// One of them.
+    pub example: String,
+    /// What it is, for people.
+    pub why: String,
+}
+
+/// A point that stays although it is past its age.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExemptPoint {
+    /// The repository.
+    pub repository: String,
+    /// The point.
+    pub point: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Walks every location and this machine.
+pub fn audit(setup: &Setup) -> Result<AuditReport> {
+    let now = setup.world.clock.now();
+    let reprieves = reprieves(setup);
+    let mut places = Vec::new();
+    let mut listed: BTreeMap<String, BTreeSet<(Area, Id)>> = BTreeMap::new();
+    for name in setup.location_names() {
+        let mut place = PlaceAudit { place: name.to_owned(), ..PlaceAudit::default() };
+        match setup.walk_location(name) {
+            Ok(walk) => Look { setup, now, reprieves: &reprieves }.at(&mut place, walk, &mut listed),
+            Err(error) => place.reasons.push(error.message),
+        }
+        places.push(place);
+    }
+    let is_everything_listed = places.iter().all(|place| place.reasons.is_empty());
+    places.push(here::look(setup, &listed, is_everything_listed));
+    let mut ending = Ending::Done;
+    for place in &mut places {
+        place.verdict = match (place.findings.is_empty(), place.reasons.is_empty()) {
+            (false, _) => "found",
+            (true, false) => "NO_EVIDENCE",
+            (true, true) => "clean",
+        };
+        if place.verdict != "clean" {
+            ending = Ending::Attention;
+        }
+    }
+    Ok(AuditReport { time: now, places, ending })
+}
+
+/// Points that retention itself lets stay, with the reason. A repository about which nothing can be decided has none.
+fn reprieves(setup: &Setup) -> BTreeMap<String, String> {
+    let mut reprieves = BTreeMap::new();
+    for (name, assets) in setup.repositories() {
+        let _ = reprieves_in(setup, &name, &assets, &mut reprieves);
+    }
+    reprieves
+}
+
+fn reprieves_in(
+    setup: &Setup,
+    name: &str,
+    assets: &[String],
+    reprieves: &mut BTreeMap<String, String>,
+) -> Result<()> {
+    let clock = clock_reading::evidence(setup)?;
+    let troubles = Troubles::default();
+    let found = points::look(setup.open(name, None)?, &troubles)?;
+    let mut known = known_points::load(&setup.places.state, name)?.unwrap_or_default();
+    for asset in assets {
+        let mut decisions = Vec::new();
+        let given = decide::Given { setup, found: &found, clock: &clock, monitor: &troubles };
+        given.decide(asset, &mut known, &mut decisions)?;
+        // A foreign one may claim to be old and be seen since yesterday.
+        let stay = decisions.into_iter().filter(|decision| decision.verdict != "expire");
+        reprieves.extend(stay.map(|decision| (decision.point, decision.reason)));
+    }
+    Ok(())
+}
+
+/// The look at one place.
+struct Look<'a> {
+    setup: &'a Setup,
+    now: Timestamp,
+    reprieves: &'a BTreeMap<String, String>,
+}
+
+impl Look<'_> {
+    fn at(&self, place: &mut PlaceAudit, walk: Walk, listed: &mut BTreeMap<String, BTreeSet<(Area, Id)>>) {
+        place.cannot_tell.clone_from(&walk.cannot_tell);
+        place.reasons.extend(walk.refused.iter().cloned());
+        let sorted = Sorted::of(walk, place, self.now, widest(self.setup).grace);
+        for (repository, objects) in &sorted.repositories {
+            listed.entry(repository.clone()).or_default().extend(objects.keys().copied());
+            if let Err(error) = self.repository(place, repository, &sorted) {
+                place.reasons.push(format!("{repository}: {}", error.message));
+            }
+        }
+    }
+
+    fn repository(&self, place: &mut PlaceAudit, repository: &str, sorted: &Sorted) -> Result<()> {
+        let objects = &sorted.repositories[repository];
+        if self.setup.ring.get(repository)?.is_none() {
+            for ((area, id), (bytes, modified)) in objects {
+                let example = format!("{repository}/{}/{id}", area.folder());
+                let why = "no key of the ring opens this repository, and no retention reaches it";
+                place.find("no-key", Some(repository), *bytes, *modified, example, why);
+            }
+            return Ok(());
+        }
+        let opened = self.setup.open(repository, Some(&place.place))?;
+        let cancel = self.setup.cancel();
+        let mut judged = Vec::new();
+        let mut is_alive = |id: &Id, snapshot: &Snapshot| {
+            let judgement = self.judge(id, snapshot);
+            let is_alive = !matches!(judgement, Judgement::Overdue(_));
+            judged.push((*id, snapshot.time, judgement));
+            is_alive
+        };
+        let reach = opened.reach(&place.place, &mut is_alive, &cancel)?;
+        let size = |area, id: &Id| objects.get(&(area, *id)).copied().unwrap_or_default();
+        for (id, time, judgement) in judged {
+            let (bytes, _) = size(Area::Snapshots, &id);
+            match judgement {
+                Judgement::Within => {}
+                Judgement::Grace => place.within_grace.add(bytes),
+                Judgement::Exempt(reason) => {
+                    let (repository, point) = (repository.to_owned(), id.to_hex());
+                    place.exempt.push(ExemptPoint { repository, point, reason });
+                }
+                Judgement::Overdue(why) => {
+                    let example = format!("{repository}/snapshots/{id}");
+                    place.find("point", Some(repository), bytes, Some(time), example, &why);
+                }
+            }
+        }
+        for (id, reason) in reach.unreadable {
+            place.reasons.push(format!("the point {id} of {repository} does not open: {reason}"));
+        }
+        for (id, dead) in reach.dead {
+            let (_, modified) = size(Area::Data, &id);
+            let grace = SignedDuration::try_from(widest(self.setup).grace).unwrap_or(SignedDuration::MAX);
+            if modified.is_some_and(|modified| self.now.duration_since(modified) <= grace) {
+                place.within_grace.add(dead.bytes);
+                continue;
+            }
+            let example = format!("{repository}/data/{id}");
+            let why = if dead.is_whole {
+                "data that no point reaches"
+            } else {
+                "data that no point reaches, among others'"
+            };
+            place.find("unreachable", Some(repository), dead.bytes, modified, example, why);
+        }
+        Ok(())
+    }
+
+    /// By what stands in the point itself.
+    fn judge(&self, id: &Id, snapshot: &Snapshot) -> Judgement {
+        let owner = self
+            .setup
+            .estate
+            .assets
+            .iter()
+            .find(|(name, asset)| points::belongs(name.as_ref(), asset, snapshot));
+        let rule = match owner {
+            Some((_, asset)) => {
+                self.setup.policy.schedule_of(asset.class(), Dataset::Site).map(|rule| rule.value.retention)
+            }
+            None => None,
+        };
+        let rule = rule.unwrap_or_else(|| widest(self.setup));
+        let age = self.now.duration_since(snapshot.time);
+        let max = SignedDuration::from_hours(24 * i64::from(rule.max_days));
+        if age <= max {
+            return Judgement::Within;
+        }
+        if let Some(reason) = self.reprieves.get(&id.to_hex()) {
+            return Judgement::Exempt(reason.clone());
+        }
+        if age <= max.saturating_add(SignedDuration::try_from(rule.grace).unwrap_or(SignedDuration::MAX)) {
+            return Judgement::Grace;
+        }
+        let days = age.as_hours() / 24;
+        let (max, grace) = (rule.max_days, rule.grace.as_secs() / 3600);
+        let whose = if owner.is_some() { "" } else { ", and belongs to no asset" };
+        Judgement::Overdue(format!("{days} days old, past {max} days and {grace} hours of grace{whose}"))
+    }
+}
+
+enum Judgement {
+    Within,
+    Grace,
+    Exempt(String),
+    Overdue(String),
+}
+
+/// The longest that the policy lets anything stay.
+fn widest(setup: &Setup) -> RetentionRule {
+    let rules = Class::ALL.into_iter().filter_map(|class| setup.policy.schedule_of(class, Dataset::Site));
+    let widest = rules.map(|rule| rule.value.retention).max_by_key(|rule| rule.max_days);
+    widest.unwrap_or(RetentionRule { min_days: 0, max_days: 0, grace: std::time::Duration::ZERO })
+}
+
+impl Sum {
+    fn add(&mut self, bytes: u64) {
+        self.objects += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl PlaceAudit {
+    /// Notes something that should not be there, with others of its kind.
+    fn find(
+        &mut self,
+        kind: &'static str,
+        repository: Option<&str>,
+        bytes: u64,
+        since: Option<Timestamp>,
+        example: String,
+        why: &str,
+    ) {
+        let same = |f: &&mut Finding| f.kind == kind && f.repository.as_deref() == repository;
+        if let Some(finding) = self.findings.iter_mut().find(same) {
+            finding.sum.add(bytes);
+            if since.is_some_and(|since| finding.since.is_none_or(|oldest| since < oldest)) {
+                (finding.since, finding.example, finding.why) = (since, example, why.to_owned());
+            }
+            return;
+        }
+        let (sum, repository) = (Sum { objects: 1, bytes }, repository.map(str::to_owned));
+        self.findings.push(Finding { kind, repository, sum, since, example, why: why.to_owned() });
+    }
+}
