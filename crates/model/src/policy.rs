@@ -3,6 +3,7 @@
 //! Every rule carries the numbers of the sentences that it comes from, so that a verdict can be traced to a promise,
 //! and a promise without a rule can be found.
 
+mod changes;
 mod effective;
 mod history;
 mod read;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+pub use self::changes::{Change, changes};
 pub use self::effective::{Effective, Origin, Value};
 pub use self::history::{History, PolicyVersion, VersionRefusal};
 pub use self::read::read_policy;

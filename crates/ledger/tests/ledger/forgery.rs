@@ -36,6 +36,8 @@ fn what_was_said_stays_said() {
         "UPDATE runs SET outcome = 'failed'",
         "UPDATE slots SET state = 'waived' WHERE state = 'ok'",
         "DELETE FROM slots",
+        "UPDATE policy_reviews SET reviewer = 'nobody'",
+        "DELETE FROM policy_reviews",
         "UPDATE alarms SET message = ''",
         "DELETE FROM alarms",
         "DELETE FROM leases",

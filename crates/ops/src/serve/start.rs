@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
 use super::purging::Purging;
+use super::rereading::Rereading;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::error::{Error, Result};
 use crate::setup::{Setup, Turns};
@@ -60,6 +62,7 @@ impl<'s> Daemon<'s> {
             under_way: BTreeMap::new(),
             memory: Memory::new(now),
             purging: Purging::begin(state, now)?,
+            rereading: Rereading::begin(state, now)?,
             sender,
             messages,
             recorded_until: Timestamp::MIN,
@@ -210,10 +213,10 @@ impl<'s> Daemon<'s> {
         self.ledger.read().runs_unfinished()?.into_iter().map(orphan).collect()
     }
 
-    /// The purge has a setup of its own: what deletes, and what ends early when no more backups begin.
-    pub(super) fn setup_for_purge(&self) -> Result<Setup> {
+    /// What goes on beside the runs, the purge and the reading of old data, has setups of its own, which end early when no
+    /// more backups begin.
+    pub(super) fn setup_beside(&self, stop: &Arc<AtomicBool>) -> Result<Setup> {
         let (policy, service) = (&self.configuration.setup.policy, self.service);
-        let stop = &self.purging.stop;
         let (setup, _) = validate::load_under(policy, &service.places, &service.world, stop, &service.tell)?;
         let setup = setup.ok_or_else(|| Error::usage("estate.toml has errors"))?;
         Ok(setup.beside(&self.ledger, &self.turns))
