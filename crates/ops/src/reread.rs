@@ -114,14 +114,17 @@ pub fn overdue(setup: &Setup, repository: &str, days: u32) -> Result<Vec<Overdue
 #[derive(Clone, Copy, Debug)]
 struct Rotation {
     slices: u32,
-    /// Within which time a slice comes up again. A day less than was asked for: no daily call comes to the second.
+    /// Within which time a slice comes up again. A day less than was asked for: no daily call comes to the second. There is
+    /// one slice less than these are days, for the same reason: else a call that comes a second late every day would read
+    /// two.
     again_within: SignedDuration,
 }
 
 impl Rotation {
     fn within(days: u32) -> Rotation {
-        let slices = days.saturating_sub(1).max(1);
-        Rotation { slices, again_within: DAY.saturating_mul(i32::try_from(slices).unwrap_or(i32::MAX)) }
+        let again_days = days.saturating_sub(1).max(1);
+        let again_within = DAY.saturating_mul(i32::try_from(again_days).unwrap_or(i32::MAX));
+        Rotation { slices: again_days.saturating_sub(1).max(1), again_within }
     }
 
     /// The slices to read now: the fewest that, read at the same pace every day, all come up in time.

@@ -106,7 +106,7 @@ fn one_number_of_days_is_two_holes_and_a_third_for_a_chain() {
 
 #[test]
 fn every_rule_has_a_hole_in_these_tests() {
-    let tried: BTreeSet<&str> = HOLES.iter().map(|(rule, _, _)| *rule).chain(["Q6"]).collect();
+    let tried: BTreeSet<&str> = HOLES.iter().map(|(rule, _, _)| *rule).chain(["Q6", "R3"]).collect();
     let rules: BTreeSet<&str> = LINT_RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(tried, rules);
 }
@@ -221,4 +221,21 @@ fn an_estate_makes_the_sums_its_own() {
     assert_eq!(ids(&found(&single, &two(&far, "manchester"))), BTreeSet::from(["Q6"]));
     let bucket = two(&far, "manchester").replace("/srv/b", "s3://b/p?endpoint=https://s3.example&region=eu");
     assert_eq!(ids(&found(&single, &bucket)), BTreeSet::from(["Q11", "Q6"]));
+}
+
+#[test]
+fn what_the_estate_names_and_nothing_backs_up_is_a_hole() {
+    let host = "[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n";
+    let shop = "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/shop\"\n";
+    let billing = "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\n";
+    let found = |estate: &str| {
+        let of_rule = lint_all(DECIDED, Some(estate), SPRING).into_iter().filter(|f| f.rule == "R3");
+        of_rule.collect::<Vec<_>>()
+    };
+    assert!(found(&format!("{host}{shop}")).is_empty());
+    let unbuilt = found(&format!("{host}{shop}{billing}"));
+    assert!(unbuilt[0].arithmetic[0].contains("billing is of the class whmcs"), "{unbuilt:?}");
+    assert_eq!(unbuilt[0].sentences.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2.3"]);
+    let empty = found(host);
+    assert!(empty[0].arithmetic[0].contains("no asset lies on the host web1"), "{empty:?}");
 }
