@@ -28,6 +28,7 @@ pub use self::sections::{
     Verification,
 };
 pub use crate::reading::{Located, Span};
+use crate::scheduler::Limits;
 use crate::slot::Lasts;
 use crate::{Class, Dataset, SentenceId};
 
@@ -48,6 +49,8 @@ pub struct Policy {
     pub zone: TimeZone,
     /// How long captures and copies last until something was measured, where a schedule does not say.
     pub assume: Lasts,
+    /// How much may run at once.
+    pub limits: Limits,
     /// Section 4, per class or per dataset.
     pub schedule: BTreeMap<(Class, Option<Dataset>), Rule<Schedule>>,
     /// Section 5.

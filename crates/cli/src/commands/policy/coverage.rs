@@ -72,3 +72,24 @@ fn controls(sentences: &[Covered]) {
         output::line(format!("  {:<9} {} ({evidence})", control.id, control.title));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use holdfast_model::control::{CONTROLS, ControlEvidence};
+
+    use crate::commands::App;
+
+    #[test]
+    fn a_control_with_evidence_names_a_command_that_exists() {
+        for control in CONTROLS {
+            let ControlEvidence::Recorded(command) = control.evidence else { continue };
+            let mut words = command.split(' ');
+            assert_eq!(words.next(), Some("holdfast"), "{}", control.id);
+            let mut at = App::command();
+            for word in words {
+                at = at.find_subcommand(word).unwrap_or_else(|| panic!("{}: {word}", control.id)).clone();
+            }
+        }
+    }
+}
