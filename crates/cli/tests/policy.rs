@@ -131,7 +131,11 @@ fn history_tells_the_recorded_versions_and_what_each_changed_and_review_is_count
 
     rewrite(&customer, "version = 1", "version = 2");
     rewrite(&customer, "effective = \"27/08/2025\"", "effective = \"28/08/2025\"");
-    rewrite(&customer, "retention = { min_days = 30, max_days = 60 }", "retention = { min_days = 30, max_days = 61 }");
+    rewrite(
+        &customer,
+        "retention = { min_days = 30, max_days = 60 }",
+        "retention = { min_days = 30, max_days = 61 }",
+    );
     let edited = customer.run(1, &["policy", "history"]);
     assert!(edited.contains("schedule.website.retention.max_days: 60 -> 61"), "{edited}");
     assert!(edited.contains("NOT RECORDED: policy.toml differs: 1 key"), "{edited}");
@@ -139,7 +143,10 @@ fn history_tells_the_recorded_versions_and_what_each_changed_and_review_is_count
     let second = customer.json(0, &["policy", "history"]);
     assert_eq!(second["versions"][0]["sha256"], first["versions"][0]["sha256"]);
     assert_eq!(second["versions"][1]["changes"].as_array().unwrap().len(), 1, "{second}");
-    assert_eq!((&second["versions"][0]["in_force"], &second["versions"][1]["in_force"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&second["versions"][0]["in_force"], &second["versions"][1]["in_force"]),
+        (&false.into(), &true.into())
+    );
     let shown = customer.run(0, &["policy", "history"]);
     assert!(shown.contains("by A. Nwosu (number 1): nothing to change"), "{shown}");
     // Whatever became of the file.

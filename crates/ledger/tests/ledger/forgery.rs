@@ -13,11 +13,12 @@ fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
     // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, receipt, waiver, hold and its
-    // release, alarm, lease returned.
-    assert_eq!(audit.head.leaves, 18);
+    // release, review, alarm, lease returned.
+    assert_eq!(audit.head.leaves, 19);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
-    assert_eq!(audit.rows, 15);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 receipt, 1 waiver, 1 hold, 1 review, 1 alarm,
+    // 1 lease.
+    assert_eq!(audit.rows, 16);
 }
 
 #[test]
@@ -96,12 +97,12 @@ fn the_head_covers_every_leaf_and_earlier_heads_stay() {
     let place = Place::filled();
     let ledger = place.open();
     let read = ledger.read();
-    let heads: Vec<_> = (0..=19).map(|count| read.tree_head(Some(count)).unwrap()).collect();
+    let heads: Vec<_> = (0..=20).map(|count| read.tree_head(Some(count)).unwrap()).collect();
     assert!(heads.windows(2).all(|pair| pair[0].root != pair[1].root));
-    assert_eq!(read.tree_head(None).unwrap(), heads[19]);
+    assert_eq!(read.tree_head(None).unwrap(), heads[20]);
     let leaves = read.leaves(0, 100).unwrap();
-    assert_eq!(leaves.len(), 19);
+    assert_eq!(leaves.len(), 20);
     // Two facts that say the same have different leaves: each has a nonce.
     let payloads: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| leaf.hash).collect();
-    assert_eq!(payloads.len(), 19);
+    assert_eq!(payloads.len(), 20);
 }

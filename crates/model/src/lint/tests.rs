@@ -239,3 +239,47 @@ fn what_the_estate_names_and_nothing_backs_up_is_a_hole() {
     let empty = found(host);
     assert!(empty[0].arithmetic[0].contains("no asset lies on the host web1"), "{empty:?}");
 }
+
+#[test]
+fn a_window_that_is_too_short_for_its_objective_or_its_work_is_a_hole() {
+    let with = |window: &str, cadence: &str, objective: &str| {
+        let (before, rest) = DECIDED.split_once("[schedule.website]").unwrap();
+        let website =
+            rest.replacen("incremental = \"daily\"", &format!("{window}incremental = \"{cadence}\""), 1);
+        format!("{before}[schedule.website]{website}").replace(
+            "rpo.website = { sentence = \"7.4\", objective = \"26h\" }",
+            &format!("rpo.website = {{ sentence = \"7.4\", objective = \"{objective}\" }}"),
+        )
+    };
+    let night = "window = \"23:00-03:00\"\n";
+    let found = |text: &str, estate: Option<&str>| {
+        let of_rule = lint_all(text, estate, SPRING).into_iter().filter(|f| f.rule == "R4");
+        of_rule.flat_map(|f| [vec![f.message], f.arithmetic].concat()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(found(&with("", "daily", "26h"), None), "");
+    // A day and the window, and the work: one run as it opens, the next just before it closes.
+    assert_eq!(found(&with(night, "daily", "28h20m"), None), "");
+    let short = found(&with(night, "daily", "28h"), None);
+    assert!(short.contains("1d + window 4h + capture 10m + copy 10m = 1d 4h 20m > 1d 4h"), "{short}");
+    let never = found(&with(night, "hourly", "28h20m"), None);
+    assert!(never.contains("closed for 20h ≥ 1h"), "{never}");
+    // Two at once on a host, 20 minutes each: twelve rounds begin within four hours, a thirteenth as it closes.
+    let estate = |count: usize| {
+        let site = |n: usize| {
+            format!("[assets.s{n}]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/s{n}\"\n")
+        };
+        let sites: String = (0..count).map(site).collect();
+        format!("[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n{sites}")
+    };
+    let nightly = with(night, "daily", "30h");
+    assert_eq!(found(&nightly, Some(&estate(24))), "");
+    let crowded = found(&nightly, Some(&estate(25)));
+    assert!(crowded.contains("13 rounds of 20m each: the last begins 4h after the first"), "{crowded}");
+    let wider = nightly.replacen(
+        "[schedule]\n",
+        "[schedule]\nlimits = { runs = 8, per_host = 4, per_location = 8 }\n",
+        1,
+    );
+    assert_ne!(wider, nightly);
+    assert_eq!(found(&wider, Some(&estate(25))), "");
+}

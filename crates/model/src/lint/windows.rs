@@ -23,8 +23,11 @@ pub(super) fn too_short(input: &LintInput<'_>, found: &mut Vec<Found>) {
         let closed = longest_closed(windows);
         if closed >= cadence.longest() {
             found.push(
-                finding(format!("within {named} nothing can be made \"{}\"", cadence.as_str()))
-                    .sum(format!("closed for {} ≥ {}", show_duration(closed), show_duration(cadence.longest()))),
+                finding(format!("within {named} nothing can be made \"{}\"", cadence.as_str())).sum(format!(
+                    "closed for {} ≥ {}",
+                    show_duration(closed),
+                    show_duration(cadence.longest())
+                )),
             );
             continue;
         }
@@ -51,7 +54,9 @@ pub(super) fn too_short(input: &LintInput<'_>, found: &mut Vec<Found>) {
                 );
             }
         }
-        found.extend(crowded(input, (class, dataset), &named, open).map(|(message, sum)| finding(message).sum(sum)));
+        found.extend(
+            crowded(input, (class, dataset), &named, open).map(|(message, sum)| finding(message).sum(sum)),
+        );
     }
 }
 

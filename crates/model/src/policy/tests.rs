@@ -168,6 +168,8 @@ fn mistakes_are_placed_exactly() {
         ("[schedule.whmcs.files]", "[schedule.whmcs.fils]", "unknown-key", "fils"),
         ("\"Europe/London\"", "\"Europe/Lundon\"", "bad-value", "\"Europe/Lundon\""),
         ("assume = { capture = \"10m\", ", "assume = { ", "missing-key", "assume"),
+        ("full = \"monthly\"", "window = \"1-5\"\nfull = \"monthly\"", "bad-value", "\"1-5\""),
+        ("zone = \"Europe/London\"", "zone = \"UTC\"\nlimits = { runs = 0 }", "bad-value", "0"),
         ("objective = \"1h\"", "objective = \"1h\", datasets = [\"databse\"]", "bad-value", "\"databse\""),
         ("max_days = 60 }", "max_days = 60, choose = \"min\" }", "bad-value", "\"min\""),
         ("required = true }", "required = true, identity = \"name\" }", "unknown-key", "identity"),

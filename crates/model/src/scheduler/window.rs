@@ -34,7 +34,8 @@ impl Window {
 
     /// How long it is open, on a day of 24 hours.
     pub fn lasts(&self) -> Duration {
-        let minutes = |time: Time| u64::from(time.hour().unsigned_abs()) * 60 + u64::from(time.minute().unsigned_abs());
+        let minutes =
+            |time: Time| u64::from(time.hour().unsigned_abs()) * 60 + u64::from(time.minute().unsigned_abs());
         let (from, to) = (minutes(self.from), minutes(self.to));
         Duration::from_secs(60 * (to + DAY_MINUTES - from) % (60 * DAY_MINUTES))
     }
@@ -51,7 +52,9 @@ const DAY_MINUTES: u64 = 24 * 60;
 
 /// The longest time of a day of 24 hours in which no window is open.
 pub fn longest_closed(windows: &[Window]) -> Duration {
-    let minutes = |time: Time| usize::try_from(time.hour()).unwrap_or(0) * 60 + usize::try_from(time.minute()).unwrap_or(0);
+    let minutes = |time: Time| {
+        usize::try_from(time.hour()).unwrap_or(0) * 60 + usize::try_from(time.minute()).unwrap_or(0)
+    };
     let day = usize::try_from(DAY_MINUTES).unwrap_or(1440);
     let mut is_open = vec![windows.is_empty(); day];
     for window in windows {
@@ -87,6 +90,12 @@ pub(super) fn opening(windows: &[Window], zone: &TimeZone, at: Timestamp) -> Ope
     Opening { is_open, changes }
 }
 
+/// The first instant, not before `at`, at which a run may start.
+pub(crate) fn next_start(windows: &[Window], zone: &TimeZone, at: Timestamp) -> Timestamp {
+    let Opening { is_open, changes } = opening(windows, zone, at);
+    if is_open { at } else { changes.unwrap_or(at) }
+}
+
 /// The last instant, not later than `at`, at which a run may start; `at` itself where no window near it ends before.
 pub(super) fn last_start(windows: &[Window], zone: &TimeZone, at: Timestamp) -> Timestamp {
     if opening(windows, zone, at).is_open {
@@ -112,4 +121,32 @@ fn spans(windows: &[Window], zone: &TimeZone, at: Timestamp) -> Vec<(Timestamp, 
         }
     }
     spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_read_as_they_are_shown_and_past_midnight_too() {
+        let read = |text: &str| Window::parse(text).unwrap();
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        for (text, lasts) in
+            [("01:00-05:00", hours(4)), ("22:00-02:00", hours(4)), ("00:00-23:00", hours(23))]
+        {
+            assert_eq!((read(text).to_string().as_str(), read(text).lasts()), (text, lasts));
+        }
+        for wrong in
+            ["", "1-5", "01:00", "01:00-24:00", "01:00-01:00", "1:00-5:00", "01:00-05:60", "-1:00-05:00"]
+        {
+            assert_eq!(Window::parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(longest_closed(&[]), hours(0));
+        assert_eq!(longest_closed(&[read("01:00-05:00")]), hours(20));
+        assert_eq!(longest_closed(&[read("22:00-02:00")]), hours(20));
+        assert_eq!(
+            longest_closed(&[read("01:00-05:00"), read("13:00-14:00"), read("04:00-06:00")]),
+            hours(11)
+        );
+    }
 }

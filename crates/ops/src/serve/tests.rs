@@ -321,3 +321,39 @@ fn a_new_asset_has_a_deadline_to_its_first_point_that_no_restart_moves() {
     let of_other = in_state(&missed, "missed").into_iter().filter(|slot| slot.asset == "other").count();
     assert!(of_other >= 4, "{missed:?}");
 }
+
+#[test]
+fn runs_start_within_the_window_of_the_policy_alone() {
+    let place = Place::new("2026-03-01T12:00:00Z");
+    let window = policy(1, "2026-01-01")
+        .replacen(
+            "sentence = \"4.5\"\nincremental",
+            "sentence = \"4.5\"\nwindow = \"01:00-05:00\"\nincremental",
+            1,
+        )
+        .replacen("objective = \"24h\"", "objective = \"30h\"", 1);
+    place.write("policy.toml", &window);
+    let mut daemon = place.daemon();
+    let begun = |daemon: &Daemon<'_>| {
+        daemon.ledger.read().runs_between(Timestamp::MIN, Timestamp::MAX, None).unwrap()
+    };
+    for _ in 0..12 {
+        place.hours_pass(1);
+        daemon.record_ahead(place.clock.now()).unwrap();
+        daemon.happened(Event::Tick).unwrap();
+        finish(&mut daemon);
+        assert!(begun(&daemon).is_empty() || place.clock.now() >= at("2026-03-02T01:00:00Z"), "too early");
+    }
+    // It is past one o'clock.
+    place.hours_pass(1);
+    daemon.happened(Event::Tick).unwrap();
+    finish(&mut daemon);
+    let runs = begun(&daemon);
+    assert!(!runs.is_empty());
+    assert!(runs.iter().all(|run| run.begun_at >= at("2026-03-02T01:00:00Z")), "{runs:?}");
+    let report = place.slots();
+    assert!(
+        report.slots.iter().all(|slot| !slot.basis.starts_with("every")),
+        "the words alone decide: {report:?}"
+    );
+}
