@@ -260,7 +260,7 @@ fn a_window_that_is_too_short_for_its_objective_or_its_work_is_a_hole() {
     // A day and the window, and the work: one run as it opens, the next just before it closes.
     assert_eq!(found(&with(night, "daily", "28h20m"), None), "");
     let short = found(&with(night, "daily", "28h"), None);
-    assert!(short.contains("1d + window 4h + capture 10m + copy 10m = 1d 4h 20m > 1d 4h"), "{short}");
+    assert!(short.contains("24h + window 4h + capture 10m + copy 10m = 28h 20m > 28h"), "{short}");
     let never = found(&with(night, "hourly", "28h20m"), None);
     assert!(never.contains("closed for 20h ≥ 1h"), "{never}");
     // Two at once on a host, 20 minutes each: twelve rounds begin within four hours, a thirteenth as it closes.

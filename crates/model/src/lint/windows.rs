@@ -43,12 +43,12 @@ pub(super) fn too_short(input: &LintInput<'_>, found: &mut Vec<Found>) {
                     ))
                     .sum(format!(
                         "{} + window {} + capture {} + copy {} = {} > {}   ({})",
-                        show_duration(cadence.longest()),
-                        show_duration(open),
-                        show_duration(lasts.capture),
-                        show_duration(lasts.copy),
-                        show_duration(worst),
-                        show_duration(objective.age),
+                        hours(cadence.longest()),
+                        hours(open),
+                        hours(lasts.capture),
+                        hours(lasts.copy),
+                        hours(worst),
+                        hours(objective.age),
                         lasts.basis
                     )),
                 );
@@ -91,4 +91,14 @@ fn crowded(
             ),
         )
     })
+}
+
+/// To the minute: the sum must show by how much it fails.
+fn hours(duration: Duration) -> String {
+    let minutes = duration.as_secs().div_ceil(60);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes}m"),
+        (hours, 0) => format!("{hours}h"),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    }
 }
