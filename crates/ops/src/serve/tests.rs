@@ -335,7 +335,11 @@ fn runs_start_within_the_window_of_the_policy_alone() {
     place.write("policy.toml", &window);
     let mut daemon = place.daemon();
     let begun = |daemon: &Daemon<'_>| {
-        daemon.ledger.read().runs_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), None).unwrap()
+        daemon
+            .ledger
+            .read()
+            .runs_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), None)
+            .unwrap()
     };
     for _ in 0..12 {
         place.hours_pass(1);
