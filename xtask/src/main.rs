@@ -14,6 +14,7 @@ mod demo;
 mod floors;
 mod instructions;
 mod lab;
+mod package;
 mod process;
 mod suite;
 mod workspace;
@@ -42,6 +43,8 @@ enum Task {
     Instructions(instructions::Args),
     /// Tell one day of a backup with real websites, real servers and a damaged copy.
     Demo(demo::Args),
+    /// Build the Debian package, unpack it, and try what is in it.
+    Package(package::Args),
     /// What `bench` starts itself as.
     #[command(hide = true)]
     Measure(bench::MeasureArgs),
@@ -54,6 +57,7 @@ fn main() -> std::process::ExitCode {
         Task::Test(args) => suite::run(&args),
         Task::Demo(args) => demo::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Package(args) => package::run(&args),
         Task::Instructions(args) => instructions::run(&args),
         Task::Measure(args) => bench::measure(&args),
     };

@@ -106,3 +106,50 @@ fn simulate_ends_with_one_when_an_outage_breaks_an_objective_and_draws_it() {
     customer.run(2, &["policy", "simulate", "--years", "0"]);
     customer.run(2, &["policy", "simulate", "--outage", "tomorrow"]);
 }
+
+#[test]
+fn history_tells_the_recorded_versions_and_what_each_changed_and_review_is_counted() {
+    let customer = Customer::new();
+    let none = customer.json(1, &["policy", "history"]);
+    assert!(none["versions"].as_array().unwrap().is_empty() && none["unrecorded"].is_array(), "{none}");
+    rewrite(&customer, "# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
+    customer.holdfast(&["serve", "--once"]);
+    let first = customer.json(0, &["policy", "history"]);
+    assert_eq!(first["versions"][0]["number"], 1, "{first}");
+    assert_eq!(first["versions"][0]["in_force"], true, "{first}");
+
+    // The overdue review of the policy as written, until one is recorded; a changed date is none.
+    customer.run(1, &["policy", "lint", "--rule", "Q17"]);
+    let nobody = customer.run(2, &["policy", "review", "--by", " "]);
+    assert!(nobody.contains("name of who reviewed"), "{nobody}");
+    let review = customer.json(0, &["policy", "review", "--by", "A. Nwosu", "--note", "nothing to change"]);
+    assert_eq!(review["policy_version"], 1, "{review}");
+    assert_eq!(review["policy_sha256"], first["versions"][0]["sha256"]);
+    customer.run(0, &["policy", "lint", "--rule", "Q17"]);
+    let validated = customer.json(1, &["validate"]);
+    assert!(!validated.to_string().contains("lint.Q17"), "{validated}");
+
+    rewrite(&customer, "version = 1", "version = 2");
+    rewrite(&customer, "effective = \"27/08/2025\"", "effective = \"28/08/2025\"");
+    rewrite(
+        &customer,
+        "retention = { min_days = 30, max_days = 60 }",
+        "retention = { min_days = 30, max_days = 61 }",
+    );
+    let edited = customer.run(1, &["policy", "history"]);
+    assert!(edited.contains("schedule.website.retention.max_days: 60 -> 61"), "{edited}");
+    assert!(edited.contains("NOT RECORDED: policy.toml differs: 1 key"), "{edited}");
+    customer.holdfast(&["serve", "--once"]);
+    let second = customer.json(0, &["policy", "history"]);
+    assert_eq!(second["versions"][0]["sha256"], first["versions"][0]["sha256"]);
+    assert_eq!(second["versions"][1]["changes"].as_array().unwrap().len(), 1, "{second}");
+    assert_eq!(
+        (&second["versions"][0]["in_force"], &second["versions"][1]["in_force"]),
+        (&false.into(), &true.into())
+    );
+    let shown = customer.run(0, &["policy", "history"]);
+    assert!(shown.contains("by A. Nwosu (number 1): nothing to change"), "{shown}");
+    // Whatever became of the file.
+    fs::remove_file(customer.path("etc/policy.toml")).unwrap();
+    assert!(customer.run(0, &["policy", "history"]).contains("D. Okafor"));
+}

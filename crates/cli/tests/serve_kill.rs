@@ -26,6 +26,20 @@ fn instant(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }
 
+/// What a daemon was doing when it was killed, by what it had said.
+fn phase(said: &str) -> &'static str {
+    let begun = said.matches(" begins, for ").count();
+    let ended = said.matches(" ended with point").count() + said.matches(" failed: ").count();
+    match (said.contains("ready:"), begun, ended) {
+        (false, ..) => "taking stock",
+        (true, 0, _) => "ready, and nothing begun",
+        (true, begun, ended) if begun > ended => "runs under way",
+        (true, ..) => "after its runs",
+    }
+}
+
+const PHASES: [&str; 4] = ["taking stock", "ready, and nothing begun", "runs under way", "after its runs"];
+
 #[test]
 fn kill_of_the_daemon_at_random() {
     let customer = Customer::new();
@@ -36,6 +50,7 @@ fn kill_of_the_daemon_at_random() {
         customer.another_site(&format!("old{number}.example"));
     }
     let mut dice: u64 = 4711;
+    let mut phases: BTreeMap<&str, u64> = PHASES.into_iter().map(|phase| (phase, 0)).collect();
     for round in 0..rounds() {
         // Something to do at once, whatever the time: a client who is new.
         let name = format!("new{round}.example");
@@ -52,8 +67,13 @@ fn kill_of_the_daemon_at_random() {
             daemon.wait_until_said("begins");
             std::thread::sleep(Duration::from_millis(pause % 40));
         }
-        daemon.kill();
+        *phases.entry(phase(&daemon.kill())).or_default() += 1;
     }
+    for (phase, kills) in &phases {
+        println!("{kills:>4} kills: {phase}");
+    }
+    // Ten kills are too few to be sure of every phase.
+    assert!(rounds() < 100 || phases.values().all(|kills| *kills > 0), "a phase was not hit: {phases:?}");
     let daemon = Daemon::start(&customer);
     let newest = format!("new{}.example", rounds() - 1);
     let report = daemon.wait_for(&customer, Duration::from_secs(150), |report| {

@@ -122,3 +122,37 @@ fn help_says_what_people_must_know_before_they_run_it() {
         }
     }
 }
+
+#[test]
+fn a_renamed_asset_and_a_changed_client_leave_points_behind_and_validate_says_so() {
+    let customer = customer();
+    customer.run(0, &["backup", ASSET]);
+    let left = || -> Vec<String> {
+        let found = customer.json(1, &["validate"]);
+        let found = found.as_array().unwrap().iter();
+        let left = found.filter(|finding| finding["code"] == "estate.points-left-behind");
+        left.map(|finding| finding["message"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(left().is_empty());
+    let declared = format!("[assets.\"{ASSET}\"]");
+    customer.change_estate(&declared, "[assets.\"renamed.example\"]");
+    let renamed = left();
+    assert!(renamed.len() == 1 && renamed[0].contains(&format!("1 point of {ASSET}")), "{renamed:?}");
+    customer.change_estate("[assets.\"renamed.example\"]", &declared);
+    assert!(left().is_empty());
+    customer.change_estate("client = \"C-1042\"", "client = \"C-2000\"");
+    let moved = left();
+    assert!(moved.len() == 1 && moved[0].contains("the repository C-1042 holds"), "{moved:?}");
+    customer.change_estate("client = \"C-2000\"", "client = \"C-1042\"");
+    // What nothing backs up is told by `validate`, by `slots` and by the linter.
+    customer.declare("[assets.machine]\nclass = \"vm\"\nhost = \"web1\"\n[hosts.spare]\nsite = \"london\"\nconnect = \"local\"\n");
+    let validated = customer.json(1, &["validate"]).to_string();
+    for code in ["estate.class-not-built", "agreement.host-without-assets", "lint.R3"] {
+        assert!(validated.contains(code), "{code}: {validated}");
+    }
+    let slots = customer.json(1, &["slots"]);
+    let names: Vec<&str> =
+        slots["unprotected"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["machine", "spare"]);
+    assert!(customer.run(1, &["slots"]).contains("UNPROTECTED: machine is of the class vm"));
+}

@@ -27,6 +27,10 @@ words! {
         ConfigurationRefused = "configuration-refused",
         /// What should be gone still lies somewhere, for a day or longer.
         PurgeStalled = "purge-stalled",
+        /// Stored bytes are not what they were, or are gone.
+        DamageFound = "damage-found",
+        /// Stored bytes were not read again within the days in which all of them must be.
+        RereadOverdue = "reread-overdue",
     }
 }
 

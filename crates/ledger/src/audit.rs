@@ -14,11 +14,14 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    alarms, checks, copies, holds, leases, points, policy_versions, purge_points, purges, receipts, reports,
-    run_slots, runs, slots, waivers,
+    alarms, checks, copies, holds, leases, points, policy_reviews, policy_versions, purge_points, purges,
+    receipts, reports, run_slots, runs, slots, waivers,
 };
 use crate::tree::{Edge, TreeHead};
-use crate::{alarm, check, copies as copy, hold, point, policy_version, purge, receipt, run, slot, waiver};
+use crate::{
+    alarm, check, copies as copy, hold, point, policy_review, policy_version, purge, receipt, run, slot,
+    waiver,
+};
 
 /// What an audit read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +66,7 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
         purge_points::table.order((purge_points::purge, purge_points::repository, purge_points::point))
     );
     compare!("receipts", receipt::Row, receipts::table.order(receipts::leaf));
+    compare!("policy_reviews", policy_review::Row, policy_reviews::table.order(policy_reviews::leaf));
     compare!("alarms", alarm::Row, alarms::table.order(alarms::leaf));
     compare!("waivers", waiver::Row, waivers::table.order(waivers::id));
     compare!("holds", hold::Row, holds::table.order(holds::id));

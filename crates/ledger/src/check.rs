@@ -77,6 +77,9 @@ pub struct Findings {
     /// Not every point could be followed, so what was read of which is unknown.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_unfollowed: bool,
+    /// Points that came to be known while it went on. It looked before they were there, so it says nothing of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later: Vec<String>,
     /// Of a run: it brought everything that its point needs, so that nothing of it is older.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_everything: bool,

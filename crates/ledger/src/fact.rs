@@ -13,12 +13,16 @@ use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
 use crate::point::Point;
+use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
 use crate::receipt::NewReceipt;
 use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
-use crate::{alarm, check, copies, hold, lease, point, policy_version, purge, receipt, run, slot, waiver};
+use crate::{
+    alarm, check, copies, hold, lease, point, policy_review, policy_version, purge, receipt, run, slot,
+    waiver,
+};
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ use crate::{alarm, check, copies, hold, lease, point, policy_version, purge, rec
 pub(crate) enum Fact {
     /// A version of the policy was adopted.
     PolicyAdopted(Adopted),
+    /// The policy was reviewed.
+    PolicyReviewed(Reviewed),
     /// The policy was expanded to these slots.
     SlotsExpected(Expected),
     /// How these slots ended.
@@ -80,6 +86,7 @@ impl Fact {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Fact::PolicyAdopted(_) => "policy-adopted",
+            Fact::PolicyReviewed(_) => "policy-reviewed",
             Fact::SlotsExpected(_) => "slots-expected",
             Fact::SlotsSettled(_) => "slots-settled",
             Fact::RunBegun(_) => "run-begun",
@@ -105,6 +112,7 @@ impl Fact {
     pub(crate) fn apply(&self, connection: &mut Connection, stamp: &Stamp) -> Result<()> {
         match self {
             Fact::PolicyAdopted(adopted) => policy_version::apply(connection, adopted, stamp),
+            Fact::PolicyReviewed(reviewed) => policy_review::apply(connection, reviewed, stamp),
             Fact::SlotsExpected(expected) => slot::apply_expected(connection, expected, stamp),
             Fact::SlotsSettled(settled) => slot::apply_settled(connection, settled, stamp),
             Fact::RunBegun(begun) => run::apply_begun(connection, begun, stamp),

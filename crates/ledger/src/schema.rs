@@ -25,6 +25,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    policy_reviews (leaf) {
+        leaf -> BigInt,
+        reviewer -> Text,
+        policy_sha256 -> Text,
+        policy_version -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
     slots (id) {
         id -> Text,
         asset -> Text,

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Diagnostic, Problems};
+use crate::unprotected::{Why, unprotected};
 use crate::{Class, Estate, Policy};
 
 /// Findings about the two together. `file` and `text` are those of the estate, which is what they point at.
 pub fn compare(policy: &Policy, estate: &Estate, file: &str, text: &str) -> Vec<Diagnostic> {
     let mut problems = Problems::new("agreement", file, text);
     enough_locations(policy, estate, &mut problems);
-    every_class_has_rules(policy, estate, &mut problems);
+    nothing_is_unprotected(policy, estate, &mut problems);
     problems.finish(Some(())).diagnostics
 }
 
@@ -50,20 +51,19 @@ fn enough_locations(policy: &Policy, estate: &Estate, problems: &mut Problems<'_
     }
 }
 
-fn every_class_has_rules(policy: &Policy, estate: &Estate, problems: &mut Problems<'_>) {
-    for asset in estate.assets.values() {
-        let class = asset.class();
-        for &dataset in class.datasets() {
-            if policy.schedule_of(class, dataset).is_none() {
-                let part = if class == Class::Website { String::new() } else { format!(" ({dataset})") };
-                problems
-                    .warning(
-                        "no-schedule",
-                        &asset.span.range(),
-                        format!("no rule of the policy covers {}{part}", asset.name),
-                    )
-                    .hint(format!("add [schedule.{class}] to the policy"));
+/// Only a warning each: what is protected stays so. That a class is not built is told where the estate is read.
+fn nothing_is_unprotected(policy: &Policy, estate: &Estate, problems: &mut Problems<'_>) {
+    for found in unprotected(policy, estate) {
+        let (code, hint) = match (found.why, found.class) {
+            (Why::NotBuilt, _) => continue,
+            (Why::NoSchedule(_), class) => (
+                "no-schedule",
+                format!("add [schedule.{}] to the policy", class.map_or("...", Class::as_str)),
+            ),
+            (Why::NoAssets, _) => {
+                ("host-without-assets", "declare what it holds as assets, or remove it".to_owned())
             }
-        }
+        };
+        problems.warning(code, &found.span.range(), found.words()).hint(hint);
     }
 }

@@ -1,7 +1,7 @@
 //! The controls: what can be looked at to tell whether a sentence of the policy was kept.
 //!
-//! A control without evidence is not passed. So each says whether anything records its evidence yet, and one that waits
-//! for a part of holdfast that does not exist says which.
+//! A control without evidence is not passed. So each says whether anything records its evidence yet, and which command shows
+//! it; one that waits for a part of holdfast that does not exist says which. Evidence is no verdict: none is given here.
 
 /// A control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Control {
 /// Where the evidence of a control comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlEvidence {
-    /// From runs of these commands.
+    /// From the ledger or the records; this command shows it.
     Recorded(&'static str),
     /// From nothing yet; what it waits for.
     NotBuilt(&'static str),
@@ -25,7 +25,7 @@ pub enum ControlEvidence {
 
 use ControlEvidence::{NotBuilt, Recorded};
 
-const LEDGER: &str = "the ledger of slots and runs";
+const CLASSES: &str = "classes other than websites as files";
 const DRILLS: &str = "restore tests and drills";
 const PEOPLE: &str = "users and roles";
 const LOG: &str = "the audit log";
@@ -42,21 +42,21 @@ pub const CONTROLS: [Control; 43] = [
         "everything that exists is covered, or waived by name",
         NotBuilt("inventories of hosts"),
     ),
+    control("SCOPE-02", "each covered thing has all of its parts", NotBuilt(CLASSES)),
+    control("SCHED-01", "every slot that the policy expects is accounted for", Recorded("holdfast slots")),
+    control("SCHED-02", "full points were really read in full", Recorded("holdfast points")),
     control(
-        "SCOPE-02",
-        "each covered thing has all of its parts",
-        NotBuilt("classes other than websites as files"),
+        "SCHED-03",
+        "the schedule can keep the objectives with measured durations",
+        Recorded("holdfast policy lint"),
     ),
-    control("SCHED-01", "every slot that the policy expects is accounted for", NotBuilt(LEDGER)),
-    control("SCHED-02", "full points were really read in full", NotBuilt(LEDGER)),
-    control("SCHED-03", "the schedule can keep the objectives with measured durations", NotBuilt(LEDGER)),
-    control("RET-01", "nothing younger than the minimum is missing", NotBuilt(LEDGER)),
+    control("RET-01", "nothing younger than the minimum is missing", Recorded("holdfast points")),
     control(
         "RET-02",
         "nothing older than the maximum and its grace is left anywhere",
         NotBuilt("walks of storage"),
     ),
-    control("RET-03", "the purge does not stall", NotBuilt(LEDGER)),
+    control("RET-03", "the purge does not stall", Recorded("holdfast slots")),
     control("RET-04", "what is held has an owner, a reason and a day of review", NotBuilt("holds")),
     control("RET-05", "storage destroys and locks by no rules of its own", NotBuilt("walks of storage")),
     control("ENC-01", "every hop is encrypted", NotBuilt("evidence of connections")),
@@ -73,17 +73,17 @@ pub const CONTROLS: [Control; 43] = [
         "copies lie in the countries that are allowed",
         NotBuilt("proof of where a location is"),
     ),
-    control("COPY-01", "copies reach every location soon enough", NotBuilt(LEDGER)),
-    control("INT-01", "no run is good before its point was checked", NotBuilt(LEDGER)),
-    control("INT-02", "all stored data is read again in time", Recorded("holdfast verify --read-data")),
+    control("COPY-01", "copies reach every location soon enough", Recorded("holdfast slots")),
+    control("INT-01", "no run is good before its point was checked", Recorded("holdfast runs")),
+    control("INT-02", "all stored data is read again in time", Recorded("holdfast points")),
     control("TEST-01", "websites are restored by sample, and each in its turn", NotBuilt(DRILLS)),
     control("TEST-02", "WHMCS is restored in full every month", NotBuilt(DRILLS)),
     control("TEST-03", "the disaster is rehearsed every quarter", NotBuilt(DRILLS)),
     control("TEST-04", "what was restored for a test is cut off, and destroyed after", NotBuilt(DRILLS)),
     control("DR-01", "tiers are restored in order, each after the one before is well", NotBuilt(DRILLS)),
     control("DR-02", "the promised time was met by a run through all tiers", NotBuilt(DRILLS)),
-    control("DR-03", "WHMCS never lost more than promised", NotBuilt(LEDGER)),
-    control("DR-04", "no website ever lost more than promised", NotBuilt(LEDGER)),
+    control("DR-03", "WHMCS never lost more than promised", NotBuilt(CLASSES)),
+    control("DR-04", "no website ever lost more than promised", Recorded("holdfast slots")),
     control("DR-05", "holdfast itself can be rebuilt from one location", NotBuilt("the recovery kit")),
     control("ACC-01", "each role can do what it may, and nothing else", NotBuilt(PEOPLE)),
     control("ACC-02", "everybody uses a second factor", NotBuilt(PEOPLE)),
@@ -96,8 +96,8 @@ pub const CONTROLS: [Control; 43] = [
     control("PRIV-02", "the record of processing is up to date", NotBuilt("reports")),
     control("NOTIF-01", "notices reach people, by another way where one fails", NotBuilt(NOTICES)),
     control("REQ-01", "requests to restore are answered in time", NotBuilt(NOTICES)),
-    control("REV-01", "the policy is reviewed in time", NotBuilt("the register of reviews")),
-    control("REV-02", "a major change opens a review", NotBuilt("the register of reviews")),
+    control("REV-01", "the policy is reviewed in time", Recorded("holdfast policy history")),
+    control("REV-02", "a major change opens a review", NotBuilt("the register of changes")),
     control("SELF-01", "a control that is given a fault turns red", NotBuilt("trials of controls")),
     control("HOST-01", "the machine that runs backups is hardened", NotBuilt("checks of the host")),
 ];

@@ -25,6 +25,7 @@ pub mod simulate;
 mod size;
 pub mod slot;
 pub mod template;
+mod unprotected;
 
 pub use address::Address;
 pub use agreement::compare;
@@ -41,3 +42,4 @@ pub use policy::{Cadence, Policy, read_policy};
 pub use rate::{RateError, parse_rate};
 pub use sentence::{SENTENCES, Sentence, SentenceId};
 pub use size::{SizeError, parse_size, show_size};
+pub use unprotected::{Unprotected, Why, unprotected};

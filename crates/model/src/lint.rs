@@ -8,7 +8,9 @@ mod exercises;
 mod objectives;
 mod retention;
 mod review;
+mod scope;
 mod storage;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -79,7 +81,7 @@ const fn rule(id: &'static str, title: &'static str, check: fn(&LintInput<'_>, &
 }
 
 /// Every rule, in order.
-pub const LINT_RULES: [LintRule; 22] = [
+pub const LINT_RULES: [LintRule; 24] = [
     rule("Q1", "an hourly schedule and the objective", objectives::hourly),
     rule("Q2", "a daily or rarer schedule and the objective", objectives::daily),
     rule("Q3", "days of 23 and of 25 hours", objectives::clock_changes),
@@ -102,6 +104,8 @@ pub const LINT_RULES: [LintRule; 22] = [
     rule("Q20", "what is restored for tests is personal data", exercises::staging),
     rule("R1", "nobody approved the policy", review::not_approved),
     rule("R2", "no schedule can keep the objective", objectives::impossible),
+    rule("R3", "what the estate names and nothing backs up", scope::unprotected),
+    rule("R4", "a window that is too short", windows::too_short),
 ];
 
 /// Every finding, in the order of the rules.

@@ -3,6 +3,7 @@
 //! Every rule carries the numbers of the sentences that it comes from, so that a verdict can be traced to a promise,
 //! and a promise without a rule can be found.
 
+mod changes;
 mod effective;
 mod history;
 mod read;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
+pub use self::changes::{Change, changes};
 pub use self::effective::{Effective, Origin, Value};
 pub use self::history::{History, PolicyVersion, VersionRefusal};
 pub use self::read::read_policy;
@@ -26,6 +28,7 @@ pub use self::sections::{
     Verification,
 };
 pub use crate::reading::{Located, Span};
+use crate::scheduler::Limits;
 use crate::slot::Lasts;
 use crate::{Class, Dataset, SentenceId};
 
@@ -46,6 +49,8 @@ pub struct Policy {
     pub zone: TimeZone,
     /// How long captures and copies last until something was measured, where a schedule does not say.
     pub assume: Lasts,
+    /// How much may run at once.
+    pub limits: Limits,
     /// Section 4, per class or per dataset.
     pub schedule: BTreeMap<(Class, Option<Dataset>), Rule<Schedule>>,
     /// Section 5.

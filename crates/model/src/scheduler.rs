@@ -26,7 +26,8 @@ pub use self::event::{
 };
 pub use self::limits::Limits;
 use self::line::{Line, LineKey};
-pub use self::window::Window;
+pub(crate) use self::window::next_start;
+pub use self::window::{Window, longest_closed};
 use crate::AssetName;
 use crate::slot::{Lasts, SlotKind};
 

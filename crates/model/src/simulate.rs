@@ -4,7 +4,9 @@
 //! production. Everything here follows from the scenario alone, chance included, so that two runs agree and a surprise
 //! can be looked at again.
 //!
-//! What is not simulated: limits per host. A run starts when its slot opens, or when the outage ends.
+//! Slots, verdicts and retention are those of `serve`. When runs start is not decided by its scheduler, whose every step looks
+//! at every dataset: a run starts when its slot opens, when its window does, or when the outage ends. Limits of how many run at
+//! once, catching up and slots that share a run are not simulated.
 
 mod chance;
 mod fleet;

@@ -54,8 +54,8 @@ pub(crate) fn attest(
     let time = setup.world.clock.now();
     let read = Read::Points(vec![archived.id]);
     let verified = verify::run(repository, None, read.clone(), troubles, progress, &setup.cancel())?;
-    let checks =
-        evidence::checks_of(repository_name, &read, &verified, &evidence::load(setup, repository_name)?);
+    let known = evidence::load(setup, repository_name)?;
+    let checks = evidence::checks_of(repository_name, &read, &verified, &known, &known);
     let locations = verified.locations.iter().map(|l| LocationAttestation {
         location: l.location.clone(),
         packs_read: l.packs_read,

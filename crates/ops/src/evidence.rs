@@ -24,6 +24,8 @@ use crate::setup::Setup;
 /// The evidence about one location's copy of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
+    /// When it was first asked, whether or not it answered.
+    pub first_asked_at: Option<Timestamp>,
     /// When it was first looked at.
     pub first_looked_at: Option<Timestamp>,
     /// Damage that no single point is hurt by: the config, a key file, a location that broke off.
@@ -48,6 +50,7 @@ impl Evidence {
     /// Takes in the next check of this location.
     fn take(&mut self, check: &Check) {
         let (time, findings) = (check.happened_at, &check.check.findings);
+        self.first_asked_at.get_or_insert(time);
         if check.check.outcome == CheckOutcome::Unusable {
             return;
         }
@@ -70,7 +73,7 @@ impl Evidence {
             CheckScope::All => self.slices.note_all(time),
             _ => {}
         }
-        for (id, point) in &mut self.points {
+        for (id, point) in self.points.iter_mut().filter(|(id, _)| !findings.later.contains(id)) {
             if findings.damaged.contains(id) {
                 *point = PointEvidence { damaged: Some(time), ..PointEvidence::default() };
             } else if findings.lacking.contains(id) || findings.is_unfollowed {
@@ -151,32 +154,37 @@ fn fold(checks: &[Check]) -> BTreeMap<String, Evidence> {
     all
 }
 
-/// Writes down what a verification found, for each location.
+/// Writes down what a verification found, for each location. `before` is the evidence as it was when the verification
+/// began: backups may have ended meanwhile, and it saw nothing of their points.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
-pub fn keep(
+pub(crate) fn keep(
     setup: &Setup,
     repository: &str,
     time: Timestamp,
     what: &Read,
     verified: &Verified,
+    before: &BTreeMap<String, Evidence>,
 ) -> Result<()> {
     let ledger = setup.ledger()?;
-    let before = read(ledger.read(), repository)?;
-    let checks = checks_of(repository, what, verified, &before);
     ledger.write(|transaction| {
+        // Within the transaction, so that no backup ends between this question and what is written.
+        let now = fold(&ledger.read().every_check_of(repository)?);
+        let checks = checks_of(repository, what, verified, before, &now);
         checks.into_iter().try_for_each(|check| transaction.record_check(check, time))
     })?;
     Ok(())
 }
 
-/// What a verification found, as the ledger keeps it; `before` tells which points were named already.
+/// What a verification found, as the ledger keeps it; `before` and `now` tell which points were named when it began, and
+/// now.
 pub(crate) fn checks_of(
     repository: &str,
     read: &Read,
     verified: &Verified,
     before: &BTreeMap<String, Evidence>,
+    now: &BTreeMap<String, Evidence>,
 ) -> Vec<NewCheck> {
     let scopes: Vec<CheckScope> = match read {
         Read::Structure => vec![CheckScope::Structure],
@@ -185,7 +193,8 @@ pub(crate) fn checks_of(
         Read::Points(points) => points.iter().map(|point| CheckScope::Point(point.to_hex())).collect(),
     };
     let of_location = |found: &LocationVerified| {
-        let findings = findings(found, &verified.repository, before.get(&found.location));
+        let findings =
+            findings(found, &verified.repository, before.get(&found.location), now.get(&found.location));
         let (outcome, detail) = outcome(&found.state, &verified.repository, &found.problems);
         NewCheck {
             repository: repository.to_owned(),
@@ -291,6 +300,7 @@ fn findings(
     found: &LocationVerified,
     general: &[Problem],
     before: Option<&Evidence>,
+    now: Option<&Evidence>,
 ) -> holdfast_ledger::Findings {
     if matches!(found.state, LocationState::Unusable(_)) {
         return holdfast_ledger::Findings::default();
@@ -298,11 +308,15 @@ fn findings(
     let all = || general.iter().chain(&found.problems).filter(|p| !p.is_notice());
     let unattributed = all().filter(|p| p.points.is_empty() && p.kind != ProblemKind::Owed);
     let listed: Vec<String> = found.points.iter().map(ToString::to_string).collect();
-    let known = |id: &String| before.is_some_and(|evidence| evidence.points.contains_key(id));
-    let gone = before.into_iter().flat_map(|evidence| evidence.points.keys());
+    let is_known = |id: &String| now.is_some_and(|evidence| evidence.points.contains_key(id));
+    let was_known = |id: &String| before.is_some_and(|evidence| evidence.points.contains_key(id));
+    let unlisted = now.into_iter().flat_map(|evidence| evidence.points.keys());
+    let unlisted = unlisted.filter(|id| !listed.contains(id)).cloned();
+    let (gone, later) = unlisted.partition(was_known);
     holdfast_ledger::Findings {
-        arrived: listed.iter().filter(|id| !known(id)).cloned().collect(),
-        gone: gone.filter(|id| !listed.contains(id)).cloned().collect(),
+        arrived: listed.iter().filter(|id| !is_known(id)).cloned().collect(),
+        gone,
+        later,
         damaged: touched(all(), |kind| kind != ProblemKind::Owed),
         lacking: touched(all(), |kind| kind == ProblemKind::Owed),
         other_damage: unattributed.map(words).collect(),

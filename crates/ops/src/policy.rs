@@ -1,8 +1,10 @@
 //! What can be asked of the policy itself, before and beside any run.
 
 pub mod coverage;
+pub mod history;
 pub mod lint;
 pub mod render;
+pub mod review;
 pub mod show;
 pub mod simulate;
 
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 
 use holdfast_model::slot::Lasts;
 use holdfast_model::{Class, Dataset, Estate, Policy, read_estate, read_policy};
+use jiff::civil::Date;
 
 use crate::error::Result;
 use crate::measured;
@@ -31,6 +34,8 @@ pub struct Written {
     pub findings: FileFindings,
     /// How long the points of each dataset took, as the ledger has it.
     measured: BTreeMap<(Class, Dataset), Lasts>,
+    /// The day of the last recorded review.
+    last_review: Option<Date>,
 }
 
 /// Reads policy.toml, and estate.toml for what it can add.
@@ -44,7 +49,9 @@ pub fn written(places: &Places) -> Result<Written> {
     // An older ledger, or none, has measured nothing yet; what the policy assumes is shown as assumed.
     let measured = estate.as_ref().map(|estate| measured::by_class(&places.state, estate));
     let measured = measured.transpose()?.unwrap_or_default();
-    Ok(Written { path, text, policy: checked.value, estate, findings, measured })
+    let last_review = checked.value.as_ref().map(|policy| review::last(&places.state, policy)).transpose()?;
+    let last_review = last_review.flatten();
+    Ok(Written { path, text, policy: checked.value, estate, findings, measured, last_review })
 }
 
 impl Written {

@@ -63,24 +63,68 @@ pub fn run(setup: &Setup, repository: &str, days: u32, progress: &Progress) -> R
         if setup.cancel().is_cancelled() {
             break;
         }
-        let read = Read::Share { numerator: due.slice, of: due.of };
-        reports.push(verify::carry_out(setup, repository, Some(due.locations), || Ok(read), progress)?);
+        reports.push(read(setup, repository, due, progress)?);
     }
     Ok(reports)
+}
+
+/// Reads one slice, and writes down what was found.
+pub(crate) fn read(setup: &Setup, repository: &str, due: Due, progress: &Progress) -> Result<VerifyReport> {
+    let read = Read::Share { numerator: due.slice, of: due.of };
+    verify::carry_out(setup, repository, Some(due.locations), || Ok(read), progress)
+}
+
+/// What was not read again in time at one location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// The location.
+    pub location: String,
+    /// How many slices.
+    pub slices: u32,
+    /// Of how many.
+    pub of: u32,
+    /// When the one that waits longest was last read; where it never was, when the location was first asked.
+    pub since: Timestamp,
+}
+
+/// Where slices of a repository were not read for longer than `days` days.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn overdue(setup: &Setup, repository: &str, days: u32) -> Result<Vec<Overdue>> {
+    let now = setup.world.clock.now();
+    let evidence = evidence::load(setup, repository)?;
+    let rotation = Rotation::within(days);
+    let within = DAY.saturating_mul(i32::try_from(days).unwrap_or(i32::MAX));
+    let mut overdue = Vec::new();
+    for location in setup.location_names() {
+        let Some(evidence) = evidence.get(location) else { continue };
+        let Some(since) = evidence.first_looked_at.or(evidence.first_asked_at) else { continue };
+        let last_read = |slice| evidence.slices.last_read(slice, rotation.slices).unwrap_or(since);
+        let late = (0..rotation.slices).map(last_read).filter(|last| now.duration_since(*last) > within);
+        let (slices, since) = late.fold((0, now), |(count, since), last| (count + 1, since.min(last)));
+        if slices > 0 {
+            overdue.push(Overdue { location: location.to_owned(), slices, of: rotation.slices, since });
+        }
+    }
+    Ok(overdue)
 }
 
 /// How the reading goes round.
 #[derive(Clone, Copy, Debug)]
 struct Rotation {
     slices: u32,
-    /// Within which time a slice comes up again. A day less than was asked for: no daily call comes to the second.
+    /// Within which time a slice comes up again. A day less than was asked for: no daily call comes to the second. There is
+    /// one slice less than these are days, for the same reason: else a call that comes a second late every day would read
+    /// two.
     again_within: SignedDuration,
 }
 
 impl Rotation {
     fn within(days: u32) -> Rotation {
-        let slices = days.saturating_sub(1).max(1);
-        Rotation { slices, again_within: DAY.saturating_mul(i32::try_from(slices).unwrap_or(i32::MAX)) }
+        let again_days = days.saturating_sub(1).max(1);
+        let again_within = DAY.saturating_mul(i32::try_from(again_days).unwrap_or(i32::MAX));
+        Rotation { slices: again_days.saturating_sub(1).max(1), again_within }
     }
 
     /// The slices to read now: the fewest that, read at the same pace every day, all come up in time.

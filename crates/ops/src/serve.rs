@@ -11,6 +11,7 @@ pub(crate) mod credit;
 pub(crate) mod expectation;
 mod orders;
 mod purging;
+mod rereading;
 mod start;
 pub(crate) mod translate;
 pub(crate) mod versions;
@@ -34,6 +35,7 @@ use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
+use self::rereading::Rereading;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -62,6 +64,8 @@ pub struct Served {
     pub failed: u64,
     /// Slots that were settled.
     pub settled: u64,
+    /// Shares of old data that were read again.
+    pub reread: u64,
     /// How it ended.
     pub ending: Ending,
 }
@@ -72,6 +76,15 @@ enum Message {
     Ended(RunId, worker::Outcome),
     /// The purge ended.
     Purged(purging::Outcome),
+    /// Something came of reading old data again.
+    Reread(rereading::Heard),
+}
+
+impl Message {
+    /// Whether a thread says with it that it ends.
+    fn is_an_end(&self) -> bool {
+        !matches!(self, Message::Reread(heard) if !matches!(heard, rereading::Heard::Ended(_)))
+    }
 }
 
 /// The daemon at work.
@@ -84,6 +97,7 @@ struct Daemon<'s> {
     under_way: BTreeMap<RunId, UnderWay>,
     memory: Memory,
     purging: Purging,
+    rereading: Rereading,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -144,7 +158,7 @@ impl Daemon<'_> {
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
         let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
-        while !self.is_over || self.purging.is_under_way {
+        while !self.is_over || self.purging.is_under_way || self.rereading.is_under_way {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
                 // There is always a sender: our own.
@@ -170,6 +184,7 @@ impl Daemon<'_> {
                 }
                 self.record_ahead(now.wall)?;
                 self.purge_when_due(now.wall)?;
+                self.reread_when_due(now.wall)?;
             }
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
@@ -197,7 +212,11 @@ impl Daemon<'_> {
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
     fn is_idle(&self, now: Timestamp) -> bool {
-        self.scheduler.running() == 0 && !self.purging.is_under_way && !self.purging.is_due(now)
+        let is_busy = self.purging.is_under_way || self.rereading.is_under_way;
+        self.scheduler.running() == 0
+            && !is_busy
+            && !self.purging.is_due(now)
+            && !self.rereading.is_due(now, true)
     }
 
     fn status(&self) -> String {
@@ -216,6 +235,7 @@ impl Daemon<'_> {
                 let alarm = self.purging.ended(&self.service.places.state, &outcome, now)?;
                 alarm.map_or(Ok(()), |alarm| self.raise(alarm))
             }
+            Message::Reread(heard) => self.hear_of_rereading(heard),
         }
     }
 
@@ -242,6 +262,7 @@ impl Daemon<'_> {
     fn drain(&mut self) -> Result<()> {
         self.is_draining = true;
         self.purging.stop.store(true, Ordering::SeqCst);
+        self.rereading.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -271,19 +292,50 @@ impl Daemon<'_> {
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
         if self.purging.is_due(now) {
-            let setup = self.setup_for_purge()?;
+            // What is being read must not be deleted under the reader's eyes: it would look like damage.
+            if self.rereading.is_under_way {
+                self.rereading.give_way();
+                return Ok(());
+            }
+            let setup = self.setup_beside(&self.purging.stop)?;
             self.purging.start(setup, &self.sender);
         }
         Ok(())
+    }
+
+    fn reread_when_due(&mut self, now: Timestamp) -> Result<()> {
+        let is_quiet = self.scheduler.running() == 0;
+        if self.purging.is_under_way || self.purging.is_due(now) || !self.rereading.is_due(now, is_quiet) {
+            return Ok(());
+        }
+        let setup = self.setup_beside(&self.rereading.stop)?;
+        self.rereading.start(setup, now, &self.sender);
+        Ok(())
+    }
+
+    fn hear_of_rereading(&mut self, heard: rereading::Heard) -> Result<()> {
+        let now = self.now().wall;
+        if let rereading::Heard::Read(report) = &heard {
+            self.served.reread += u64::from(report.verified.is_some());
+        }
+        let rereading::Said { line, alarms } = self.rereading.hear(&self.service.places.state, heard, now)?;
+        if let Some(line) = line {
+            self.tell(line);
+        }
+        alarms.into_iter().try_for_each(|alarm| self.raise(alarm))
     }
 
     /// Something cannot be written down any more. What runs is ended, and the next instance finds out what became of it.
     fn abandon(&mut self) {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.purging.stop.store(true, Ordering::SeqCst);
-        let mut left = self.under_way.len() + usize::from(self.purging.is_under_way);
-        while left > 0 && self.messages.recv_timeout(Duration::from_secs(60)).is_ok() {
-            left -= 1;
+        self.rereading.stop.store(true, Ordering::SeqCst);
+        let beside = [self.purging.is_under_way, self.rereading.is_under_way];
+        let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
+        while left > 0
+            && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))
+        {
+            left -= usize::from(message.is_an_end());
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct SlotsReport {
     pub counts: BTreeMap<&'static str, usize>,
     /// Datasets, as `asset/dataset`, of which no slot was ever recorded: nothing is expected of them.
     pub never_recorded: Vec<String>,
+    /// What the estate names and nothing backs up, each with its reason.
+    pub unprotected: Vec<Unprotected>,
     /// Alarms of the span.
     pub alarms: Vec<Alarm>,
     /// Who records slots now; absent when nobody does.
@@ -35,6 +37,15 @@ pub struct SlotsReport {
     pub last_seen: Option<Timestamp>,
     /// How it stands.
     pub ending: Ending,
+}
+
+/// Something that nothing backs up.
+#[derive(Debug, Serialize)]
+pub struct Unprotected {
+    /// Its name: an asset, or a host.
+    pub name: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// One slot.
@@ -82,11 +93,18 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         slots: Vec::new(),
         counts: BTreeMap::new(),
         never_recorded: expectation::never_recorded(reader.as_ref(), &estate)?,
+        unprotected: Vec::new(),
         alarms: Vec::new(),
         daemon: None,
         last_seen: None,
         ending: Ending::Done,
     };
+    let is_asked = |name: &str| asset.is_none_or(|asset| asset == name);
+    let unprotected = holdfast_model::unprotected(&setup.policy, &setup.estate).into_iter();
+    report.unprotected = unprotected
+        .filter(|found| is_asked(&found.name))
+        .map(|found| Unprotected { reason: found.words(), name: found.name })
+        .collect();
     if let Some(reader) = &reader {
         report.alarms = reader.alarms_between(since, until)?;
         report.last_seen = reader.last_seen_before(u64::MAX >> 1)?;
@@ -118,7 +136,8 @@ pub fn slots(setup: &Setup, asset: Option<&str>, since: Timestamp, until: Timest
         *report.counts.entry(slot.state).or_default() += 1;
     }
     let is_red = |slot: &SlotLine| matches!(slot.state, "missed" | "degraded" | "late") || !slot.is_recorded;
-    if !report.never_recorded.is_empty() || !report.alarms.is_empty() || report.slots.iter().any(is_red) {
+    let is_listed = !report.never_recorded.is_empty() || !report.unprotected.is_empty();
+    if is_listed || !report.alarms.is_empty() || report.slots.iter().any(is_red) {
         report.ending = Ending::Attention;
     }
     Ok(report)

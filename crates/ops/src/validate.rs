@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use holdfast_location::layers::breaker::Tell;
 use holdfast_model::estate::relations_resolved;
+use holdfast_model::lint::LintInput;
 use holdfast_model::{Diagnostic, Policy, Severity, compare, read_estate, read_policy};
 use holdfast_world::World;
 
 use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
-use crate::measured;
 use crate::setup::{Places, Setup};
+use crate::{measured, policy};
 
 /// A file with what is wrong with it.
 #[derive(Clone, Debug)]
@@ -51,8 +52,14 @@ pub fn lint(loaded: &mut Loaded) -> Result<()> {
     let Some(setup) = &loaded.setup else { return Ok(()) };
     let Some(file) = loaded.findings.first_mut() else { return Ok(()) };
     let measured = measured::by_class(&setup.places.state, &setup.estate)?;
-    let now = setup.world.clock.now();
-    let found = crate::policy::lint::diagnostics(&setup.policy, &setup.estate, &measured, &file.path, now);
+    let input = LintInput {
+        policy: &setup.policy,
+        estate: Some(&setup.estate),
+        measured: &measured,
+        last_review: policy::review::last(&setup.places.state, &setup.policy)?,
+        now: setup.world.clock.now(),
+    };
+    let found = policy::lint::diagnostics(&input, &file.path);
     file.findings.extend(found);
     Ok(())
 }

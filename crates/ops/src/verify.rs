@@ -89,6 +89,7 @@ pub(crate) fn carry_out(
     // Hours of reading are for nothing where nobody can write down what was found.
     setup.ledger()?;
     let read = choose()?;
+    let before = evidence::load(setup, repository)?;
     let known = known_points::load(&setup.places.state, repository)?.unwrap_or_default();
     let mut missing = Vec::new();
     let is_everywhere = locations.is_none();
@@ -98,7 +99,7 @@ pub(crate) fn carry_out(
             missing = known.missing(&BTreeSet::new());
         }
         let verified = run(&opened, locations, read.clone(), &troubles, progress, &setup.cancel())?;
-        evidence::keep(setup, repository, time, &read, &verified)?;
+        evidence::keep(setup, repository, time, &read, &verified, &before)?;
         if is_everywhere {
             missing = find_missing(&opened, &known, &verified);
         }

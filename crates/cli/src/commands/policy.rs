@@ -1,8 +1,10 @@
 //! `holdfast policy`: what can be asked of the rules themselves.
 
 mod coverage;
+mod history;
 mod lint;
 mod render;
+mod review;
 mod show;
 mod simulate;
 
@@ -21,11 +23,17 @@ pub enum PolicyCommand {
     Show(show::Show),
     Lint(lint::Lint),
     Coverage(coverage::Coverage),
+    History(history::History),
+    Review(review::Review),
     Render(render::Render),
     Simulate(simulate::Simulate),
 }
 
 pub fn run(context: &Context, command: &PolicyCommand) -> Result<Ending> {
+    // What was recorded can be told whatever became of the file.
+    if let PolicyCommand::History(command) = command {
+        return history::run(context, command);
+    }
     let mut written = policy::written(&context.places())?;
     let Some(policy) = written.policy.take() else {
         diagnostics::print(std::slice::from_ref(&written.findings));
@@ -47,5 +55,7 @@ fn dispatch(
         PolicyCommand::Simulate(command) => simulate::run(context, command, written, policy),
         PolicyCommand::Render(command) => render::run(context, command, policy),
         PolicyCommand::Coverage(command) => coverage::run(context, command, written, policy),
+        PolicyCommand::History(command) => history::run(context, command),
+        PolicyCommand::Review(command) => review::run(context, command, written),
     }
 }

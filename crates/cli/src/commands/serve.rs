@@ -10,15 +10,18 @@ use holdfast_ops::serve::{self, Service};
 use crate::context::Context;
 use crate::output;
 
-/// Run the policy: back up in time, purge daily, account for every slot
+/// Run the policy: back up in time, purge daily, read old data again, account for every slot
 ///
 /// Writes down what the policy expects some hours ahead, begins each backup in time to keep its objective, and settles
 /// every slot: ok, late, degraded, missed or waived. `holdfast slots` shows them. What was expected while no daemon was
 /// running is accounted for at the next start: as missed, or by the points that were made by hand.
 ///
 /// policy.toml is adopted as a version, from its effective day on or from now, whichever is later; header.approved_by
-/// must name who approved it. Both files are looked at every second, and a change that stays is taken over without a signal. One that makes no
-/// sense is told, kept as an alarm, and not used: what held before holds on.
+/// must name who approved it. Both files are looked at every second, and a change that stays is taken over without a signal.
+/// One that makes no sense is told, kept as an alarm, and not used: what held before holds on.
+///
+/// Each day it reads a share of old data again at every location, so that all of it is read within 30 days, beside the runs and
+/// without holding any up. Damage is an alarm at once, and so is data that was not read for longer than that.
 ///
 /// Tells what happens on stderr. The first SIGTERM or SIGINT drains: what runs may end, nothing new begins. The second
 /// one interrupts what runs, the third ends the process at once. Ends with 0 after draining, with 130 when it was

@@ -19,8 +19,11 @@ use crate::{output, words};
 ///
 /// A slot that would be missed is waived where `holdfast waive` excused it before it was due; the reason names the waiver.
 ///
-/// Ends with 1 when any slot is missed, degraded, late or not recorded, when of some asset none was ever recorded, or when
-/// there were alarms.
+/// What estate.toml names and nothing backs up is listed as unprotected: assets of a class that is not built or that no rule
+/// covers, and hosts without assets. What stands in no file is not looked for.
+///
+/// Ends with 1 when any slot is missed, degraded, late or not recorded, when of some asset none was ever recorded, when
+/// something is unprotected, or when there were alarms.
 #[derive(Args, Debug)]
 pub struct Slots {
     /// Only of this asset
@@ -91,6 +94,9 @@ fn print(report: &SlotsReport) {
     }
     if !report.never_recorded.is_empty() {
         output::note("  hint: `holdfast serve` records what the policy expects, and runs it");
+    }
+    for found in &report.unprotected {
+        output::note(format!("UNPROTECTED: {}", found.reason));
     }
     for alarm in &report.alarms {
         output::note(format!("ALARM: {}: {}", words::time(alarm.happened_at), alarm.alarm.message));

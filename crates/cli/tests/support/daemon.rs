@@ -142,10 +142,13 @@ impl Daemon {
         self.said()
     }
 
-    /// kill -9.
-    pub fn kill(mut self) {
+    /// kill -9; returns what it had said.
+    pub fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        // Its last words may still be on their way.
+        std::thread::sleep(Duration::from_millis(20));
+        self.said()
     }
 }
 

@@ -239,6 +239,7 @@ fn checks_say_what_they_found_of_single_points_and_belong_to_runs() {
         lacking: vec!["bb".to_owned()],
         other_damage: vec!["config: cut off".to_owned()],
         is_unfollowed: true,
+        later: vec!["dd".to_owned()],
         is_everything: true,
     };
     let full = NewCheck { findings, ..check("here", of_run("r1")) };

@@ -12,12 +12,13 @@ fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error
 fn an_honest_ledger_passes() {
     let place = Place::filled();
     let audit = audit(&place).unwrap();
-    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, a purge with its decision, receipt and end, waiver, hold and its
-    // release, alarm, lease returned.
-    assert_eq!(audit.head.leaves, 21);
+    // Lease taken, policy, slots, run, point, 2 copies and one gone, 2 checks, end, settled, a purge with its decision, receipt
+    // and end, waiver, hold and its release, review, alarm, lease returned.
+    assert_eq!(audit.head.leaves, 22);
     assert_eq!((audit.reports, audit.reports_erased), (1, 0));
-    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 purge with 1 point, 1 receipt, 1 waiver, 1 hold, 1 alarm, 1 lease.
-    assert_eq!(audit.rows, 17);
+    // 1 policy, 2 slots, 1 run with 1 slot, 1 point, 2 copies, 2 checks, 1 purge with 1 point, 1 receipt, 1 waiver, 1 hold,
+    // 1 review, 1 alarm, 1 lease.
+    assert_eq!(audit.rows, 18);
 }
 
 #[test]
@@ -38,6 +39,8 @@ fn what_was_said_stays_said() {
         "UPDATE runs SET outcome = 'failed'",
         "UPDATE slots SET state = 'waived' WHERE state = 'ok'",
         "DELETE FROM slots",
+        "UPDATE policy_reviews SET reviewer = 'nobody'",
+        "DELETE FROM policy_reviews",
         "UPDATE alarms SET message = ''",
         "DELETE FROM alarms",
         "DELETE FROM leases",
@@ -98,12 +101,12 @@ fn the_head_covers_every_leaf_and_earlier_heads_stay() {
     let place = Place::filled();
     let ledger = place.open();
     let read = ledger.read();
-    let heads: Vec<_> = (0..=22).map(|count| read.tree_head(Some(count)).unwrap()).collect();
+    let heads: Vec<_> = (0..=23).map(|count| read.tree_head(Some(count)).unwrap()).collect();
     assert!(heads.windows(2).all(|pair| pair[0].root != pair[1].root));
-    assert_eq!(read.tree_head(None).unwrap(), heads[22]);
+    assert_eq!(read.tree_head(None).unwrap(), heads[23]);
     let leaves = read.leaves(0, 100).unwrap();
-    assert_eq!(leaves.len(), 22);
+    assert_eq!(leaves.len(), 23);
     // Two facts that say the same have different leaves: each has a nonce.
     let payloads: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| leaf.hash).collect();
-    assert_eq!(payloads.len(), 22);
+    assert_eq!(payloads.len(), 23);
 }

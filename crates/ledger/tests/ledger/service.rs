@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_ledger::{Lasted, RunEnd, RunOutcome, Settlement, SlotState};
+use holdfast_ledger::{ErrorKind, Lasted, NewPolicyReview, RunEnd, RunOutcome, Settlement, SlotState};
 
 use super::support::{Place, alarm, at, run, slot};
 
@@ -75,4 +75,23 @@ fn an_instance_knows_when_the_one_before_was_last_alive() {
     second.close().unwrap();
     let third = place.open();
     assert_eq!(third.read().last_seen_before(third.token()).unwrap(), Some(at("2026-03-01T12:06:50Z")));
+}
+
+#[test]
+fn a_review_names_who_reviewed_which_text_and_the_version_that_it_is() {
+    let place = Place::filled();
+    let ledger = place.open();
+    let review = |reviewer: &str, text: &str| {
+        let new = NewPolicyReview { reviewer: reviewer.to_owned(), text: text.to_owned(), note: None };
+        ledger.write(|t| t.review_policy(&new, at("2026-03-02T12:00:00Z")))
+    };
+    assert_eq!(review(" ", "[policy]").unwrap_err().kind, ErrorKind::Contradiction);
+    review("A. Nwosu", "[policy]").unwrap();
+    let reviews = ledger.read().policy_reviews().unwrap();
+    let told: Vec<_> = reviews.iter().map(|r| (r.reviewer.as_str(), r.policy_version)).collect();
+    // The first is of a text that is no version.
+    assert_eq!(told, [("D. Okafor", None), ("A. Nwosu", Some(1))]);
+    assert_eq!(reviews[1].policy_sha256, ledger.read().policy_versions().unwrap()[0].sha256);
+    assert_eq!(ledger.read().leaves(reviews[1].leaf, 1).unwrap()[0].kind, "policy-reviewed");
+    ledger.read().audit().unwrap();
 }

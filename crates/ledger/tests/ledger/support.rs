@@ -8,8 +8,8 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
     AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck,
-    NewHold, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase, PurgeState,
-    PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
+    NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase,
+    PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
 use holdfast_world::fake::{FakeClock, FakeRandom};
 use jiff::Timestamp;
@@ -180,6 +180,12 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             };
             let hold = t.place_hold(hold, later)?;
             t.release_hold(&hold, "legal", later)?;
+            let review = NewPolicyReview {
+                reviewer: "D. Okafor".to_owned(),
+                text: "[header]".to_owned(),
+                note: Some("no change".to_owned()),
+            };
+            t.review_policy(&review, later)?;
             t.raise(alarm(), later)
         })
         .unwrap();

@@ -36,7 +36,7 @@ pub(super) fn overdue(input: &LintInput<'_>, found: &mut Vec<Found>) {
                 written(today)
             ))
             .holdfast("counts from the effective day: a changed date of last update clears nothing")
-            .hint("review the policy; no change is a valid outcome, an unrecorded review is not"),
+            .hint("review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome"),
     );
 }
 

@@ -106,7 +106,7 @@ fn one_number_of_days_is_two_holes_and_a_third_for_a_chain() {
 
 #[test]
 fn every_rule_has_a_hole_in_these_tests() {
-    let tried: BTreeSet<&str> = HOLES.iter().map(|(rule, _, _)| *rule).chain(["Q6"]).collect();
+    let tried: BTreeSet<&str> = HOLES.iter().map(|(rule, _, _)| *rule).chain(["Q6", "R3", "R4"]).collect();
     let rules: BTreeSet<&str> = LINT_RULES.iter().map(|rule| rule.id).collect();
     assert_eq!(tried, rules);
 }
@@ -221,4 +221,65 @@ fn an_estate_makes_the_sums_its_own() {
     assert_eq!(ids(&found(&single, &two(&far, "manchester"))), BTreeSet::from(["Q6"]));
     let bucket = two(&far, "manchester").replace("/srv/b", "s3://b/p?endpoint=https://s3.example&region=eu");
     assert_eq!(ids(&found(&single, &bucket)), BTreeSet::from(["Q11", "Q6"]));
+}
+
+#[test]
+fn what_the_estate_names_and_nothing_backs_up_is_a_hole() {
+    let host = "[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n";
+    let shop = "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/shop\"\n";
+    let billing = "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\n";
+    let found = |estate: &str| {
+        let of_rule = lint_all(DECIDED, Some(estate), SPRING).into_iter().filter(|f| f.rule == "R3");
+        of_rule.collect::<Vec<_>>()
+    };
+    assert!(found(&format!("{host}{shop}")).is_empty());
+    let unbuilt = found(&format!("{host}{shop}{billing}"));
+    assert!(unbuilt[0].arithmetic[0].contains("billing is of the class whmcs"), "{unbuilt:?}");
+    assert_eq!(unbuilt[0].sentences.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2.3"]);
+    let empty = found(host);
+    assert!(empty[0].arithmetic[0].contains("no asset lies on the host web1"), "{empty:?}");
+}
+
+#[test]
+fn a_window_that_is_too_short_for_its_objective_or_its_work_is_a_hole() {
+    let with = |window: &str, cadence: &str, objective: &str| {
+        let (before, rest) = DECIDED.split_once("[schedule.website]").unwrap();
+        let website =
+            rest.replacen("incremental = \"daily\"", &format!("{window}incremental = \"{cadence}\""), 1);
+        format!("{before}[schedule.website]{website}").replace(
+            "rpo.website = { sentence = \"7.4\", objective = \"26h\" }",
+            &format!("rpo.website = {{ sentence = \"7.4\", objective = \"{objective}\" }}"),
+        )
+    };
+    let night = "window = \"23:00-03:00\"\n";
+    let found = |text: &str, estate: Option<&str>| {
+        let of_rule = lint_all(text, estate, SPRING).into_iter().filter(|f| f.rule == "R4");
+        of_rule.flat_map(|f| [vec![f.message], f.arithmetic].concat()).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(found(&with("", "daily", "26h"), None), "");
+    // A day and the window, and the work: one run as it opens, the next just before it closes.
+    assert_eq!(found(&with(night, "daily", "28h20m"), None), "");
+    let short = found(&with(night, "daily", "28h"), None);
+    assert!(short.contains("24h + window 4h + capture 10m + copy 10m = 28h 20m > 28h"), "{short}");
+    let never = found(&with(night, "hourly", "28h20m"), None);
+    assert!(never.contains("closed for 20h ≥ 1h"), "{never}");
+    // Two at once on a host, 20 minutes each: twelve rounds begin within four hours, a thirteenth as it closes.
+    let estate = |count: usize| {
+        let site = |n: usize| {
+            format!("[assets.s{n}]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/s{n}\"\n")
+        };
+        let sites: String = (0..count).map(site).collect();
+        format!("[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n{sites}")
+    };
+    let nightly = with(night, "daily", "30h");
+    assert_eq!(found(&nightly, Some(&estate(24))), "");
+    let crowded = found(&nightly, Some(&estate(25)));
+    assert!(crowded.contains("13 rounds of 20m each: the last begins 4h after the first"), "{crowded}");
+    let wider = nightly.replacen(
+        "[schedule]\n",
+        "[schedule]\nlimits = { runs = 8, per_host = 4, per_location = 8 }\n",
+        1,
+    );
+    assert_ne!(wider, nightly);
+    assert_eq!(found(&wider, Some(&estate(25))), "");
 }

@@ -153,6 +153,12 @@ impl Policy {
             assume: specific
                 .and_then(|rule| rule.value.assume)
                 .or(general.and_then(|rule| rule.value.assume)),
+            windows: [specific, general]
+                .into_iter()
+                .flatten()
+                .map(|rule| rule.value.windows.clone())
+                .find(|windows| !windows.is_empty())
+                .unwrap_or_default(),
         };
         Some(Rule { sentences, says: nearest.says.clone(), span: nearest.span.clone(), value })
     }

@@ -70,6 +70,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Option<Policy> {
         roles,
         zone: times.zone,
         assume: times.assume,
+        limits: times.limits,
         schedule,
         storage: storage?,
         verification: verification.unwrap_or_default(),

@@ -11,6 +11,7 @@ use super::{Rule, Schedule};
 use crate::diagnostic::Problems;
 use crate::reading::{Fields, as_whole};
 use crate::retention::RetentionRule;
+use crate::scheduler::Window;
 use crate::{Class, Dataset};
 
 pub(super) fn read_schedules(
@@ -67,6 +68,7 @@ fn read_schedule(
     let offsite = fields.flag(problems, "offsite").map(|flag| flag.value);
     let encrypted = fields.flag(problems, "encrypted").map(|flag| flag.value);
     let assume = assume(problems, fields);
+    let windows = windows(problems, fields);
     let (retention, is_range_decided) = retention?;
     Some(Schedule {
         incremental: incremental?,
@@ -76,7 +78,23 @@ fn read_schedule(
         offsite,
         encrypted,
         assume,
+        windows,
     })
+}
+
+/// `window = "01:00-05:00"`, or a list of them.
+fn windows(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Vec<Window> {
+    let texts = fields.texts(problems, "window");
+    let windows = texts.into_iter().filter_map(|text| {
+        let window = Window::parse(&text.value);
+        if window.is_none() {
+            problems
+                .error("bad-value", &text.span.range(), format!("{:?} is no window", text.value))
+                .hint("write when runs may start, in the zone of the schedule: window = \"01:00-05:00\"");
+        }
+        window
+    });
+    windows.collect()
 }
 
 /// One number of days, or `{ min_days, max_days, grace, choose }`; with whether the choice inside the range was made.

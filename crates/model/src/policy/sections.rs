@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::Rule;
 use crate::reading::Located;
 use crate::retention::RetentionRule;
+use crate::scheduler::Window;
 use crate::slot::Lasts;
 use crate::{Class, Dataset};
 
@@ -73,6 +74,8 @@ pub struct Schedule {
     pub encrypted: Option<bool>,
     /// How long captures and copies last until something was measured.
     pub assume: Option<Lasts>,
+    /// The times of day at which runs may start; always where it is empty.
+    pub windows: Vec<Window>,
 }
 
 /// Section 5.

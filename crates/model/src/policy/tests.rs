@@ -168,6 +168,8 @@ fn mistakes_are_placed_exactly() {
         ("[schedule.whmcs.files]", "[schedule.whmcs.fils]", "unknown-key", "fils"),
         ("\"Europe/London\"", "\"Europe/Lundon\"", "bad-value", "\"Europe/Lundon\""),
         ("assume = { capture = \"10m\", ", "assume = { ", "missing-key", "assume"),
+        ("full = \"monthly\"", "window = \"1-5\"\nfull = \"monthly\"", "bad-value", "\"1-5\""),
+        ("zone = \"Europe/London\"", "zone = \"UTC\"\nlimits = { runs = 0 }", "bad-value", "0"),
         ("objective = \"1h\"", "objective = \"1h\", datasets = [\"databse\"]", "bad-value", "\"databse\""),
         ("max_days = 60 }", "max_days = 60, choose = \"min\" }", "bad-value", "\"min\""),
         ("required = true }", "required = true, identity = \"name\" }", "unknown-key", "identity"),
@@ -199,7 +201,10 @@ fn an_estate_that_cannot_keep_the_policy_is_told() {
     let location = |name: &str, site: &str| {
         format!("[locations.{name}]\nsite = \"{site}\"\nhost = \"{name}\"\nurl = \"/srv/{name}\"\n")
     };
-    let production = "[sites.a]\n[sites.b]\n[hosts.web1]\nsite = \"a\"\nconnect = \"local\"\n";
+    let empty = "[sites.a]\n[sites.b]\n[hosts.web1]\nsite = \"a\"\nconnect = \"local\"\n";
+    assert_eq!(codes(empty), ["agreement.too-few-locations", "agreement.host-without-assets"]);
+    let shop = "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/shop\"\n";
+    let production = format!("{empty}{shop}");
     assert_eq!(codes(""), ["agreement.too-few-locations"]);
     let one = format!("{production}{}", location("x", "b"));
     assert_eq!(codes(&one), ["agreement.too-few-locations"]);

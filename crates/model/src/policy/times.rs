@@ -10,12 +10,14 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use super::rule::duration;
 use crate::diagnostic::Problems;
 use crate::reading::Fields;
+use crate::scheduler::Limits;
 use crate::slot::{Lasts, LastsBasis};
 
 /// The keys beside the schedules.
 pub(super) struct Times {
     pub(super) zone: TimeZone,
     pub(super) assume: Lasts,
+    pub(super) limits: Limits,
 }
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
@@ -23,7 +25,7 @@ const TEN_MINUTES: Duration = Duration::from_secs(600);
 impl Default for Times {
     fn default() -> Times {
         let assume = Lasts { capture: TEN_MINUTES, copy: TEN_MINUTES, basis: LastsBasis::Assumed };
-        Times { zone: TimeZone::UTC, assume }
+        Times { zone: TimeZone::UTC, assume, limits: Limits::default() }
     }
 }
 
@@ -40,7 +42,30 @@ pub(super) fn times(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) ->
     if let Some(assume) = assume(problems, fields) {
         times.assume = assume;
     }
+    if let Some(limits) = limits(problems, fields) {
+        times.limits = limits;
+    }
     times
+}
+
+/// `limits = { runs = 4, per_host = 2, per_location = 4 }`: how much may run at once.
+fn limits(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<Limits> {
+    let mut table = fields.table(problems, "limits")?;
+    let usual = Limits::default();
+    let mut limit = |key, usual: usize| {
+        let Some(limit) = table.whole(problems, key) else { return usual };
+        if !(1..=1000).contains(&limit.value) {
+            problems.error("bad-value", &limit.span.range(), "a limit lies between 1 and 1000 runs at once");
+        }
+        usize::try_from(limit.value).unwrap_or(usual)
+    };
+    let (overall, per_host, per_location) = (
+        limit("runs", usual.overall),
+        limit("per_host", usual.per_host),
+        limit("per_location", usual.per_location),
+    );
+    table.finish(problems);
+    Some(Limits { overall, per_host, per_location })
 }
 
 /// `assume = { capture = "10m", copy = "10m" }`.

@@ -17,6 +17,13 @@ pub struct Limits {
     pub per_location: usize,
 }
 
+impl Default for Limits {
+    /// Where nobody says otherwise.
+    fn default() -> Limits {
+        Limits { overall: 4, per_host: 2, per_location: 4 }
+    }
+}
+
 /// What is in use.
 #[derive(Debug, Default)]
 pub(super) struct InUse {

@@ -6,6 +6,7 @@ use super::chance::{draw, lasts_s};
 use super::link::Link;
 use super::{FleetResult, Scenario};
 use crate::retention::{Action, RetentionRule, actions};
+use crate::scheduler::{Window, next_start};
 use crate::slot::{Lasts, PointFact, Slot, SlotBasis, SlotKind, SlotPlan, SlotState, judge};
 use crate::{AssetName, Class, Dataset, Policy};
 
@@ -20,6 +21,7 @@ pub(super) struct Fleet<'p> {
     plan: SlotPlan,
     retention: RetentionRule,
     lasts: Lasts,
+    windows: Vec<Window>,
     objective_s: Option<u64>,
     start: Timestamp,
     end: Timestamp,
@@ -66,12 +68,14 @@ impl<'p> Fleet<'p> {
     ) -> Option<Fleet<'p>> {
         let (plan, _) = policy.slot_plan(class, dataset, None)?;
         let (bytes, change_percent) = usual(dataset);
+        let schedule = policy.schedule_of(class, dataset)?.value;
         Some(Fleet {
             class,
             dataset,
             assets,
             plan,
-            retention: policy.schedule_of(class, dataset)?.value.retention,
+            retention: schedule.retention,
+            windows: schedule.windows,
             lasts: policy.lasts_of(class, dataset, None),
             objective_s: policy.objective_of(class, dataset).map(|objective| objective.age.as_secs()),
             start,
@@ -135,6 +139,9 @@ impl<'p> Fleet<'p> {
             if begins >= *from && begins < *to {
                 begins = *to;
             }
+        }
+        if !self.windows.is_empty() {
+            begins = next_start(&self.windows, &self.plan.zone, begins);
         }
         (begins < slot.closes).then(|| begins.as_second())
     }

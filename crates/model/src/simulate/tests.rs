@@ -119,3 +119,20 @@ fn every_number_of_assets_is_shared_out_whole() {
         assert_eq!(sum, assets);
     }
 }
+
+#[test]
+fn a_window_moves_the_runs_into_it() {
+    let text = template::policy_example().replacen(
+        "sentence = \"4.5\"\nincremental",
+        "sentence = \"4.5\"\nwindow = \"01:00-05:00\"\nincremental",
+        1,
+    );
+    let policy = read_policy("policy.toml", &text).value.unwrap();
+    let simulation = simulate(&policy, &scenario()).unwrap();
+    let site = fleet(&simulation, "website", "site");
+    assert_eq!((site.missed, site.interval_s), (0, None), "{site:?}");
+    // From one o'clock to one o'clock, with the hour by which one day is longer, and the work.
+    assert!((24 * 3600..26 * 3600).contains(&site.worst_age_s), "{site:?}");
+    // All that was promised is broken by that, each day.
+    assert!(site.within_percent.is_some_and(|percent| percent < 100.0), "{site:?}");
+}

@@ -159,7 +159,12 @@ impl Policy {
         let schedule = self.schedule_of(class, dataset)?.value;
         let objective = self.objective_of(class, dataset);
         let lasts = self.lasts_of(class, dataset, measured);
-        let (compiled, cannot) = match compile(schedule.incremental, objective.as_ref(), lasts) {
+        // Within windows there is no cadence to choose: the words alone decide, and the linter says what they can promise.
+        let compiled = match schedule.windows.is_empty() {
+            true => compile(schedule.incremental, objective.as_ref(), lasts),
+            false => Ok(None),
+        };
+        let (compiled, cannot) = match compiled {
             Ok(compiled) => (compiled, None),
             Err(cannot) => (None, Some(cannot)),
         };

@@ -28,7 +28,8 @@ impl Place {
     /// A verification; `general` is what no location is to blame for.
     fn look(&mut self, second: i64, read: &Read, found: LocationVerified, general: Vec<Problem>) {
         let verified = Verified { locations: vec![found], repository: general, points: 1 };
-        for check in checks_of(REPOSITORY, read, &verified, &fold(&self.checks)) {
+        let known = fold(&self.checks);
+        for check in checks_of(REPOSITORY, read, &verified, &known, &known) {
             self.record(second, check);
         }
     }
@@ -158,12 +159,14 @@ fn what_could_not_be_looked_at_changes_nothing() {
     let mut place = Place::default();
     place.look(1, &Read::All, whole(&[1]), Vec::new());
     let before = place.evidence();
+    let asked = before.first_asked_at;
     let mut unusable = LocationVerified::empty("here");
     unusable.state = LocationState::Unusable("no answer".to_owned());
     place.look(2, &Read::All, unusable, Vec::new());
     assert_eq!(place.evidence(), before);
     assert_eq!(place.checks[1].check.outcome, CheckOutcome::Unusable);
     assert_eq!(place.checks[1].check.detail.as_deref(), Some("no answer"));
+    assert_eq!(place.evidence().first_asked_at, asked);
 }
 
 #[test]
@@ -214,4 +217,30 @@ fn another_way_of_cutting_forgets_nothing_that_was_read() {
     slices.note_all(at(30));
     assert_eq!((slices.last_read(5, 7), slices.complete_since()), (Some(at(30)), Some(at(30))));
     assert_eq!(slices.latest(7), Some(at(20)));
+}
+
+#[test]
+fn a_reading_speaks_for_no_point_that_a_backup_made_while_it_went_on() {
+    let mut place = Place::default();
+    place.look(1, &Read::All, whole(&[2]), Vec::new());
+    let before = fold(&place.checks);
+    // A backup ends: its point is new, and what it brought was read back.
+    place.run(3, &read_back(false));
+    let found =
+        |found: LocationVerified| Verified { locations: vec![found], repository: Vec::new(), points: 1 };
+    let read = Read::Share { numerator: 0, of: 1 };
+    let now = fold(&place.checks);
+    for check in checks_of(REPOSITORY, &read, &found(whole(&[2])), &before, &now) {
+        assert_eq!(check.findings.later, [id(1).to_hex()]);
+        assert!(check.findings.gone.is_empty(), "it did not go: {:?}", check.findings);
+        place.record(2, check);
+    }
+    let read_of = |place: &Place, byte| place.evidence().points[&id(byte).to_hex()].read;
+    assert_eq!((read_of(&place, 1), read_of(&place, 2)), (None, Some(at(2))));
+    // One that was listed although its run had not ended is no second arrival.
+    let listed = checks_of(REPOSITORY, &read, &found(whole(&[1, 2])), &before, &now);
+    assert!(listed[0].findings.arrived.is_empty() && listed[0].findings.later.is_empty());
+    // One that was known when the reading began, and is not listed, is gone.
+    let gone = checks_of(REPOSITORY, &read, &found(whole(&[1])), &before, &now);
+    assert_eq!(gone[0].findings.gone, [id(2).to_hex()]);
 }

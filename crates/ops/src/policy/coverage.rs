@@ -31,7 +31,7 @@ pub struct Watch {
     pub id: &'static str,
     /// What it looks at.
     pub title: &'static str,
-    /// The command whose runs give its evidence; absent where nothing does yet.
+    /// The command that shows its evidence; absent where nothing records any yet.
     pub evidence: Option<&'static str>,
     /// What it waits for.
     pub waits_for: Option<&'static str>,

@@ -1,11 +1,9 @@
 //! What is wrong with the policy before anything has run.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use holdfast_model::lint::{LintFinding, LintInput, lint as find};
-use holdfast_model::slot::Lasts;
-use holdfast_model::{Class, Dataset, Diagnostic, Estate, Policy, Severity};
+use holdfast_model::{Diagnostic, Policy, Severity};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -47,17 +45,15 @@ pub fn lint(written: &Written, policy: &Policy, now: Timestamp) -> Vec<Finding> 
         file: written.path.display().to_string(),
         line: written.line(found.span.start),
     };
-    findings(policy, written.estate.as_ref(), &written.measured, now).into_iter().map(place).collect()
+    let estate = written.estate.as_ref();
+    find(&LintInput { policy, estate, measured: &written.measured, last_review: written.last_review, now })
+        .into_iter()
+        .map(place)
+        .collect()
 }
 
 /// The same as findings of a file, for `validate`.
-pub(crate) fn diagnostics(
-    policy: &Policy,
-    estate: &Estate,
-    measured: &BTreeMap<(Class, Dataset), Lasts>,
-    file: &Path,
-    now: Timestamp,
-) -> Vec<Diagnostic> {
+pub(crate) fn diagnostics(input: &LintInput<'_>, file: &Path) -> Vec<Diagnostic> {
     let diagnostic = |found: LintFinding| Diagnostic {
         severity: Severity::Warning,
         code: format!("lint.{}", found.rule),
@@ -66,15 +62,5 @@ pub(crate) fn diagnostics(
         span: found.span.range(),
         hint: Some(found.hint),
     };
-    findings(policy, Some(estate), measured, now).into_iter().map(diagnostic).collect()
-}
-
-fn findings(
-    policy: &Policy,
-    estate: Option<&Estate>,
-    measured: &BTreeMap<(Class, Dataset), Lasts>,
-    now: Timestamp,
-) -> Vec<LintFinding> {
-    // Nothing keeps reviews yet: the policy's effective day stands in for them.
-    find(&LintInput { policy, estate, measured, last_review: None, now })
+    find(input).into_iter().map(diagnostic).collect()
 }

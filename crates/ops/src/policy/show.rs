@@ -114,6 +114,10 @@ fn rows(
         let origins = effective.rpo.as_ref().map_or(&effective.incremental.origins, |rpo| &rpo.origins);
         list.push(rows.named("run", text, origins));
     }
+    if let Some(schedule) = policy.schedule_of(class, dataset).filter(|rule| !rule.value.windows.is_empty()) {
+        let windows = schedule.value.windows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        list.push(rows.named("started within", windows, &effective.incremental.origins));
+    }
     match &effective.rpo {
         Some(rpo) => list.push(rows.of("data loss at most", rpo, |age| show_duration(*age))),
         None => {

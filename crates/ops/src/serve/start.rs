@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use holdfast_ledger::{ExpectedSlot, Settlement, SlotState as Recorded};
-use holdfast_model::scheduler::{Event, Limits, Orphan, Retry, Rules, State, Target};
+use holdfast_model::scheduler::{Event, Orphan, Retry, Rules, State, Target};
 use holdfast_model::slot::{Slot, SlotKind, SlotState};
 use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
@@ -15,14 +16,12 @@ use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
 use super::purging::Purging;
+use super::rereading::Rereading;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::error::{Error, Result};
 use crate::setup::{Setup, Turns};
 use crate::{journal, measured, validate};
 
-/// How much may run at once. A production machine must stay usable, and a line must not be shared by so many that none of
-/// them gets done.
-const LIMITS: Limits = Limits { overall: 4, per_host: 2, per_location: 4 };
 /// When to try again after a failure.
 const RETRY: Retry = Retry {
     pause: Duration::from_secs(60),
@@ -38,7 +37,7 @@ pub(super) fn rules(configuration: &Configuration) -> Rules {
     let policy = &configuration.setup.policy;
     // Websites are what this version can run.
     let assumed = policy.lasts_of(Class::Website, Dataset::Site, None);
-    Rules { limits: LIMITS, retry: RETRY, assumed: (assumed, assumed), zone: policy.zone.clone() }
+    Rules { limits: policy.limits, retry: RETRY, assumed: (assumed, assumed), zone: policy.zone.clone() }
 }
 
 impl<'s> Daemon<'s> {
@@ -60,6 +59,7 @@ impl<'s> Daemon<'s> {
             under_way: BTreeMap::new(),
             memory: Memory::new(now),
             purging: Purging::begin(state, now)?,
+            rereading: Rereading::begin(state, now)?,
             sender,
             messages,
             recorded_until: Timestamp::MIN,
@@ -170,11 +170,17 @@ impl<'s> Daemon<'s> {
     /// What may run: whatever this version can back up.
     fn targets(&self) -> Vec<Target> {
         let estate = &self.configuration.setup.estate;
-        let target = |(name, asset): (&AssetName, &holdfast_model::estate::Asset)| Target {
-            asset: name.clone(),
-            host: asset.host.clone(),
-            locations: estate.locations.keys().cloned().collect(),
-            windows: Vec::new(),
+        let policy = &self.configuration.setup.policy;
+        let target = |(name, asset): (&AssetName, &holdfast_model::estate::Asset)| {
+            // An asset of this class has one part, so its windows are the asset's.
+            let schedules = asset.class().datasets().iter();
+            let mut schedules = schedules.filter_map(|part| policy.schedule_of(asset.class(), *part));
+            Target {
+                asset: name.clone(),
+                host: asset.host.clone(),
+                locations: estate.locations.keys().cloned().collect(),
+                windows: schedules.next().map(|schedule| schedule.value.windows).unwrap_or_default(),
+            }
         };
         estate.assets.iter().filter(|(_, asset)| asset.class().is_built()).map(target).collect()
     }
@@ -210,10 +216,10 @@ impl<'s> Daemon<'s> {
         self.ledger.read().runs_unfinished()?.into_iter().map(orphan).collect()
     }
 
-    /// The purge has a setup of its own: what deletes, and what ends early when no more backups begin.
-    pub(super) fn setup_for_purge(&self) -> Result<Setup> {
+    /// What goes on beside the runs, the purge and the reading of old data, has setups of its own, which end early when no
+    /// more backups begin.
+    pub(super) fn setup_beside(&self, stop: &Arc<AtomicBool>) -> Result<Setup> {
         let (policy, service) = (&self.configuration.setup.policy, self.service);
-        let stop = &self.purging.stop;
         let (setup, _) = validate::load_under(policy, &service.places, &service.world, stop, &service.tell)?;
         let setup = setup.ok_or_else(|| Error::usage("estate.toml has errors"))?;
         Ok(setup.beside(&self.ledger, &self.turns))

@@ -241,7 +241,13 @@ fn a_new_version_holds_from_its_day_and_changes_no_slot_before() {
         let same = after.slots.iter().find(|other| other.id == slot.id).unwrap();
         assert_eq!((same.due, same.policy_version), (slot.due, 1));
         assert_ne!(same.state, "waived");
+        // What was judged under the first version is told in the same words for ever.
+        if slot.state != "expected" {
+            let told = |slot: &SlotLine| serde_json::to_string(slot).unwrap();
+            assert_eq!(told(same), told(slot));
+        }
     }
+    assert!(before.slots.iter().any(|slot| slot.state == "ok"), "something was judged before: {before:?}");
     let withdrawn = after.slots.iter().find(|slot| slot.id == day).unwrap();
     assert_eq!(withdrawn.state, "waived", "{withdrawn:?}");
     assert!(withdrawn.reason.as_deref().unwrap().starts_with("policy version 2"), "{withdrawn:?}");
@@ -281,4 +287,77 @@ fn measured_durations_replace_what_the_policy_assumes() {
     let written = crate::policy::written(&place.service.places).unwrap();
     let lasts = written.measured(holdfast_model::Class::Website, holdfast_model::Dataset::Site).unwrap();
     assert_eq!(lasts.basis, holdfast_model::slot::LastsBasis::Measured { samples: 1 });
+}
+
+#[test]
+fn a_new_asset_has_a_deadline_to_its_first_point_that_no_restart_moves() {
+    let place = Place::new("2026-03-01T12:00:00Z");
+    // Its source is not there: no run can succeed.
+    let lost = place.estate(&[ASSET, "other"]);
+    let (shop, other) = lost.split_once("[assets.other]").unwrap();
+    place.write("estate.toml", &format!("{shop}[assets.other]{}", other.replace("/site\"", "/nowhere\"")));
+    let enrolled = place.clock.now();
+    drop(place.daemon());
+    for _ in 0..4 {
+        place.hours_pass(5);
+        drop(place.daemon());
+    }
+    let first = |report: &SlotsReport| {
+        let slots = report.slots.iter().filter(|slot| slot.asset == "other" && slot.basis == "first");
+        slots.map(|slot| (slot.opens, slot.due, slot.state)).collect::<Vec<_>>()
+    };
+    // The objective, counted from the moment in which it was first seen, whoever restarted since.
+    let due = after(enrolled, SignedDuration::from_hours(24));
+    assert_eq!(first(&place.slots()), [(enrolled, due, "expected")]);
+    place.hours_pass(5);
+    drop(place.daemon());
+    let report = place.slots();
+    assert_eq!(first(&report), [(enrolled, due, "missed")]);
+    assert_eq!(report.ending, Ending::Attention);
+    // And it goes on being missed, without any further grace.
+    place.hours_pass(48);
+    drop(place.daemon());
+    let missed = place.slots();
+    let of_other = in_state(&missed, "missed").into_iter().filter(|slot| slot.asset == "other").count();
+    assert!(of_other >= 4, "{missed:?}");
+}
+
+#[test]
+fn runs_start_within_the_window_of_the_policy_alone() {
+    let place = Place::new("2026-03-01T12:00:00Z");
+    let window = policy(1, "2026-01-01")
+        .replacen(
+            "sentence = \"4.5\"\nincremental",
+            "sentence = \"4.5\"\nwindow = \"01:00-05:00\"\nincremental",
+            1,
+        )
+        .replacen("objective = \"24h\"", "objective = \"30h\"", 1);
+    place.write("policy.toml", &window);
+    let mut daemon = place.daemon();
+    let begun = |daemon: &Daemon<'_>| {
+        daemon
+            .ledger
+            .read()
+            .runs_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), None)
+            .unwrap()
+    };
+    for _ in 0..12 {
+        place.hours_pass(1);
+        daemon.record_ahead(place.clock.now()).unwrap();
+        daemon.happened(Event::Tick).unwrap();
+        finish(&mut daemon);
+        assert!(begun(&daemon).is_empty() || place.clock.now() >= at("2026-03-02T01:00:00Z"), "too early");
+    }
+    // It is past one o'clock.
+    place.hours_pass(1);
+    daemon.happened(Event::Tick).unwrap();
+    finish(&mut daemon);
+    let runs = begun(&daemon);
+    assert!(!runs.is_empty());
+    assert!(runs.iter().all(|run| run.begun_at >= at("2026-03-02T01:00:00Z")), "{runs:?}");
+    let report = place.slots();
+    assert!(
+        report.slots.iter().all(|slot| !slot.basis.starts_with("every")),
+        "the words alone decide: {report:?}"
+    );
 }

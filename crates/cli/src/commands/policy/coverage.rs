@@ -15,6 +15,7 @@ use crate::{output, words};
 /// Show, for each sentence of the written policy, the rules that serve it and the controls that watch it
 ///
 /// Ends with 1 when a sentence has no rule or no control. A control in brackets has no evidence yet, and passes nothing.
+/// Of the others the command is named that shows the evidence. None has a verdict yet.
 #[derive(Args, Debug)]
 pub struct Coverage {}
 
@@ -65,9 +66,30 @@ fn controls(sentences: &[Covered]) {
     output::line("\nThe controls:");
     for control in controls.values() {
         let evidence = match (control.evidence, control.waits_for) {
-            (Some(command), _) => format!("evidence from `{command}`"),
+            (Some(command), _) => format!("no verdict yet; `{command}` shows the evidence"),
             (None, waits_for) => format!("NO_EVIDENCE: waits for {}", waits_for.unwrap_or("nothing known")),
         };
         output::line(format!("  {:<9} {} ({evidence})", control.id, control.title));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use holdfast_model::control::{CONTROLS, ControlEvidence};
+
+    use crate::commands::App;
+
+    #[test]
+    fn a_control_with_evidence_names_a_command_that_exists() {
+        for control in CONTROLS {
+            let ControlEvidence::Recorded(command) = control.evidence else { continue };
+            let mut words = command.split(' ');
+            assert_eq!(words.next(), Some("holdfast"), "{}", control.id);
+            let mut at = App::command();
+            for word in words {
+                at = at.find_subcommand(word).unwrap_or_else(|| panic!("{}: {word}", control.id)).clone();
+            }
+        }
     }
 }
