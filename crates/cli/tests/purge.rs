@@ -256,3 +256,20 @@ fn a_clock_that_cannot_be_right_stops_the_purge_until_somebody_says_that_it_is()
     assert_eq!(snapshots(&customer, "here").len(), 2);
     customer.run(0, &["purge"]);
 }
+
+#[test]
+fn without_the_last_reading_of_the_clock_backups_go_on_and_purges_do_not() {
+    let customer = customer_of_today();
+    let old = old_point(&customer, "2020-01-01", 51);
+    let record = customer.path("state/records/clock/reading.json");
+    fs::write(&record, "nonsense").unwrap();
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("reading.json"), "{said}");
+    assert!(customer.run(3, &["purge"]).contains("reading.json"));
+    assert!(snapshots(&customer, "here").contains(&old));
+    assert_eq!(snapshots(&customer, "here").len(), 3);
+    // Moved away, the last point that a run made is what the clock is doubted by.
+    fs::remove_file(record).unwrap();
+    customer.run(0, &["purge"]);
+    assert!(!snapshots(&customer, "here").contains(&old));
+}

@@ -3,8 +3,8 @@
 use holdfast_asset::driver;
 use holdfast_model::estate::{Asset, Settings, repository_name};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Delivery, LocationState, Progress, ReadBack, Repository, Totals, Trouble,
-    TroubleKind, Troubles,
+    ArchiveRequest, Archived, Delivery, LocationState, Monitor, Progress, ReadBack, Repository, Totals,
+    Trouble, TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -105,7 +105,6 @@ pub(crate) fn carry_out(
     let asset = setup.asset(asset_name)?;
     let repository_name = repository_name(asset).to_string();
     let _turn = setup.turn(&repository_name)?;
-    clock_reading::note(setup)?;
     let start = setup.world.clock.monotonic();
     let mut report = BackupReport {
         asset: asset_name.to_owned(),
@@ -125,6 +124,10 @@ pub(crate) fn carry_out(
         ending: Ending::Done,
     };
     let troubles = Troubles::default();
+    // A purge refuses without it; no backup is left undone for it.
+    if let Err(error) = clock_reading::note(setup) {
+        troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", error.message));
+    }
     if let Some(size) = source_size::load(setup, asset_name)? {
         progress.bytes_total.set(size.bytes);
     }
