@@ -135,11 +135,15 @@ fn nothing_of_a_shredded_client_is_left_and_no_key_opens_what_was_saved() {
     let history = customer.json(0, &["purge", "--history"]);
     let shredded = history.as_array().unwrap().iter().find(|purge| purge["kind"] == "shred").unwrap();
     assert_eq!((&shredded["state"], &shredded["client"]), (&Value::from("done"), &Value::from(REPOSITORY)));
-    assert_eq!((&shredded["reason"], &shredded["export_offered"]), (&Value::from(REASON[1]), &Value::from(true)));
+    assert_eq!(
+        (&shredded["reason"], &shredded["export_offered"]),
+        (&Value::from(REASON[1]), &Value::from(true))
+    );
     assert_eq!(shredded["points"].as_array().unwrap().len(), 1, "{shredded}");
     for location in ["here", "there"] {
         let receipts = shredded["receipts"].as_array().unwrap();
-        let groups = receipts.iter().filter(|r| r["location"] == location).map(|r| r["group"].as_str().unwrap());
+        let groups =
+            receipts.iter().filter(|r| r["location"] == location).map(|r| r["group"].as_str().unwrap());
         let groups: Vec<&str> = groups.collect();
         assert!(["keys", "snapshots", "index", "data"].iter().all(|g| groups.contains(g)), "{groups:?}");
     }

@@ -109,6 +109,7 @@ fn files_that_are_no_objects_are_seen_in_folders_and_over_ssh() {
 fn a_rest_server_says_that_it_cannot_tell() {
     let server = RestServer::start(&RestOptions::default());
     let place = established(&server.url("copies"), &server.credentials_toml());
+    place.prepare("C-1").unwrap();
     let stored = put(&*place, "C-1", Area::Data, &content(1, 1000));
     let walk = place.walk(None).unwrap();
     assert_eq!((walk.lying.len(), walk.lying[0].path.as_str()), (1, stored.path().as_str()));
