@@ -93,7 +93,8 @@ impl RepositoryPurge {
     fn why(&self, location: &str) -> &str {
         let forget = self.forget.iter().flat_map(|f| &f.locations);
         let outcomes = forget.chain(self.prune.iter().flat_map(|p| &p.locations));
-        let said = outcomes.filter(|d| d.location == location).filter_map(|d| d.failure.as_deref()).last();
+        let said =
+            outcomes.filter(|d| d.location == location).filter_map(|d| d.failure.as_deref()).next_back();
         said.unwrap_or("it could not be asked, or still lists what it said it had deleted")
     }
 }

@@ -86,7 +86,7 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
         .collect();
     let known = match (setup.ring.get(client)?.is_some(), earlier.is_empty()) {
         (true, _) => look(setup, client)?,
-        (false, false) => Known::default(),
+        (false, false) => recorded(setup, &earlier)?,
         (false, true) => {
             return Err(Error::usage(format!(
                 "the key ring has no key for a client {client}, and none was being shredded"
@@ -175,6 +175,17 @@ fn look(setup: &Setup, client: &str) -> Result<Known> {
         .filter(|class| classes.is_empty() || classes.contains(&None) || classes.contains(&Some(*class)));
     let rules = possible.filter_map(|class| setup.policy.schedule_of(class, Dataset::Site));
     known.days_min = rules.map(|rule| rule.value.retention.min_days).max().unwrap_or(u32::MAX);
+    Ok(known)
+}
+
+/// What former attempts wrote down: the key is gone, and no point opens any more.
+fn recorded(setup: &Setup, earlier: &[String]) -> Result<Known> {
+    let mut known = Known::default();
+    for purge in earlier {
+        for point in setup.ledger()?.read().points_of_purge(purge)? {
+            known.points.insert(point.decided.point, (point.decided.asset, point.decided.instant));
+        }
+    }
     Ok(known)
 }
 

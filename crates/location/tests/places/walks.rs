@@ -7,7 +7,7 @@ use holdfast_testkit::servers::{RestOptions, RestServer, Seaweed, Sshd};
 
 use super::suite::{content, established, opened, put};
 
-fn of<'a>(lying: &'a [Lying], what: What) -> Vec<&'a Lying> {
+fn of(lying: &[Lying], what: What) -> Vec<&Lying> {
     lying.iter().filter(|one| one.what == what).collect()
 }
 
