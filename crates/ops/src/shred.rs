@@ -274,3 +274,6 @@ impl key_ring::RepositoryKey {
         [self.password.expose_secret().to_owned(), file]
     }
 }
+
+#[cfg(test)]
+mod tests;
