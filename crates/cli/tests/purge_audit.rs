@@ -101,7 +101,8 @@ fn leftovers_are_found_at_the_place_where_they_lie() {
     let purged = cached.iter().find(|file| !file.exists()).expect("a purged point leaves the cache");
     fs::copy(old.join(purged.file_name().unwrap()), purged).unwrap();
     fs::create_dir_all(state.join("spool")).unwrap();
-    fs::copy(copy, state.join("spool").join(copy.file_name().unwrap())).unwrap();
+    let spooled = state.join("spool").join(purged.file_name().unwrap());
+    fs::copy(old.join(purged.file_name().unwrap()), spooled).unwrap();
     let report = customer.json(1, &["purge", "--audit"]);
     assert_eq!(kinds(&report, "here"), ["unreachable"], "{report}");
     assert_eq!(kinds(&report, "there"), ["foreign", "lock", "temporary"], "{report}");

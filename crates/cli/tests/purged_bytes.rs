@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,11 @@ use holdfast_testkit::servers::Seaweed;
 use serde_json::Value;
 use support::{ASSET, Customer, REPOSITORY, noise, objects, text, walk};
 
-/// Blobs, and the packs in which they lie, as stock restic reads the index files.
-fn blobs_and_packs(customer: &Customer) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
-    let (mut blobs, mut packs) = (BTreeSet::new(), BTreeSet::new());
+/// Where blobs lie, as stock restic reads the index files: offset and length, by pack and blob.
+type Places = BTreeMap<(String, String), (usize, usize)>;
+
+fn blobs_and_packs(customer: &Customer) -> (BTreeSet<String>, Places) {
+    let (mut blobs, mut packs) = (BTreeSet::new(), Places::new());
     for index in objects(&customer.repository("here"), "index") {
         let name = index.file_name().unwrap().to_str().unwrap().to_owned();
         let output = customer.restic("restic", "here", &["cat", "index", &name]);
@@ -25,7 +27,9 @@ fn blobs_and_packs(customer: &Customer) -> (BTreeSet<String>, BTreeSet<(String, 
         for pack in index["packs"].as_array().unwrap() {
             for blob in pack["blobs"].as_array().unwrap() {
                 let id = blob["id"].as_str().unwrap().to_owned();
-                packs.insert((pack["id"].as_str().unwrap().to_owned(), id.clone()));
+                let number = |name: &str| blob[name].as_u64().unwrap() as usize;
+                let place = (number("offset"), number("length"));
+                packs.insert((pack["id"].as_str().unwrap().to_owned(), id.clone()), place);
                 blobs.insert(id);
             }
         }
@@ -33,9 +37,8 @@ fn blobs_and_packs(customer: &Customer) -> (BTreeSet<String>, BTreeSet<(String, 
     (blobs, packs)
 }
 
-/// Pieces of the sealed bytes of a pack, long enough that no other file has them by chance.
-fn pieces(pack: &Path) -> Vec<Vec<u8>> {
-    let bytes = fs::read(pack).unwrap();
+/// Pieces of sealed bytes, long enough that no other file has them by chance.
+fn pieces(bytes: &[u8]) -> Vec<Vec<u8>> {
     (0..8).map(|n| bytes[n * (bytes.len() - 32) / 8..][..32].to_vec()).collect()
 }
 
@@ -66,14 +69,14 @@ fn the_bytes_of_a_purged_point_are_found_nowhere() {
     let (with, packs) = blobs_and_packs(&customer);
     let new: BTreeSet<&String> = with.difference(&before).collect();
     let holding: BTreeSet<&String> =
-        packs.iter().filter(|(_, blob)| new.contains(blob)).map(|(pack, _)| pack).collect();
+        packs.keys().filter(|(_, blob)| new.contains(blob)).map(|(pack, _)| pack).collect();
     let path = |pack: &str| customer.repository("here").join("data").join(&pack[..2]).join(pack);
     let largest =
         holding.iter().map(|pack| path(pack)).max_by_key(|p| fs::metadata(p).unwrap().len()).unwrap();
-    let planted = pieces(&largest);
+    let sealed = fs::read(&largest).unwrap();
     // The search finds what is there.
     let here = || walk(&customer.path("here")).into_keys().map(|file| customer.path("here").join(file));
-    assert!(here().any(|file| holds(&file, &planted)), "the search is blind");
+    assert!(here().any(|file| holds(&file, &pieces(&sealed))), "the search is blind");
     // As if a location had been away: a copy waits in the spool.
     let spool = customer.path("state/repositories").join(REPOSITORY).join("spool");
     fs::create_dir_all(&spool).unwrap();
@@ -85,14 +88,18 @@ fn the_bytes_of_a_purged_point_are_found_nowhere() {
     let of_marker: BTreeSet<&String> = new.iter().filter(|blob| !after.contains(**blob)).copied().collect();
     assert!(!of_marker.is_empty());
     let gone: BTreeSet<&String> = packs
-        .iter()
-        .filter(|(pack, blob)| of_marker.contains(blob) && !packs_after.iter().any(|(left, _)| left == pack))
+        .keys()
+        .filter(|(pack, blob)| of_marker.contains(blob) && !packs_after.keys().any(|(left, _)| left == pack))
         .map(|(pack, _)| pack)
         .collect();
     let of_marker_packs: BTreeSet<&String> =
-        packs.iter().filter(|(_, blob)| of_marker.contains(blob)).map(|(pack, _)| pack).collect();
+        packs.keys().filter(|(_, blob)| of_marker.contains(blob)).map(|(pack, _)| pack).collect();
     assert_eq!(gone, of_marker_packs, "a pack with a purged blob is still named by an index");
     assert!(gone.iter().any(|pack| path(pack) == largest), "the marker lay elsewhere");
+    let in_it = packs.iter().filter(|((pack, blob), _)| of_marker.contains(blob) && path(pack) == largest);
+    let planted: Vec<Vec<u8>> =
+        in_it.flat_map(|(_, (offset, length))| pieces(&sealed[*offset..offset + length])).collect();
+    assert!(planted.len() >= 8);
     for folder in ["here", "state"] {
         for file in walk(&customer.path(folder)).into_keys() {
             let whole: PathBuf = customer.path(folder).join(&file);

@@ -68,7 +68,10 @@ pub(crate) fn by_listing<L: Location + ?Sized>(
             }
         }
     }
-    walk.cannot_tell.push("files that are no objects of a repository, and ages".to_owned());
+    walk.cannot_tell.push(
+        "files that are no objects of a repository, repositories that nobody noted there, and ages"
+            .to_owned(),
+    );
     Ok(walk)
 }
 

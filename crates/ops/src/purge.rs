@@ -96,7 +96,8 @@ impl RepositoryPurge {
     fn why(&self, location: &str) -> &str {
         let forget = self.forget.iter().flat_map(|f| &f.locations);
         let outcomes = forget.chain(self.prune.iter().flat_map(|p| &p.locations));
-        let said = outcomes.filter(|d| d.location == location).filter_map(|d| d.failure.as_deref()).last();
+        let said =
+            outcomes.filter(|d| d.location == location).filter_map(|d| d.failure.as_deref()).next_back();
         said.unwrap_or("it could not be asked, or still lists what it said it had deleted")
     }
 }
@@ -206,7 +207,8 @@ impl Run<'_> {
         self.mark(&found, &expired, &mut known);
         known_points::keep(state, &name, &known)?;
         let outcome = self.delete(&found, &expired, one);
-        if outcome.is_err() {
+        // Where forgetting is over, it was decided, whatever became of the rest.
+        if outcome.is_err() && one.forget.is_none() {
             self.unmark_undecided(&found, &expired, &mut known)?;
         }
         let hidden = self.erase_hidden(&found.repository);

@@ -86,7 +86,7 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
         .collect();
     let known = match (setup.ring.get(client)?.is_some(), earlier.is_empty()) {
         (true, _) => look(setup, client)?,
-        (false, false) => Known::default(),
+        (false, false) => recorded(setup, &earlier)?,
         (false, true) => {
             return Err(Error::usage(format!(
                 "the key ring has no key for a client {client}, and none was being shredded"
@@ -178,6 +178,17 @@ fn look(setup: &Setup, client: &str) -> Result<Known> {
     Ok(known)
 }
 
+/// What former attempts wrote down: the key is gone, and no point opens any more.
+fn recorded(setup: &Setup, earlier: &[String]) -> Result<Known> {
+    let mut known = Known::default();
+    for purge in earlier {
+        for point in setup.ledger()?.read().points_of_purge(purge)? {
+            known.points.insert(point.decided.point, (point.decided.asset, point.decided.instant));
+        }
+    }
+    Ok(known)
+}
+
 fn note(known: &mut Known, id: &Id, snapshot: &Snapshot) {
     known.points.insert(id.to_hex(), (tag(snapshot, "asset:").map(str::to_owned), snapshot.time));
 }
@@ -264,3 +275,6 @@ impl key_ring::RepositoryKey {
         [self.password.expose_secret().to_owned(), file]
     }
 }
+
+#[cfg(test)]
+mod tests;

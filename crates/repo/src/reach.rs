@@ -61,7 +61,7 @@ impl Repository {
                     reach.snapshots.push((id, snapshot));
                 }
                 Err(error) if error.kind == ErrorKind::Damaged => {
-                    reach.unreadable.push((id, error.to_string()))
+                    reach.unreadable.push((id, error.to_string()));
                 }
                 Err(error) => return Err(error),
             }

@@ -7,7 +7,7 @@ use holdfast_testkit::servers::{RestOptions, RestServer, Seaweed, Sshd};
 
 use super::suite::{content, established, opened, put};
 
-fn of<'a>(lying: &'a [Lying], what: What) -> Vec<&'a Lying> {
+fn of(lying: &[Lying], what: What) -> Vec<&Lying> {
     lying.iter().filter(|one| one.what == what).collect()
 }
 
@@ -109,6 +109,7 @@ fn files_that_are_no_objects_are_seen_in_folders_and_over_ssh() {
 fn a_rest_server_says_that_it_cannot_tell() {
     let server = RestServer::start(&RestOptions::default());
     let place = established(&server.url("copies"), &server.credentials_toml());
+    place.prepare("C-1").unwrap();
     let stored = put(&*place, "C-1", Area::Data, &content(1, 1000));
     let walk = place.walk(None).unwrap();
     assert_eq!((walk.lying.len(), walk.lying[0].path.as_str()), (1, stored.path().as_str()));

@@ -314,3 +314,6 @@ impl PlaceAudit {
         self.findings.push(Finding { kind, repository, sum, since, example, why: why.to_owned() });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,15 +15,19 @@ use crate::setup::Setup;
 pub(super) fn remove(setup: &Setup, client: &str) -> Result<Vec<PathBuf>> {
     let Some(key) = setup.ring.get(client)? else { return Ok(Vec::new()) };
     let own = setup.ring.path(client);
+    let own = own.canonicalize().map_err(|error| trouble("find", &own, &error))?;
+    // One may lie in the other.
+    let (config, state) = (real(&setup.places.config)?, real(&setup.places.state)?);
+    let repositories = state.join("repositories");
     let marks = key.marks();
-    let mut holders = Vec::new();
-    let mut folders = vec![setup.places.config.clone(), setup.places.state.clone()];
+    let mut holders = BTreeSet::new();
+    let mut folders = vec![config, state];
     while let Some(folder) = folders.pop() {
         for path in entries(&folder)? {
             let Ok(facts) = path.symlink_metadata() else { continue };
             if facts.is_dir() {
                 // Sealed objects of repositories, by the thousand.
-                if path != setup.places.state.join("repositories") {
+                if path != repositories {
                     folders.push(path);
                 }
             } else if facts.is_file()
@@ -31,10 +35,11 @@ pub(super) fn remove(setup: &Setup, client: &str) -> Result<Vec<PathBuf>> {
                 && path != own
                 && holds(&path, &marks)?
             {
-                holders.push(path);
+                holders.insert(path);
             }
         }
     }
+    let mut holders: Vec<PathBuf> = holders.into_iter().collect();
     holders.push(own);
     holders.iter().try_for_each(|path| erase(path))?;
     Ok(holders)
@@ -60,6 +65,10 @@ pub(super) fn remove_state(setup: &Setup, client: &str, assets: &BTreeSet<String
         }
     }
     Ok(())
+}
+
+fn real(folder: &Path) -> Result<PathBuf> {
+    folder.canonicalize().map_err(|error| trouble("find", folder, &error))
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

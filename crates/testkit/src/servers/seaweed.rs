@@ -169,7 +169,7 @@ impl Seaweed {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
             .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{ACCESS_KEY}:{SECRET_KEY}")])
-            .args(["--data-binary", body])
+            .args(["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--data-binary", body])
             .arg(format!("http://127.0.0.1:{}/{path_and_query}", self.port))
             .output()
             .expect(

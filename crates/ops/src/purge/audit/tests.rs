@@ -1,0 +1,33 @@
+//! Age is judged to the hour: past the maximum there is the grace, and past that a finding.
+
+use super::*;
+use crate::weeks::Weeks;
+
+fn here(weeks: &Weeks) -> PlaceAudit {
+    audit(&weeks.setup).unwrap().places.remove(0)
+}
+
+#[test]
+fn a_point_is_found_once_its_grace_is_over_and_not_before() {
+    let weeks = Weeks::new();
+    weeks.back_up(0);
+    weeks.pass(24 * 40);
+    weeks.back_up(1);
+    let rule = weeks.setup.policy.schedule_of(Class::Website, Dataset::Site).unwrap().value.retention;
+    let (max, grace) = (u64::from(rule.max_days) * 24, rule.grace.as_secs() / 3600);
+    weeks.pass(max - 24 * 40);
+    let place = here(&weeks);
+    assert_eq!((place.verdict, place.within_grace.objects), ("clean", 0), "{place:?}");
+    weeks.pass(grace);
+    let place = here(&weeks);
+    assert_eq!((place.verdict, place.within_grace.objects), ("clean", 1), "{place:?}");
+    weeks.pass(1);
+    let place = here(&weeks);
+    assert_eq!((place.verdict, place.findings.len()), ("found", 1), "{place:?}");
+    assert_eq!((place.findings[0].kind, place.findings[0].sum.objects), ("point", 1));
+    // The last way back is told, and is no finding.
+    weeks.pass(24 * 41);
+    let place = here(&weeks);
+    assert_eq!(place.exempt.len(), 1, "{place:?}");
+    assert_eq!(place.findings[0].sum.objects, 1, "{place:?}");
+}
