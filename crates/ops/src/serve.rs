@@ -116,6 +116,8 @@ const TICK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the supervisor is told that we live.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(10);
+/// How long threads that ended may take to let go of the ledger.
+const LET_GO: Duration = Duration::from_secs(10);
 /// A third of what a lease lasts.
 const RENEW: Duration = Duration::from_secs(20);
 
@@ -139,6 +141,11 @@ pub fn serve(service: &Service) -> Result<Served> {
         served.ending = Ending::Interrupted;
     }
     drop(configuration);
+    // A thread that said its end may hold the ledger for a moment still; left open it would keep its lease and its lock.
+    let patience = service.world.clock.monotonic() + LET_GO;
+    while Arc::strong_count(&ledger) > 1 && service.world.clock.monotonic() < patience {
+        std::thread::yield_now();
+    }
     if let Some(ledger) = Arc::into_inner(ledger) {
         ledger.close()?;
     }
