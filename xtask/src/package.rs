@@ -22,7 +22,7 @@ pub(crate) struct Args {
 /// What must be in the package. The manual pages of the single commands are many, and come with the first.
 const FILES: [&str; 11] = [
     "usr/bin/holdfast",
-    "lib/systemd/system/holdfast.service",
+    "usr/lib/systemd/system/holdfast.service",
     "usr/lib/sysusers.d/holdfast.conf",
     "usr/lib/tmpfiles.d/holdfast.conf",
     "usr/share/man/man1/holdfast.1.gz",
@@ -39,9 +39,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let deb = process::find("cargo-deb", &[])
         .context("there is no cargo-deb: `cargo install cargo-deb --locked` installs it")?;
     let profile = args.profile.as_str();
+    // The whole workspace decides the features, as in every other build here; another choice would compile everything anew.
     let mut build = process::command(
         workspace::cargo(),
-        &["build", "--quiet", "--package", "holdfast-cli", "--profile", profile],
+        &["build", "--quiet", "--workspace", "--bin", "holdfast", "--profile", profile],
     );
     build.current_dir(workspace::root());
     process::stream(build)?;
@@ -82,6 +83,22 @@ fn look_into(package: &Path) -> Result<()> {
     let missing: Vec<&str> = FILES.into_iter().filter(is_missing).collect();
     if !missing.is_empty() {
         bail!("{} lacks {}", package.display(), missing.join(", "));
+    }
+    // What the packager adds by itself names a file by where it lay and not by where it goes, and ends the installation.
+    let scripts = root.join("DEBIAN");
+    process::output(process::command(
+        "dpkg-deb",
+        &["-e".as_ref(), package.as_os_str(), scripts.as_os_str()],
+    ))?;
+    let postinst = fs::read_to_string(scripts.join("postinst"))?;
+    for program in ["systemd-sysusers", "systemd-tmpfiles"] {
+        let calls: Vec<&str> =
+            postinst.lines().filter(|line| line.trim_start().starts_with(program)).collect();
+        let [call] = calls[..] else { bail!("postinst calls {program} {} times, not once", calls.len()) };
+        let file = call.split_whitespace().last().unwrap_or_default();
+        if !root.join(file.trim_start_matches('/')).is_file() {
+            bail!("postinst calls `{}`, and the package has no {file}", call.trim());
+        }
     }
     let version = process::output(process::command(root.join(FILES[0]), &["--version"]))?;
     if !version.starts_with("holdfast ") {

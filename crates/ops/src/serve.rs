@@ -116,6 +116,8 @@ const TICK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the supervisor is told that we live.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(10);
+/// How often, some milliseconds apart, is looked whether threads that ended let go of the ledger.
+const LET_GO_LOOKS: u32 = 2000;
 /// A third of what a lease lasts.
 const RENEW: Duration = Duration::from_secs(20);
 
@@ -134,11 +136,19 @@ pub fn serve(service: &Service) -> Result<Served> {
     }
     service::stopping("ended");
     outcome?;
-    let Daemon { mut served, ledger, configuration, .. } = daemon;
+    let Daemon { mut served, ledger, configuration, messages, sender, .. } = daemon;
     if service.stop.interrupted.load(Ordering::SeqCst) {
         served.ending = Ending::Interrupted;
     }
     drop(configuration);
+    // A thread that said its end may hold the ledger for a moment still; left open it would keep its lease and its lock.
+    for _ in 0..LET_GO_LOOKS {
+        if Arc::strong_count(&ledger) == 1 {
+            break;
+        }
+        let _ = messages.recv_timeout(Duration::from_millis(5));
+    }
+    drop(sender);
     if let Some(ledger) = Arc::into_inner(ledger) {
         ledger.close()?;
     }
