@@ -116,12 +116,16 @@ path = "{site}"
         report.point.unwrap()
     }
 
-    /// Makes points of the asset as old as the dates (2024-05-06) say. Made before there is any of today, they look like a
-    /// clock that jumped since.
+    /// Makes points of the asset as old as the dates (2024-05-06) say, each with a file that no other has. Made before there
+    /// is any of today, they look like a clock that jumped since.
     #[track_caller]
     pub fn old_points(&self, dates: &[&str]) {
+        let own = self.path("site/of-that-day.bin");
         for date in dates {
+            let seed = date.replace('-', "").parse().unwrap();
+            fs::write(&own, noise(seed, 100_000)).unwrap();
             self.back_up_at(ASSET, &format!("{date}T12:00:00Z"));
+            fs::remove_file(&own).unwrap();
         }
     }
 

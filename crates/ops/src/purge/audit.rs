@@ -130,25 +130,23 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
     Ok(AuditReport { time: now, places, ending })
 }
 
-/// Points that retention itself lets stay, with the reason. A repository about which nothing can be decided has none.
-fn reprieves(setup: &Setup) -> BTreeMap<String, String> {
-    let mut reprieves = BTreeMap::new();
-    for (name, assets) in setup.repositories() {
-        let _ = reprieves_in(setup, &name, &assets, &mut reprieves);
-    }
-    reprieves
+/// By repository: points that retention itself lets stay, with the reason, or why that could not be decided.
+type Reprieves = BTreeMap<String, std::result::Result<BTreeMap<String, String>, String>>;
+
+fn reprieves(setup: &Setup) -> Reprieves {
+    let decided = setup.repositories().into_iter().map(|(name, assets)| {
+        let reprieves = reprieves_in(setup, &name, &assets).map_err(|error| error.message);
+        (name, reprieves)
+    });
+    decided.collect()
 }
 
-fn reprieves_in(
-    setup: &Setup,
-    name: &str,
-    assets: &[String],
-    reprieves: &mut BTreeMap<String, String>,
-) -> Result<()> {
+fn reprieves_in(setup: &Setup, name: &str, assets: &[String]) -> Result<BTreeMap<String, String>> {
     let clock = clock_reading::evidence(setup)?;
     let troubles = Troubles::default();
     let found = points::look(setup.open(name, None)?, &troubles)?;
     let mut known = known_points::load(&setup.places.state, name)?.unwrap_or_default();
+    let mut reprieves = BTreeMap::new();
     for asset in assets {
         let mut decisions = Vec::new();
         let given = decide::Given { setup, found: &found, clock: &clock, monitor: &troubles };
@@ -157,14 +155,14 @@ fn reprieves_in(
         let stay = decisions.into_iter().filter(|decision| decision.verdict != "expire");
         reprieves.extend(stay.map(|decision| (decision.point, decision.reason)));
     }
-    Ok(())
+    Ok(reprieves)
 }
 
 /// The look at one place.
 struct Look<'a> {
     setup: &'a Setup,
     now: Timestamp,
-    reprieves: &'a BTreeMap<String, String>,
+    reprieves: &'a Reprieves,
 }
 
 impl Look<'_> {
@@ -194,7 +192,7 @@ impl Look<'_> {
         let cancel = self.setup.cancel();
         let mut judged = Vec::new();
         let mut is_alive = |id: &Id, snapshot: &Snapshot| {
-            let judgement = self.judge(id, snapshot);
+            let judgement = self.judge(repository, id, snapshot);
             let is_alive = !matches!(judgement, Judgement::Overdue(_));
             judged.push((*id, snapshot.time, judgement));
             is_alive
@@ -238,7 +236,7 @@ impl Look<'_> {
     }
 
     /// By what stands in the point itself.
-    fn judge(&self, id: &Id, snapshot: &Snapshot) -> Judgement {
+    fn judge(&self, repository: &str, id: &Id, snapshot: &Snapshot) -> Judgement {
         let owner = self
             .setup
             .estate
@@ -257,7 +255,10 @@ impl Look<'_> {
         if age <= max {
             return Judgement::Within;
         }
-        if let Some(reason) = self.reprieves.get(&id.to_hex()) {
+        let reprieves = self.reprieves.get(repository);
+        if let Some(Ok(reprieves)) = reprieves
+            && let Some(reason) = reprieves.get(&id.to_hex())
+        {
             return Judgement::Exempt(reason.clone());
         }
         if age <= max.saturating_add(SignedDuration::try_from(rule.grace).unwrap_or(SignedDuration::MAX)) {
@@ -266,7 +267,13 @@ impl Look<'_> {
         let days = age.as_hours() / 24;
         let (max, grace) = (rule.max_days, rule.grace.as_secs() / 3600);
         let whose = if owner.is_some() { "" } else { ", and belongs to no asset" };
-        Judgement::Overdue(format!("{days} days old, past {max} days and {grace} hours of grace{whose}"))
+        let undecided = match reprieves {
+            Some(Err(why)) => format!("; whether it is exempt is not known: {why}"),
+            _ => String::new(),
+        };
+        Judgement::Overdue(format!(
+            "{days} days old, past {max} days and {grace} hours of grace{whose}{undecided}"
+        ))
     }
 }
 
