@@ -54,11 +54,15 @@ pub const CONTROLS: [Control; 43] = [
     control(
         "RET-02",
         "nothing older than the maximum and its grace is left anywhere",
-        NotBuilt("walks of storage"),
+        Recorded("holdfast purge --audit"),
     ),
     control("RET-03", "the purge does not stall", Recorded("holdfast slots")),
-    control("RET-04", "what is held has an owner, a reason and a day of review", NotBuilt("holds")),
-    control("RET-05", "storage destroys and locks by no rules of its own", NotBuilt("walks of storage")),
+    control(
+        "RET-04",
+        "what is held has an owner, a reason and a day of review",
+        Recorded("holdfast hold list"),
+    ),
+    control("RET-05", "storage destroys and locks by no rules of its own", NotBuilt("a bucket's own rules")),
     control("ENC-01", "every hop is encrypted", NotBuilt("evidence of connections")),
     control("ENC-02", "what lies in storage is ciphertext", NotBuilt("samples of stored bytes")),
     control("ENC-03", "keys are kept by several, and the way back was tried", NotBuilt("the recovery kit")),
