@@ -98,7 +98,7 @@ fn the_daily_share_is_read_once_a_day_and_written_down() {
     let customer = customer_with(1);
     customer.run(0, &["backup", ASSET]);
     let report = customer.json(0, &["verify", "--rotate"]);
-    assert_eq!(report[0]["slice"], serde_json::json!([0, 29]), "{report}");
+    assert_eq!(report[0]["slice"], serde_json::json!([0, 28]), "{report}");
     assert_eq!(report[0]["verified"]["locations"].as_array().unwrap().len(), 2, "{report}");
     let said = customer.run(0, &["verify", "--rotate"]);
     assert!(said.contains("today's share was read already"), "{said}");

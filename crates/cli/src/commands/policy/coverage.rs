@@ -88,6 +88,11 @@ mod tests {
             assert_eq!(words.next(), Some("holdfast"), "{}", control.id);
             let mut at = App::command();
             for word in words {
+                if let Some(option) = word.strip_prefix("--") {
+                    let is_there = at.get_arguments().any(|argument| argument.get_long() == Some(option));
+                    assert!(is_there, "{}: {word}", control.id);
+                    continue;
+                }
                 at = at.find_subcommand(word).unwrap_or_else(|| panic!("{}: {word}", control.id)).clone();
             }
         }
