@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::known_points::{self, DecidedPurge, KnownPoints};
 use crate::left_behind::{self, LeftBehind};
 use crate::points::{self, Found};
-use crate::receipt::{self, Hidden, Settled};
+use crate::receipt::{self, Done, Hidden, Settled};
 use crate::setup::Setup;
 use crate::{clock_reading, hold};
 
@@ -214,8 +214,13 @@ impl Run<'_> {
         let hidden = self.erase_hidden(&found.repository);
         let mut deletions = one.forget.as_ref().map_or_else(Vec::new, |f| f.locations.clone());
         deletions.extend(one.prune.iter().flat_map(|p| p.locations.clone()));
-        let settled =
-            receipt::settle(setup, self.purge, &name, &found.repository, &deletions, &hidden, &mut known)?;
+        let settled = receipt::settle(
+            setup,
+            self.purge,
+            &found.repository,
+            &Done { name: &name, deletions: &deletions, is_pruned: one.prune.is_some(), hidden: &hidden },
+            &mut known,
+        )?;
         known_points::keep(state, &name, &known)?;
         let Settled { gone, waiting, waiting_at, untrue } = settled;
         (one.forgotten, one.waiting, one.waiting_at) = (gone, waiting, waiting_at);
@@ -267,15 +272,16 @@ impl Run<'_> {
     fn erase_hidden(&self, repository: &Repository) -> BTreeMap<String, Hidden> {
         let mut hidden = BTreeMap::new();
         for mirror in repository.ready() {
-            let outcome = match mirror.erase_hidden() {
+            let (objects, bytes, failure) = match mirror.erase_hidden(self.clock.now) {
                 Ok(None) => continue,
-                Ok(Some((objects, bytes))) => Hidden { objects, bytes, is_left: false },
-                Err(error) => {
-                    let message = format!("older versions of what was deleted are left there: {error}");
-                    self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
-                    Hidden { is_left: true, ..Hidden::default() }
-                }
+                Ok(Some(erased)) => (erased.objects, erased.bytes, erased.failure),
+                Err(error) => (0, 0, Some(error)),
             };
+            if let Some(error) = &failure {
+                let message = format!("older versions of what was deleted are left there: {error}");
+                self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
+            }
+            let outcome = Hidden { objects, bytes, is_left: failure.is_some() };
             hidden.insert(mirror.name().to_owned(), outcome);
         }
         hidden

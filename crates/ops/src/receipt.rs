@@ -40,28 +40,41 @@ pub struct Hidden {
     pub is_left: bool,
 }
 
+/// What a purge did to a repository.
+pub struct Done<'a> {
+    /// The repository.
+    pub name: &'a str,
+    /// What the locations said about their objects.
+    pub deletions: &'a [Deletions],
+    /// Whether it came as far as removing data.
+    pub is_pruned: bool,
+    /// What it removed of what places hide, by location.
+    pub hidden: &'a BTreeMap<String, Hidden>,
+}
+
 /// Looks at each location for the points whose purge was decided, records the receipts, and forgets the points that are
-/// gone everywhere. `deletions` is what the locations said about their objects.
+/// gone everywhere.
 pub fn settle(
     setup: &Setup,
     purge: &str,
-    repository_name: &str,
     repository: &Repository,
-    deletions: &[Deletions],
-    hidden: &BTreeMap<String, Hidden>,
+    done: &Done<'_>,
     known: &mut KnownPoints,
 ) -> Result<Settled> {
+    let Done { name: repository_name, deletions, is_pruned, hidden } = *done;
     let mut settled = Settled::default();
     let configured: BTreeSet<&str> = repository.states().map(|(mirror, _)| mirror.name()).collect();
     for (mirror, state) in repository.states() {
         let own: Vec<&Deletions> = deletions.iter().filter(|d| d.location == mirror.name()).collect();
         let (listed, is_clear) = match state {
-            MirrorState::Absent => (BTreeSet::new(), true),
+            // One that lost its config may hold all the rest.
+            MirrorState::Absent => (BTreeSet::new(), mirror.walk().is_ok_and(|walk| walk.lying.is_empty())),
             MirrorState::Unusable { .. } => continue,
             MirrorState::Ready => {
                 let Ok(listed) = mirror.list(Area::Snapshots) else { continue };
                 let listed = listed.into_iter().map(|(id, _)| id.to_hex()).collect();
-                let is_done = own.last().is_some_and(|d| d.waiting == 0 && d.failure.is_none());
+                // What forgetting left is no word on the packs.
+                let is_done = is_pruned && own.last().is_some_and(|d| d.waiting == 0 && d.failure.is_none());
                 let is_true = !is_done || is_gone(mirror, &own);
                 if !is_true {
                     settled.untrue.push(mirror.name().to_owned());

@@ -3,14 +3,30 @@
 //! Objects other than `config` are named by the SHA-256 of their stored bytes, so a whole object is checked against its
 //! name whenever it is read: bytes that a place hands out are never believed.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_format::Id;
 use holdfast_location::{Area, Key, Location, Lying, Put, Walk, What};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// So long an upload of another program may be under way.
+const UPLOAD_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// What was removed of what a place hides.
+#[derive(Debug, Default)]
+pub struct Erased {
+    /// Versions, delete markers and unfinished uploads that were removed.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Why some are left.
+    pub failure: Option<Error>,
+}
 
 /// A repository at one location.
 #[derive(Clone)]
@@ -121,8 +137,9 @@ impl Mirror {
     }
 
     /// Removes what a place with versions keeps below this repository of objects that were deleted or replaced, and parts of
-    /// uploads that were never completed. Returns how many and their bytes; none where the place hides nothing.
-    pub fn erase_hidden(&self) -> Result<Option<(u64, u64)>> {
+    /// uploads of theirs that nobody completed within a day. None where the place hides nothing. Names that are none of this
+    /// repository's objects are left alone: who may write there chooses them, and a place may read them in its own way.
+    pub fn erase_hidden(&self, now: Timestamp) -> Result<Option<Erased>> {
         if !self.writer.hides_versions() {
             return Ok(None);
         }
@@ -131,12 +148,36 @@ impl Mirror {
             let context = format!("location {} does not show what it hides: {cause}", self.name());
             return Err(Error::new(ErrorKind::Refused, context));
         }
-        let (mut objects, mut bytes) = (0, 0);
-        for lying in walk.lying.iter().filter(|lying| lying.what != What::Current) {
-            self.deleter().erase(lying)?;
-            (objects, bytes) = (objects + 1, bytes + lying.bytes);
+        let is_dead = |lying: &&Lying| match lying.what {
+            What::Current => false,
+            What::Version | What::DeleteMarker => lying.version.is_some(),
+            What::Upload => lying.modified.is_some_and(|begun| now.duration_since(begun) > UPLOAD_MAX),
+        };
+        let mut dead: Vec<&Lying> =
+            walk.lying.iter().filter(|lying| self.is_object(&lying.path)).filter(is_dead).collect();
+        // A marker that goes before the versions below it brings back what it hides.
+        dead.sort_by_key(|lying| lying.what == What::DeleteMarker);
+        let (mut erased, mut kept) = (Erased::default(), BTreeSet::new());
+        for lying in dead {
+            if lying.what == What::DeleteMarker && kept.contains(lying.path.as_str()) {
+                continue;
+            }
+            match self.deleter().erase(lying) {
+                Ok(()) => (erased.objects, erased.bytes) = (erased.objects + 1, erased.bytes + lying.bytes),
+                Err(error) => {
+                    kept.insert(lying.path.as_str());
+                    erased.failure.get_or_insert(error.into());
+                }
+            }
         }
-        Ok(Some((objects, bytes)))
+        Ok(Some(erased))
+    }
+
+    /// Whether a path is exactly that of an object which this repository may hold.
+    fn is_object(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().and_then(Id::from_hex);
+        path == self.config_key().path()
+            || name.is_some_and(|id| Area::ALL.into_iter().any(|area| self.key(area, &id).path() == path))
     }
 
     /// Everything that lies below this repository's folder, see [`Location::walk`].

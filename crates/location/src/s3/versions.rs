@@ -179,6 +179,14 @@ impl S3 {
                 done => done.map(|_| ()),
             };
         }
+        // opendal would take such a name for another one, which may be that of a live object.
+        if lying.path.trim() != lying.path {
+            return Err(self.error(
+                ErrorKind::Unsupported,
+                action,
+                "its name begins or ends with white space",
+            ));
+        }
         let options = DeleteOptions { version: lying.version.clone(), ..DeleteOptions::default() };
         match runtime::wait(&self.runtime, self.operator.delete_options(&lying.path, options)) {
             Ok(()) => Ok(()),

@@ -6,13 +6,17 @@ use std::path::PathBuf;
 
 use holdfast_format::Id;
 use holdfast_location::Area;
-use holdfast_repo::{Monitor, Repository, Trouble, TroubleKind};
+use holdfast_repo::{MirrorState, Monitor, Repository, Trouble, TroubleKind};
 
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 
 /// Removes what no location lists any more. While one cannot be asked, what only it may hold stays, and that is told.
 pub(super) fn clean(setup: &Setup, repository: &Repository, monitor: &dyn Monitor) -> Result<()> {
+    // That it could not be asked was told when the repository was opened.
+    if repository.states().any(|(_, state)| matches!(state, MirrorState::Unusable { .. })) {
+        return Ok(());
+    }
     let mut listed: BTreeSet<(Area, Id)> = BTreeSet::new();
     for mirror in repository.ready() {
         for area in [Area::Snapshots, Area::Index, Area::Data] {

@@ -60,7 +60,9 @@ impl Purging {
 
     /// Whether it is time.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && self.next <= now
+        // More than a day ahead is what a clock leaves behind that was set back.
+        let is_time = self.next <= now || self.next > after(now, EVERY);
+        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time
     }
 
     /// Begins one, under a setup of its own that `stop` ends.

@@ -39,7 +39,8 @@ fn print(place: &PlaceAudit) {
         let objects = words::count(finding.sum.objects, "object");
         let bytes = words::bytes(finding.sum.bytes);
         output::line(format!("{name}: {}: {objects}, {bytes}: {}", finding.kind, finding.why));
-        output::line(format!("  e.g. {}", finding.example));
+        // Whoever may write there chose the name.
+        output::line(format!("  e.g. {}", finding.example.escape_debug()));
     }
     for exempt in &place.exempt {
         let point = words::short(&exempt.point);
