@@ -31,7 +31,7 @@ use crate::{output, words};
 /// newest, and have an age of their own. Other snapshots that claim to be of an asset are foreign: they go as many days
 /// after they were first seen, whatever time they claim.
 ///
-/// The clock is compared with the last time that holdfast read it. One that went back, or ahead by more than 60 days, stops
+/// The clock is compared with the last time that holdfast read it. One that went back, or ahead by more than 7 days, stops
 /// every purge until it is right again; backups that stop do not.
 ///
 /// Ends with 0 when everything that was to go is gone at every location; with 1 when a location refused or could not be
@@ -44,7 +44,7 @@ pub struct Purge {
     /// Print the decisions and how much would be freed; change nothing
     #[arg(long, conflicts_with_all = ["history", "audit"])]
     dry_run: bool,
-    /// Believe the clock from now on: it is right, though it was wrong before, or holdfast stood still for more than 60 days
+    /// Believe the clock from now on: it is right, though it was wrong before, or holdfast stood still for more than 7 days
     #[arg(long, conflicts_with_all = ["dry_run", "audit", "history"])]
     clock_is_right: bool,
     /// Walk every location and this machine's caches instead, and tell what should be gone and is still there

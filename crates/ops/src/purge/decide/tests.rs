@@ -8,6 +8,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::backup::{How, backup};
+use crate::clock_reading;
 use crate::purge::{PurgeReport, purge};
 use crate::weeks::{REPOSITORY, Weeks};
 
@@ -26,13 +27,15 @@ fn purged(weeks: &Weeks) -> PurgeReport {
     report
 }
 
-/// Time passes with a purge now and then, as the daemon's.
+/// Time passes with somebody who reads the clock, as the daemon does, and a purge now and then.
 fn days_pass(weeks: &Weeks, days: u64) {
-    for _ in 0..days / 25 {
-        weeks.pass(24 * 25);
-        purged(weeks);
+    for day in 1..=days {
+        weeks.pass(24);
+        clock_reading::note(&weeks.setup).unwrap();
+        if day % 25 == 0 {
+            purged(weeks);
+        }
     }
-    weeks.pass(24 * (days % 25));
 }
 
 #[test]
@@ -118,7 +121,7 @@ fn a_shorter_policy_takes_nothing_away_before_the_minimum_that_it_was_promised()
     weeks.back_up(0);
     weeks.pass(24);
     weeks.back_up(1);
-    weeks.pass(24 * 19);
+    days_pass(&weeks, 19);
     // From the 21st on, seven days are enough. The file is not what counts: it says 30 to 60 still.
     adopt(&weeks, policy(2, (7, 10), "2026-03-22"), "2026-03-22");
     weeks.pass(24 * 2);
@@ -127,7 +130,8 @@ fn a_shorter_policy_takes_nothing_away_before_the_minimum_that_it_was_promised()
     assert_eq!(listed(&weeks), [3, 3], "{:?}", report.decisions);
     let reason = &report.decisions[1].reason;
     assert!(reason.contains("younger than the minimum of 30 days of policy version 1"), "{reason}");
-    weeks.pass(24 * 10 - 12);
+    days_pass(&weeks, 9);
+    weeks.pass(12);
     purged(&weeks);
     // 30 days and more: the second one goes; the first is the last that is known to be good.
     assert_eq!(listed(&weeks), [2, 2]);
