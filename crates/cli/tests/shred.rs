@@ -206,6 +206,9 @@ fn a_password_that_others_share_or_that_is_a_common_word_erases_nothing_else() {
     // A word of estate.toml and policy.toml.
     import(&customer, REPOSITORY, "class");
     import(&customer, "C-blog", "class");
+    for location in ["here", "there"] {
+        customer.run(0, &["location", "establish", location]);
+    }
     customer.run(0, &["backup", "--all"]);
     grow_old(&customer, &local(&customer));
     leave(&customer);
@@ -215,6 +218,7 @@ fn a_password_that_others_share_or_that_is_a_common_word_erases_nothing_else() {
     let report: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
     assert_eq!(report["keys_removed"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["keys_left"], serde_json::json!([]));
     assert_eq!(report["same_password"], serde_json::json!(["C-blog"]));
     // What somebody saved of it opens with that password.
     assert_eq!(report["proof"]["is_unreadable"], false, "{report}");
