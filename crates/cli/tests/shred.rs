@@ -9,8 +9,14 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
+use holdfast_ops::ending::Ending;
+use holdfast_ops::shred::{self, ShredRequest};
 use holdfast_testkit::servers::Seaweed;
+use holdfast_world::World;
+use holdfast_world::fake::FakeClock;
 use serde_json::Value;
 use support::{ASSET, Customer, REPOSITORY, noise, objects, text, walk};
 
@@ -111,13 +117,12 @@ fn nothing_of_a_shredded_client_is_left_and_no_key_opens_what_was_saved() {
     // Somebody was careful.
     let ring = customer.path("etc/keys").join(format!("{REPOSITORY}.toml"));
     fs::copy(&ring, customer.path("etc/keys/backup of the ring.bak")).unwrap();
-    fs::write(customer.path("etc/note.txt"), format!("the password is {own}\n")).unwrap();
     fs::write(customer.path(&format!("there/{REPOSITORY}/notes.txt")), "foreign").unwrap();
     let report = customer.json(0, &shred(&["--yes", REPOSITORY, "--export-offered"]));
     assert_eq!(report["proof"]["is_unreadable"], true, "{report}");
     assert_eq!(report["proof"]["keys"], 1, "{report}");
     assert!(report["proof"]["objects"].as_u64().unwrap() > 1, "{report}");
-    assert_eq!(report["keys_removed"].as_array().unwrap().len(), 3, "{report}");
+    assert_eq!(report["keys_removed"].as_array().unwrap().len(), 2, "{report}");
     for location in ["here", "there"] {
         assert!(!customer.repository(location).exists(), "{location}");
         assert!(customer.path(location).join("C-blog").exists(), "{location}");
@@ -160,14 +165,136 @@ fn a_location_that_is_away_is_owed_its_shredding_and_completed_by_the_next() {
     fs::rename(customer.path("there"), customer.path("away")).unwrap();
     let told = customer.run(1, &shred(&["--yes", REPOSITORY]));
     assert!(told.contains("there") && !customer.repository("here").exists(), "{told}");
+    let (removed, nothing) = (told.rfind("key removed: ").unwrap(), told.find("nothing is left").unwrap());
+    assert!(removed < nothing, "{told}");
     customer.run(1, &["purge", "--history"]);
     fs::rename(customer.path("away"), customer.path("there")).unwrap();
     let report = customer.json(1, &["purge", "--audit"]);
     assert!(report.to_string().contains("no-key"), "{report}");
-    customer.run(0, &shred(&["--yes", REPOSITORY]));
+    let report = customer.json(0, &shred(&["--yes", REPOSITORY]));
+    // With nothing saved there was nothing to try.
+    assert_eq!((&report["proof"]["objects"], &report["proof"]["is_unreadable"]), (&0.into(), &Value::Null));
     assert!(!customer.repository("there").exists());
     customer.run(0, &["purge", "--history"]);
     customer.run(0, &["purge", "--audit"]);
+}
+
+/// Makes a repository at both locations with stock restic, and takes it up.
+fn import(customer: &Customer, repository: &str, password: &str) {
+    let here = customer.path("here").join(repository);
+    let made = Command::new("restic")
+        .args(["--no-cache", "init", "--repo"])
+        .arg(&here)
+        .env("RESTIC_PASSWORD", password)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+    fs::create_dir_all(customer.path("there")).unwrap();
+    let copied = Command::new("cp").arg("-r").arg(here).arg(customer.path("there")).output().unwrap();
+    assert!(copied.status.success(), "{}", text(&copied));
+    customer.secret("import.password", password);
+    let file = customer.path("etc/keys/import.password");
+    customer.run(0, &["key", "import", repository, "--password-file", file.to_str().unwrap()]);
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_password_that_others_share_or_that_is_a_common_word_erases_nothing_else() {
+    let customer = Customer::new();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    customer.another_site("blog");
+    // A word of estate.toml and policy.toml.
+    import(&customer, REPOSITORY, "class");
+    import(&customer, "C-blog", "class");
+    for location in ["here", "there"] {
+        customer.run(0, &["location", "establish", location]);
+    }
+    customer.run(0, &["backup", "--all"]);
+    grow_old(&customer, &local(&customer));
+    leave(&customer);
+    let others = ["etc/estate.toml", "etc/policy.toml", "etc/keys/C-blog.toml"];
+    let before = others.map(|file| fs::read(customer.path(file)).unwrap());
+    let output = customer.command(&shred(&["--yes", REPOSITORY])).arg("--json").output().unwrap();
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+    assert_eq!(report["keys_removed"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["keys_left"], serde_json::json!([]));
+    assert_eq!(report["same_password"], serde_json::json!(["C-blog"]));
+    // What somebody saved of it opens with that password.
+    assert_eq!(report["proof"]["is_unreadable"], false, "{report}");
+    assert_eq!(others.map(|file| fs::read(customer.path(file)).unwrap()), before);
+    assert!(!customer.path(&format!("etc/keys/{REPOSITORY}.toml")).exists());
+    customer.run(0, &["verify"]);
+}
+
+#[test]
+fn a_file_with_other_keys_is_named_and_left_and_the_shredding_waits_for_it() {
+    let customer = customer();
+    grow_old(&customer, &local(&customer));
+    leave(&customer);
+    let entry = |name: &str| fs::read_to_string(customer.path(&format!("etc/keys/{name}.toml"))).unwrap();
+    let (both, more) = (customer.path("etc/ring.txt"), customer.path("state/mail.txt"));
+    fs::write(&both, entry(REPOSITORY) + &entry("C-blog")).unwrap();
+    fs::write(&more, format!("Hello,\n{}", entry(REPOSITORY))).unwrap();
+    let told = customer.run(1, &shred(&["--yes", REPOSITORY]));
+    assert!(told.contains("ring.txt: holds other keys as well; remove it by hand"), "{told}");
+    assert!(told.contains("mail.txt: holds more than the key; remove it by hand"), "{told}");
+    assert!(both.exists() && more.exists());
+    // The key is gone, and with it what the file was known by.
+    fs::remove_file(&more).unwrap();
+    let report = customer.json(1, &shred(&["--yes", REPOSITORY]));
+    assert_eq!(report["keys_left"].as_array().unwrap().len(), 1, "{report}");
+    fs::remove_file(&both).unwrap();
+    customer.run(0, &shred(&["--yes", REPOSITORY]));
+    customer.run(0, &["purge", "--history"]);
+}
+
+#[test]
+fn the_minimum_is_that_of_the_version_in_force_and_not_of_the_edited_file() {
+    let customer = Customer::new();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    customer.another_site("blog");
+    let two_days_ago = World::system().clock.now() - Duration::from_secs(50 * 3600);
+    customer.back_up_at(ASSET, &two_days_ago.to_string());
+    leave(&customer);
+    let path = customer.path("etc/policy.toml");
+    let policy = fs::read_to_string(&path).unwrap();
+    let approved =
+        policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
+    fs::write(&path, &approved).unwrap();
+    customer.holdfast(&["serve", "--once"]);
+    assert_eq!(customer.json(0, &["policy", "history"])["versions"][0]["in_force"], true);
+    let edited = approved.replace("min_days = 30", "min_days = 1").replace("retention = 30", "retention = 1");
+    assert_ne!(edited, approved);
+    fs::write(&path, edited).unwrap();
+    let refused = customer.run(5, &shred(&["--yes", REPOSITORY]));
+    assert!(refused.contains("2 days old, and the policy promises 30"), "{refused}");
+    assert!(customer.repository("here").exists());
+}
+
+#[test]
+fn a_point_that_a_stranger_dated_counts_from_when_it_was_first_seen() {
+    let customer = customer();
+    grow_old(&customer, &local(&customer));
+    let site = customer.path("site");
+    let foreign = ["backup", "--time", "2099-01-01 00:00:00", site.to_str().unwrap()];
+    let made = customer.restic("restic", "here", &foreign);
+    assert!(made.status.success(), "{}", text(&made));
+    leave(&customer);
+    let refused = customer.run(5, &shred(&["--yes", REPOSITORY]));
+    assert!(refused.contains("0 days old"), "{refused}");
+    let later = World::system().clock.now() + Duration::from_secs(31 * 24 * 3600);
+    let setup = customer.on_clock(&Arc::new(FakeClock::new(later)));
+    let request = ShredRequest {
+        client: REPOSITORY,
+        reason: "the contract ended",
+        export_offered: true,
+        confirmation: REPOSITORY,
+    };
+    let report = shred::shred(&setup, &request).unwrap();
+    assert_eq!(report.ending, Ending::Done, "{report:?}");
+    assert_eq!(report.proof.is_unreadable, Some(true));
+    assert!(!customer.repository("here").exists());
 }
 
 #[test]

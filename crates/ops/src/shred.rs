@@ -7,29 +7,26 @@
 //! completes the deletion.
 
 mod copies;
+mod known;
 mod places;
 mod proof;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use holdfast_format::{Id, Snapshot};
-use holdfast_ledger::{DecidedPoint, NewPurge, PurgeKind, PurgeState, PurgeWait};
+use holdfast_ledger::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait};
 use holdfast_model::estate::repository_name;
-use holdfast_model::{Class, Dataset};
-use holdfast_repo::Troubles;
-use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use self::copies::KeyLeft;
+use self::known::Known;
 pub use self::places::Shredded;
 pub use self::proof::Proof;
-use self::proof::Samples;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::points;
+use crate::hold;
 use crate::purge::events;
 use crate::setup::Setup;
-use crate::{hold, key_ring, known_points};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -53,6 +50,10 @@ pub struct ShredReport {
     pub purge: String,
     /// Files that held the key and are gone.
     pub keys_removed: Vec<PathBuf>,
+    /// Files that hold the key among other things, and were left alone.
+    pub keys_left: Vec<KeyLeft>,
+    /// Other repositories whose keys have the same password. Their key files are others, so they stay.
+    pub same_password: Vec<String>,
     /// By location.
     pub locations: Vec<Shredded>,
     /// What was tried to read it all the same.
@@ -61,32 +62,21 @@ pub struct ShredReport {
     pub ending: Ending,
 }
 
-/// What is known of the client before anything is deleted.
-#[derive(Default)]
-struct Known {
-    /// Its points, by id.
-    points: BTreeMap<String, (Option<String>, Timestamp)>,
-    /// The longest minimum that the policy promises for one of them.
-    days_min: u32,
-    samples: Samples,
-}
-
 /// Shreds a client.
 pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
     let client = request.client;
     refuse_living(setup, request)?;
     let _turn = setup.turn(client)?;
     let ledger = setup.ledger()?;
-    let earlier: Vec<String> = ledger
-        .read()
-        .purges_open()?
-        .into_iter()
-        .filter(|purge| purge.purge.client.as_deref() == Some(client))
-        .map(|purge| purge.id)
-        .collect();
-    let known = match (setup.ring.get(client)?.is_some(), earlier.is_empty()) {
-        (true, _) => look(setup, client)?,
-        (false, false) => recorded(setup, &earlier)?,
+    let mut earlier = ledger.read().purges_open()?;
+    earlier.retain(|purge| {
+        purge.purge.kind == PurgeKind::Shred && purge.purge.client.as_deref() == Some(client)
+    });
+    let ids: Vec<String> = earlier.iter().map(|purge| purge.id.clone()).collect();
+    let has_key = setup.ring.get(client)?.is_some();
+    let known = match (has_key, earlier.is_empty()) {
+        (true, _) => known::look(setup, client)?,
+        (false, false) => known::recorded(setup, &ids)?,
         (false, true) => {
             return Err(Error::usage(format!(
                 "the key ring has no key for a client {client}, and none was being shredded"
@@ -95,32 +85,55 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
         }
     };
     refuse_held(setup, client, &known)?;
-    refuse_young(setup, client, &known)?;
+    if has_key {
+        known::refuse_young(setup, client, &known)?;
+    }
+    // Found before anything is deleted, and the key with it by which they are known.
+    let copies = copies::find(setup, client)?;
     let purge = begin(setup, request, &known)?;
-    let keys_removed = copies::remove(setup, client)?;
-    let assets = known.points.values().filter_map(|(asset, _)| asset.clone()).collect();
-    copies::remove_state(setup, client, &assets)?;
+    let keys_removed = copies.erase()?;
+    let keys_left = if has_key { copies.left } else { still_left(&earlier) };
+    copies::remove_state(setup, client, &known)?;
     let mut locations = Vec::new();
     for mirror in setup.mirrors_for_deleting(client)? {
         locations.push(places::shred(setup, &purge, client, &mirror)?);
     }
     let proof = proof::try_all(setup, client, &known.samples)?;
-    let waits: Vec<PurgeWait> = locations.iter().filter_map(|at| wait(client, at)).collect();
-    let is_done = waits.is_empty() && proof.is_unreadable;
+    let mut waits: Vec<PurgeWait> = locations.iter().filter_map(|at| wait(client, at)).collect();
+    waits.extend(keys_left.iter().map(|left| PurgeWait {
+        repository: client.to_owned(),
+        location: None,
+        points: 0,
+        reason: left.to_string(),
+    }));
+    let is_read = proof.is_unreadable == Some(false);
+    let is_done = waits.is_empty() && !is_read;
     let now = setup.world.clock.now();
     let state = if is_done { PurgeState::Done } else { PurgeState::Waiting };
     ledger.write(|transaction| {
         if is_done {
-            earlier.iter().try_for_each(|id| transaction.end_purge(id, state, Vec::new(), now))?;
+            ids.iter().try_for_each(|id| transaction.end_purge(id, state, Vec::new(), now))?;
         }
         transaction.end_purge(&purge, state, waits, now)
     })?;
-    let ending = match (proof.is_unreadable, is_done) {
-        (false, _) => Ending::Damage,
-        (true, false) => Ending::Attention,
-        (true, true) => Ending::Done,
+    let ending = match (is_read, is_done) {
+        (true, _) => Ending::Damage,
+        (false, false) => Ending::Attention,
+        (false, true) => Ending::Done,
     };
-    Ok(ShredReport { client: client.to_owned(), purge, keys_removed, locations, proof, ending })
+    let (client, same_password) = (client.to_owned(), copies.same_password);
+    Ok(ShredReport { client, purge, keys_removed, keys_left, same_password, locations, proof, ending })
+}
+
+/// Files that former attempts left because they hold other things as well. Without the key nobody can tell whether it
+/// still stands in them: as long as they are there, they count.
+fn still_left(earlier: &[Purge]) -> Vec<KeyLeft> {
+    let waits = earlier.iter().flat_map(|purge| &purge.waits).filter(|wait| wait.location.is_none());
+    let mut left: Vec<KeyLeft> = waits.filter_map(|wait| KeyLeft::read(&wait.reason)).collect();
+    left.retain(|left| left.path.symlink_metadata().is_ok());
+    left.sort_by(|one, other| one.path.cmp(&other.path));
+    left.dedup_by(|one, other| one.path == other.path);
+    left
 }
 
 fn refused(message: String) -> Error {
@@ -153,52 +166,8 @@ fn refuse_living(setup: &Setup, request: &ShredRequest<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What the locations, and the records for those that cannot be asked, know of the client.
-fn look(setup: &Setup, client: &str) -> Result<Known> {
-    let opened = setup.open(client, None)?;
-    let mut known = Known { samples: Samples::of(setup, client, &opened)?, ..Known::default() };
-    let recorded = known_points::load(&setup.places.state, client)?.unwrap_or_default();
-    for (id, point) in recorded.points {
-        known.points.insert(id, (point.asset, point.time));
-    }
-    let found = points::look(opened, &Troubles::default())?;
-    let mut classes = BTreeSet::new();
-    for (id, snapshot) in &found.snapshots {
-        classes.insert(
-            tag(snapshot, "class:").and_then(|word| Class::ALL.into_iter().find(|c| c.as_str() == word)),
-        );
-        note(&mut known, id, snapshot);
-    }
-    // A point that does not say of which class it is may be of any.
-    let possible = Class::ALL
-        .into_iter()
-        .filter(|class| classes.is_empty() || classes.contains(&None) || classes.contains(&Some(*class)));
-    let rules = possible.filter_map(|class| setup.policy.schedule_of(class, Dataset::Site));
-    known.days_min = rules.map(|rule| rule.value.retention.min_days).max().unwrap_or(u32::MAX);
-    Ok(known)
-}
-
-/// What former attempts wrote down: the key is gone, and no point opens any more.
-fn recorded(setup: &Setup, earlier: &[String]) -> Result<Known> {
-    let mut known = Known::default();
-    for purge in earlier {
-        for point in setup.ledger()?.read().points_of_purge(purge)? {
-            known.points.insert(point.decided.point, (point.decided.asset, point.decided.instant));
-        }
-    }
-    Ok(known)
-}
-
-fn note(known: &mut Known, id: &Id, snapshot: &Snapshot) {
-    known.points.insert(id.to_hex(), (tag(snapshot, "asset:").map(str::to_owned), snapshot.time));
-}
-
-fn tag<'a>(snapshot: &'a Snapshot, prefix: &str) -> Option<&'a str> {
-    snapshot.tags.iter().find_map(|tag| tag.strip_prefix(prefix))
-}
-
 fn refuse_held(setup: &Setup, client: &str, known: &Known) -> Result<()> {
-    let assets: BTreeSet<&str> = known.points.values().filter_map(|(asset, _)| asset.as_deref()).collect();
+    let assets: BTreeSet<&str> = known.points.values().filter_map(|point| point.asset.as_deref()).collect();
     let mut holds = hold::standing_for_client(setup, client)?;
     for asset in assets {
         holds.extend(hold::standing(setup, asset)?);
@@ -210,22 +179,6 @@ fn refuse_held(setup: &Setup, client: &str, known: &Known) -> Result<()> {
         ))),
         None => Ok(()),
     }
-}
-
-fn refuse_young(setup: &Setup, client: &str, known: &Known) -> Result<()> {
-    let now = setup.world.clock.now();
-    let Some(youngest) = known.points.values().map(|(_, time)| *time).max() else { return Ok(()) };
-    let age = now.duration_since(youngest);
-    if age > SignedDuration::from_hours(24 * i64::from(known.days_min)) {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "nothing was shredded: the youngest point of {client} is {} days old, and the policy promises {}; \
-         nothing below the minimum is deleted by one person: that takes the signatures of two",
-        age.as_hours() / 24,
-        known.days_min
-    ))
-    .hint("wait until then; signatures of registered persons are not built yet"))
 }
 
 /// Writes down what is going to happen.
@@ -240,10 +193,10 @@ fn begin(setup: &Setup, request: &ShredRequest<'_>, known: &Known) -> Result<Str
         reason: Some(request.reason.to_owned()),
         export_offered: Some(request.export_offered),
     };
-    let decided = known.points.iter().map(|(id, (asset, time))| DecidedPoint {
+    let decided = known.points.iter().map(|(id, point)| DecidedPoint {
         point: id.clone(),
-        asset: asset.clone(),
-        instant: *time,
+        asset: point.asset.clone(),
+        instant: point.instant,
         reason: format!("the client left: {}", request.reason),
     });
     let decided: Vec<DecidedPoint> = decided.collect();
@@ -261,19 +214,6 @@ fn wait(client: &str, at: &Shredded) -> Option<PurgeWait> {
         points: 0,
         reason: at.failure.clone()?,
     })
-}
-
-/// The files of a folder and below that could hold a key: small ones.
-const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
-
-impl key_ring::RepositoryKey {
-    /// Texts by which a copy of this key is known.
-    fn marks(&self) -> [String; 2] {
-        use base64::Engine;
-        use holdfast_world::ExposeSecret;
-        let file = base64::engine::general_purpose::STANDARD.encode(&self.identity.key_file);
-        [self.password.expose_secret().to_owned(), file]
-    }
 }
 
 #[cfg(test)]

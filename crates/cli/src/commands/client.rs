@@ -16,12 +16,13 @@ pub enum ClientCommand {
     /// Destroy the key of a client that left, and everything of it at every location; there is no way back
     ///
     /// The client must have no asset in estate.toml any more, must not be held, and its youngest point must be older
-    /// than the minimum of the policy: deleting below it takes two people. The key goes first, with every copy of it in
-    /// the folders of the configuration and the state, then the repository at every location, older versions included;
+    /// than the minimum of the policy: deleting below it takes two people. The key goes first, with every copy of its file
+    /// in the folders of the configuration and the state, then the repository at every location, older versions included;
     /// then it is tried whether any other key of the ring opens what was saved of it. The ledger has it all, see
-    /// `holdfast purge --history`. Copies of the key ring that lie elsewhere are yours to destroy.
+    /// `holdfast purge --history`. A file that holds the key and something else is named and left; it, notes of the
+    /// password, and copies of the key ring that lie elsewhere are yours to destroy.
     ///
-    /// Ends with 1 when a location could not be reached or something is left there: run it again. Ends with 5 when it is
+    /// Ends with 1 when a location could not be reached, or something is left there or of the key: run it again. Ends with 5 when it is
     /// refused.
     Shred {
         /// The client, as it is written in estate.toml
@@ -71,25 +72,44 @@ fn ask(context: &Context, client: &str) -> Result<String> {
 }
 
 fn print(report: &ShredReport, export_offered: bool) {
-    let rows = report.locations.iter().map(|at| {
-        let state = at.failure.clone().unwrap_or_else(|| "nothing is left".to_owned());
-        vec![at.location.clone(), at.objects.to_string(), words::bytes(at.bytes), state]
-    });
-    output::table(&["Location", "Removed", "Bytes", "State"], rows.collect());
     for file in &report.keys_removed {
         output::line(format!("key removed: {}", file.display()));
     }
+    let rows = report
+        .locations
+        .iter()
+        .map(|at| vec![at.location.clone(), at.objects.to_string(), words::bytes(at.bytes)]);
+    output::table(&["Location", "Removed", "Bytes"], rows.collect());
+    for at in &report.locations {
+        let state = at.failure.as_deref().unwrap_or("nothing is left");
+        output::line(format!("{}: {state}", at.location));
+    }
+    for left in &report.keys_left {
+        output::line(format!("KEY LEFT: {left}"));
+    }
     let (keys, objects) = (report.proof.keys, report.proof.objects);
-    output::line(if report.proof.is_unreadable {
-        format!(
+    output::line(match report.proof.is_unreadable {
+        Some(true) => format!(
             "{} of {} opened by none of {} in the ring",
             words::count(objects, "saved object"),
             report.client,
             words::count(keys, "key")
-        )
-    } else {
-        format!("{} CAN STILL BE READ with a key of the ring", report.client)
+        ),
+        Some(false) => format!("{} CAN STILL BE READ with a key of the ring", report.client),
+        None => format!(
+            "whether {} can still be read was not tried: {} and {} in the ring",
+            report.client,
+            words::count(objects, "saved object"),
+            words::count(keys, "key")
+        ),
     });
+    for other in &report.same_password {
+        output::note(format!(
+            "{other} has the same password; its key stays, because its key file is another. Whoever knew the password of \
+             {} knows that of {other}",
+            report.client
+        ));
+    }
     if !export_offered {
         output::note(
             "no export was offered to the client, says the ledger; --export-offered says that one was",

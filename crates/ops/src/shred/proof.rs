@@ -27,8 +27,8 @@ pub struct Proof {
     pub objects: u64,
     /// Locations at which something was left to be tried on.
     pub left_at: Vec<String>,
-    /// Whether nothing of it opens.
-    pub is_unreadable: bool,
+    /// Whether nothing of it opens; none where there was no key to try, or nothing to try it on.
+    pub is_unreadable: Option<bool>,
 }
 
 impl Samples {
@@ -48,10 +48,8 @@ impl Samples {
 /// Tries to open it all.
 pub(super) fn try_all(setup: &Setup, client: &str, samples: &Samples) -> Result<Proof> {
     let mut proof =
-        Proof { keys: 0, objects: samples.sealed.len() as u64, left_at: Vec::new(), is_unreadable: true };
-    if setup.ring.get(client)?.is_some() {
-        proof.is_unreadable = false;
-    }
+        Proof { keys: 0, objects: samples.sealed.len() as u64, left_at: Vec::new(), is_unreadable: None };
+    let mut opens = setup.ring.get(client)?.is_some();
     let mirrors = setup.mirrors(client, None)?;
     for mirror in &mirrors {
         if mirror.get_config().is_ok_and(|config| config.is_some()) {
@@ -69,9 +67,9 @@ pub(super) fn try_all(setup: &Setup, client: &str, samples: &Samples) -> Result<
             samples.sealed.iter().any(|sealed| decode_unpacked(&cipher, sealed).is_ok())
         });
         let opens_left = !proof.left_at.is_empty() && Repository::adopt(&mirrors, password).is_ok();
-        if opens_key_file || opens_object || opens_left {
-            proof.is_unreadable = false;
-        }
+        opens |= opens_key_file || opens_object || opens_left;
     }
+    let was_tried = proof.keys > 0 && proof.objects > 0;
+    proof.is_unreadable = (opens || was_tried).then_some(!opens);
     Ok(proof)
 }
