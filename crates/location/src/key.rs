@@ -57,6 +57,14 @@ impl Key {
         Key { repository: Arc::clone(repository), area, name: name.into() }
     }
 
+    /// The object that lies at a path below the location's root; none where nothing of ours would lie there.
+    pub fn at(path: &str) -> Option<Key> {
+        let (repository, rest) = path.split_once('/')?;
+        let area = Area::ALL.into_iter().find(|area| rest.split('/').next() == Some(area.folder()))?;
+        let key = Key::new(&repository.into(), area, rest.rsplit('/').next()?);
+        (key.check().is_ok() && key.path() == path).then_some(key)
+    }
+
     /// Says what is wrong with the name, if anything. Every backend asks before it touches a path: a name such as
     /// `../x` from a damaged or hostile repository must never leave the place.
     pub fn check(&self) -> Result<(), String> {
@@ -104,4 +112,35 @@ pub fn valid_object(name: &str) -> bool {
 /// where it may not delete. Such names are no repositories to anybody else.
 pub fn is_reserved(name: &str) -> bool {
     name == crate::contract::MARKER_REPOSITORY || name.starts_with(crate::probe::PROBE_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_an_object_only_where_its_key_says_the_same() {
+        let name = "ab".repeat(32);
+        for area in Area::ALL {
+            let key = Key::new(&"C-1042".into(), area, if area == Area::Config { "config" } else { &name });
+            assert_eq!(Key::at(&key.path()), Some(key));
+        }
+        let upper = name.to_uppercase();
+        for path in [
+            "C-1042".to_owned(),
+            "config".to_owned(),
+            "C-1042/config/x".to_owned(),
+            ".C/config".to_owned(),
+            format!("C-1042/data/{name}"),
+            format!("C-1042/data/cd/{name}"),
+            format!("C-1042/data/ab/{name} "),
+            format!("C-1042/snapshots/x/{name}"),
+            format!("C-1042/snapshots//{name}"),
+            format!("C-1042/snapshots/{upper}"),
+            format!("C-1042/other/{name}"),
+            format!("x/C-1042/snapshots/{name}"),
+        ] {
+            assert_eq!(Key::at(&path), None, "{path}");
+        }
+    }
 }

@@ -175,9 +175,7 @@ impl Mirror {
 
     /// Whether a path is exactly that of an object which this repository may hold.
     fn is_object(&self, path: &str) -> bool {
-        let name = path.rsplit('/').next().and_then(Id::from_hex);
-        path == self.config_key().path()
-            || name.is_some_and(|id| Area::ALL.into_iter().any(|area| self.key(area, &id).path() == path))
+        Key::at(path).is_some_and(|key| key.repository == self.repository)
     }
 
     /// Everything that lies below this repository's folder, see [`Location::walk`].
