@@ -116,8 +116,6 @@ const TICK: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the supervisor is told that we live.
 const PROOF_OF_LIFE: Duration = Duration::from_secs(10);
-/// How often, some milliseconds apart, is looked whether threads that ended let go of the ledger.
-const LET_GO_LOOKS: u32 = 2000;
 /// A third of what a lease lasts.
 const RENEW: Duration = Duration::from_secs(20);
 
@@ -136,19 +134,11 @@ pub fn serve(service: &Service) -> Result<Served> {
     }
     service::stopping("ended");
     outcome?;
-    let Daemon { mut served, ledger, configuration, messages, sender, .. } = daemon;
+    let Daemon { mut served, ledger, configuration, .. } = daemon;
     if service.stop.interrupted.load(Ordering::SeqCst) {
         served.ending = Ending::Interrupted;
     }
     drop(configuration);
-    // A thread that said its end may hold the ledger for a moment still; left open it would keep its lease and its lock.
-    for _ in 0..LET_GO_LOOKS {
-        if Arc::strong_count(&ledger) == 1 {
-            break;
-        }
-        let _ = messages.recv_timeout(Duration::from_millis(5));
-    }
-    drop(sender);
     if let Some(ledger) = Arc::into_inner(ledger) {
         ledger.close()?;
     }
@@ -348,6 +338,12 @@ impl Daemon<'_> {
             left -= usize::from(message.is_an_end());
         }
     }
+}
+
+/// Whether it is time for what is due at `next` and comes round `every` so often. What lies further ahead is what a clock
+/// leaves behind that was set back.
+fn is_time(next: Timestamp, every: SignedDuration, now: Timestamp) -> bool {
+    next <= now || next > after(now, every)
 }
 
 /// A moment later, or earlier, as far as time goes.

@@ -3,19 +3,17 @@
 //! Retention that silently stops is found by an auditor years later. So a purge is tried every day, after a failure every
 //! hour, and when what should be gone still lies somewhere after a day, people are told.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread;
 
 use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_repo::Progress;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, after};
+use super::{Message, after, is_time, worker};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::purge::{self, PurgeReport};
@@ -60,27 +58,14 @@ impl Purging {
 
     /// Whether it is time.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        // More than a day ahead is what a clock leaves behind that was set back.
-        let is_time = self.next <= now || self.next > after(now, EVERY);
-        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time
+        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time(self.next, EVERY, now)
     }
 
     /// Begins one, under a setup of its own that `stop` ends.
     pub(super) fn start(&mut self, setup: Setup, ended: &Sender<Message>) {
         self.is_under_way = true;
-        let sender = ended.clone();
-        let work = move || {
-            let worked = catch_unwind(AssertUnwindSafe(|| purge::purge(&setup, false, &Progress::default())));
-            let outcome = match worked {
-                Ok(Ok(report)) => Ok(Box::new(report)),
-                Ok(Err(error)) => Err(error.message),
-                Err(_) => Err("a bug ended it".to_owned()),
-            };
-            let _ = sender.send(Message::Purged(outcome));
-        };
-        if let Err(error) = thread::Builder::new().name("purge".to_owned()).spawn(work) {
-            let _ = ended.send(Message::Purged(Err(format!("no thread could be started: {error}"))));
-        }
+        let work = move || purge::purge(&setup, false, &Progress::default()).map(Box::new);
+        worker::alone("purge", ended, Message::Purged, work);
     }
 
     /// Takes note of how it ended; returns what people must be told.

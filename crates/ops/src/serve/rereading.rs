@@ -7,19 +7,17 @@
 //!
 //! Which shares were read stands in the ledger alone; what is remembered here only saves asking.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::thread;
 
 use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_repo::{LocationState, Progress};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, after};
+use super::{Message, after, is_time, worker};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::record;
@@ -100,9 +98,7 @@ impl Rereading {
         if self.is_under_way || self.stop.load(Ordering::SeqCst) {
             return false;
         }
-        // More than a day ahead is what a clock leaves behind that was set back.
-        let is_time = self.next <= now || self.next > after(now, EVERY);
-        is_time && (is_quiet || now.duration_since(self.next).abs() >= PATIENCE)
+        is_time(self.next, EVERY, now) && (is_quiet || now.duration_since(self.next).abs() >= PATIENCE)
     }
 
     /// Asks the round under way to end soon.
@@ -116,23 +112,15 @@ impl Rereading {
         self.give_way.store(false, Ordering::SeqCst);
         let (sender, give_way) = (ended.clone(), Arc::clone(&self.give_way));
         let work = move || {
-            let tell = |report| {
+            round(&setup, &give_way, |report| {
                 let _ = sender.send(Message::Reread(Heard::Read(Box::new(report))));
-            };
-            let worked = catch_unwind(AssertUnwindSafe(|| round(&setup, &give_way, tell)));
-            let failed = |why: String| Outcome { failures: vec![why], ..Outcome::default() };
-            let outcome = match worked {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(error)) => failed(error.message),
-                Err(_) => failed("a bug ended it".to_owned()),
-            };
-            let _ = sender.send(Message::Reread(Heard::Ended(outcome)));
+            })
         };
-        if let Err(error) = thread::Builder::new().name("reread".to_owned()).spawn(work) {
-            let failures = vec![format!("no thread could be started: {error}")];
-            let outcome = Outcome { failures, ..Outcome::default() };
-            let _ = ended.send(Message::Reread(Heard::Ended(outcome)));
-        }
+        let failed = |why: String| Outcome { failures: vec![why], ..Outcome::default() };
+        let message = move |outcome: std::result::Result<Outcome, String>| {
+            Message::Reread(Heard::Ended(outcome.unwrap_or_else(failed)))
+        };
+        worker::alone("reread", ended, message, work);
     }
 
     /// Takes note of what the thread tells; returns what is to be said.
@@ -151,8 +139,7 @@ impl Rereading {
         let mut said = Said::default();
         self.next = match (outcome.failures.first(), outcome.gave_way) {
             (Some(first), _) => {
-                let more = outcome.failures.len() - 1;
-                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                let more = and_more(outcome.failures.len(), 1);
                 said.line = Some(format!("reading old data again: not all could be read: {first}{more}"));
                 after(now, AGAIN_AFTER)
             }
@@ -186,8 +173,7 @@ impl Past {
             format!("{slices} of {of} shares of {repository} at {location}")
         };
         let named: Vec<String> = overdue.iter().take(NAMED_MAX).map(place).collect();
-        let more = overdue.len().saturating_sub(NAMED_MAX);
-        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let more = and_more(overdue.len(), NAMED_MAX);
         let message = format!(
             "stored bytes were not read again within {} days, some not since {}: {}{more}",
             reread::DAYS,
@@ -244,15 +230,20 @@ fn damage(report: &VerifyReport) -> Option<NewAlarm> {
         .chain(somewhere)
         .map(|(place, problem)| format!("{} at {place}: {}", problem.object, problem.message))
         .collect();
-    let more = found.len().saturating_sub(NAMED_MAX);
+    let more = and_more(found.len(), NAMED_MAX);
     found.truncate(NAMED_MAX);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let name = &report.repository;
     let message = format!(
         "reading old data of {name} again met damage: {}{more}; `holdfast repair {name}` heals what another location has",
         found.join("; ")
     );
     Some(NewAlarm { kind: AlarmKind::DamageFound, subject: name.clone(), message })
+}
+
+/// How many are there beside those that are named.
+fn and_more(all: usize, named: usize) -> String {
+    let more = all.saturating_sub(named);
+    if more > 0 { format!("; and {more} more") } else { String::new() }
 }
 
 #[cfg(test)]

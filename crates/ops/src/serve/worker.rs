@@ -1,5 +1,6 @@
-//! One run in a thread of its own. However it ends, its end is told: a run that nobody hears of again would hold its place
-//! among those under way for ever.
+//! Work in a thread of its own. However it ends, its end is told: a run that nobody hears of again would hold its place
+//! among those under way for ever. And told only once the thread has let go of all that it was given: whoever hears the
+//! last one closes the ledger, and one that somebody still held would keep its lease.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,21 +20,28 @@ pub(super) type Outcome = Result<Box<BackupReport>, String>;
 
 /// Begins a backup that was written down already.
 pub(super) fn begin(run: RunId, setup: Arc<Setup>, asset: AssetName, how: How, ended: &Sender<Message>) {
-    let sender = ended.clone();
-    let work = move || {
-        let name = asset.as_ref();
-        let worked =
-            catch_unwind(AssertUnwindSafe(|| backup::carry_out(&setup, name, how, &Progress::default())));
-        let outcome = match worked {
-            Ok(Ok(report)) => Ok(Box::new(report)),
-            Ok(Err(error)) => Err(error.message),
+    let work = move || backup::carry_out(&setup, asset.as_ref(), how, &Progress::default()).map(Box::new);
+    alone(&format!("run {run}"), ended, move |outcome| Message::Ended(run, outcome), work);
+}
+
+/// Does `work` in a thread of its own, and sends what `message` makes of its outcome, or of the reason why there is none.
+pub(super) fn alone<T>(
+    name: &str,
+    ended: &Sender<Message>,
+    message: impl Fn(Result<T, String>) -> Message + Clone + Send + 'static,
+    work: impl FnOnce() -> crate::error::Result<T> + Send + 'static,
+) {
+    let (sender, told) = (ended.clone(), message.clone());
+    let thread = move || {
+        let outcome = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(worked) => worked.map_err(|error| error.message),
             Err(panic) => Err(format!("a bug ended it: {}", said(&*panic))),
         };
         // Nobody listens any more when the process is about to end.
-        let _ = sender.send(Message::Ended(run, outcome));
+        let _ = sender.send(told(outcome));
     };
-    if let Err(error) = thread::Builder::new().name(format!("run {run}")).spawn(work) {
-        let _ = ended.send(Message::Ended(run, Err(format!("no thread could be started: {error}"))));
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(thread) {
+        let _ = ended.send(message(Err(format!("no thread could be started: {error}"))));
     }
 }
 
