@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::clock::{ClockEvidence, Refusal};
-pub use self::minimum::PastMinimum;
+pub use self::minimum::{PastMinimum, days_min};
 
 mod clock;
 mod minimum;
@@ -26,6 +26,18 @@ pub struct RetentionRule {
     pub max_days: u32,
     /// By when, after that, nothing of an expired point may be left anywhere.
     pub grace: Duration,
+}
+
+impl RetentionRule {
+    /// Points older than this expire.
+    pub fn max(&self) -> SignedDuration {
+        days_of(self.max_days)
+    }
+
+    /// The grace, as times are counted.
+    pub fn grace(&self) -> SignedDuration {
+        SignedDuration::try_from(self.grace).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// A point, as far as its age matters.
@@ -165,7 +177,7 @@ pub fn is_past(point: &PointAge, rule: &RetentionRule, safeguards: &Safeguards, 
 }
 
 fn action(since: Timestamp, rule: &RetentionRule, now: Timestamp) -> Action {
-    if now.duration_since(since) <= days_of(rule.max_days) {
+    if now.duration_since(since) <= rule.max() {
         Action::Keep
     } else {
         Action::Expire { purge_by: purge_by(since, rule.max_days, rule) }
@@ -216,15 +228,15 @@ fn guarded(
     (Action::Expire { purge_by: purge_by(since, max.max(minimum.days), rule) }, past)
 }
 
-fn days_of(days: u32) -> SignedDuration {
+/// Days as a span of time.
+pub fn days_of(days: u32) -> SignedDuration {
     SignedDuration::from_hours(i64::from(days) * 24)
 }
 
 fn purge_by(since: Timestamp, max_days: u32, rule: &RetentionRule) -> Timestamp {
-    let grace = SignedDuration::try_from(rule.grace).unwrap_or(SignedDuration::MAX);
     // At the end of representable time nothing is late.
     days_of(max_days)
-        .checked_add(grace)
+        .checked_add(rule.grace())
         .and_then(|kept| since.checked_add(kept).ok())
         .unwrap_or(Timestamp::MAX)
 }

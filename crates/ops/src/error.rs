@@ -11,7 +11,7 @@ use crate::ending::Ending;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure for people: what, where, and a hint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// How the process should end.
     pub ending: Ending,

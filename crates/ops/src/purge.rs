@@ -129,6 +129,7 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
         troubles: Vec::new(),
         ending: Ending::Done,
     };
+    let promised = decide::Promised::load(setup);
     let mut names: BTreeSet<String> = setup.repositories().into_keys().collect();
     names.extend(setup.ring.repositories()?);
     for name in names {
@@ -141,6 +142,7 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
             dry_run,
             purge: purge.as_deref().unwrap_or_default(),
             clock: &clock,
+            promised: &promised,
             troubles: &troubles,
             progress,
         };
@@ -176,6 +178,7 @@ struct Run<'a> {
     dry_run: bool,
     purge: &'a str,
     clock: &'a ClockEvidence,
+    promised: &'a Result<decide::Promised>,
     troubles: &'a Troubles,
     progress: &'a Progress,
 }
@@ -191,8 +194,9 @@ impl Run<'_> {
         found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, self.clock.now));
         report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
         let (mut expired, decisions_before) = (Vec::new(), report.decisions.len());
+        let (clock, promised, monitor) = (self.clock, self.promised, self.troubles);
+        let given = decide::Given { setup, found: &found, clock, promised, monitor };
         for asset in setup.repositories().remove(&name).unwrap_or_default() {
-            let given = decide::Given { setup, found: &found, clock: self.clock, monitor: self.troubles };
             expired.extend(given.decide(&asset, &mut known, &mut report.decisions)?);
         }
         one.expired = expired.len();

@@ -24,6 +24,12 @@ pub(super) struct Minimum {
     version: Option<u64>,
 }
 
+/// How many days a point stays at least that lies there since `since`: the longest minimum that was in force in its time,
+/// that of the rule in force included.
+pub fn days_min(minima: &[PastMinimum], in_force: u32, since: Timestamp, now: Timestamp) -> u32 {
+    strictest(minima, in_force, since, now).days
+}
+
 /// The longest minimum that was in force between `since` and `now`, that of the rule in force included.
 pub(super) fn strictest(minima: &[PastMinimum], min_days: u32, since: Timestamp, now: Timestamp) -> Minimum {
     let was_in_force = |past: &&PastMinimum| past.from <= now && past.until.is_none_or(|until| until > since);

@@ -15,7 +15,7 @@ use holdfast_location::{Area, Walk};
 use holdfast_model::retention::RetentionRule;
 use holdfast_model::{Class, Dataset};
 use holdfast_repo::Troubles;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use self::lies::Sorted;
@@ -103,13 +103,13 @@ pub struct ExemptPoint {
 /// Walks every location and this machine.
 pub fn audit(setup: &Setup) -> Result<AuditReport> {
     let now = setup.world.clock.now();
-    let reprieves = reprieves(setup);
+    let look = Look { setup, now, widest: widest(setup), reprieves: &reprieves(setup) };
     let mut places = Vec::new();
     let mut listed: BTreeMap<String, BTreeSet<(Area, Id)>> = BTreeMap::new();
     for name in setup.location_names() {
         let mut place = PlaceAudit { place: name.to_owned(), ..PlaceAudit::default() };
         match setup.walk_location(name) {
-            Ok(walk) => Look { setup, now, reprieves: &reprieves }.at(&mut place, walk, &mut listed),
+            Ok(walk) => look.at(&mut place, walk, &mut listed),
             Err(error) => place.reasons.push(error.message),
         }
         places.push(place);
@@ -134,22 +134,28 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
 type Reprieves = BTreeMap<String, std::result::Result<BTreeMap<String, String>, String>>;
 
 fn reprieves(setup: &Setup) -> Reprieves {
+    let promised = decide::Promised::load(setup);
     let decided = setup.repositories().into_iter().map(|(name, assets)| {
-        let reprieves = reprieves_in(setup, &name, &assets).map_err(|error| error.message);
+        let reprieves = reprieves_in(setup, &promised, &name, &assets).map_err(|error| error.message);
         (name, reprieves)
     });
     decided.collect()
 }
 
-fn reprieves_in(setup: &Setup, name: &str, assets: &[String]) -> Result<BTreeMap<String, String>> {
+fn reprieves_in(
+    setup: &Setup,
+    promised: &Result<decide::Promised>,
+    name: &str,
+    assets: &[String],
+) -> Result<BTreeMap<String, String>> {
     let clock = clock_reading::evidence(setup)?;
     let troubles = Troubles::default();
     let found = points::look(setup.open(name, None)?, &troubles)?;
     let mut known = known_points::load(&setup.places.state, name)?.unwrap_or_default();
+    let given = decide::Given { setup, found: &found, clock: &clock, promised, monitor: &troubles };
     let mut reprieves = BTreeMap::new();
     for asset in assets {
         let mut decisions = Vec::new();
-        let given = decide::Given { setup, found: &found, clock: &clock, monitor: &troubles };
         given.decide(asset, &mut known, &mut decisions)?;
         // A foreign one may claim to be old and be seen since yesterday.
         let stay = decisions.into_iter().filter(|decision| decision.verdict != "expire");
@@ -162,6 +168,8 @@ fn reprieves_in(setup: &Setup, name: &str, assets: &[String]) -> Result<BTreeMap
 struct Look<'a> {
     setup: &'a Setup,
     now: Timestamp,
+    /// The rule that lets anything stay longest.
+    widest: RetentionRule,
     reprieves: &'a Reprieves,
 }
 
@@ -169,7 +177,7 @@ impl Look<'_> {
     fn at(&self, place: &mut PlaceAudit, walk: Walk, listed: &mut BTreeMap<String, BTreeSet<(Area, Id)>>) {
         place.cannot_tell.clone_from(&walk.cannot_tell);
         place.reasons.extend(walk.refused.iter().cloned());
-        let sorted = Sorted::of(walk, place, self.now, widest(self.setup).grace);
+        let sorted = Sorted::of(walk, place, self.now, self.widest.grace());
         for (repository, objects) in &sorted.repositories {
             listed.entry(repository.clone()).or_default().extend(objects.keys().copied());
             if let Err(error) = self.repository(place, repository, &sorted) {
@@ -219,8 +227,7 @@ impl Look<'_> {
         }
         for (id, dead) in reach.dead {
             let (_, modified) = size(Area::Data, &id);
-            let grace = SignedDuration::try_from(widest(self.setup).grace).unwrap_or(SignedDuration::MAX);
-            if modified.is_some_and(|modified| self.now.duration_since(modified) <= grace) {
+            if modified.is_some_and(|modified| self.now.duration_since(modified) <= self.widest.grace()) {
                 place.within_grace.add(dead.bytes);
                 continue;
             }
@@ -243,16 +250,10 @@ impl Look<'_> {
             .assets
             .iter()
             .find(|(name, asset)| points::belongs(name.as_ref(), asset, snapshot));
-        let rule = match owner {
-            Some((_, asset)) => {
-                self.setup.policy.schedule_of(asset.class(), Dataset::Site).map(|rule| rule.value.retention)
-            }
-            None => None,
-        };
-        let rule = rule.unwrap_or_else(|| widest(self.setup));
+        let rule = owner.and_then(|(_, asset)| self.setup.policy.schedule_of(asset.class(), Dataset::Site));
+        let rule = rule.map_or(self.widest, |rule| rule.value.retention);
         let age = self.now.duration_since(snapshot.time);
-        let max = SignedDuration::from_hours(24 * i64::from(rule.max_days));
-        if age <= max {
+        if age <= rule.max() {
             return Judgement::Within;
         }
         let reprieves = self.reprieves.get(repository);
@@ -261,7 +262,7 @@ impl Look<'_> {
         {
             return Judgement::Exempt(reason.clone());
         }
-        if age <= max.saturating_add(SignedDuration::try_from(rule.grace).unwrap_or(SignedDuration::MAX)) {
+        if age <= rule.max().saturating_add(rule.grace()) {
             return Judgement::Grace;
         }
         let days = age.as_hours() / 24;

@@ -27,6 +27,7 @@ pub(super) struct Given<'a> {
     pub(super) setup: &'a Setup,
     pub(super) found: &'a Found,
     pub(super) clock: &'a ClockEvidence,
+    pub(super) promised: &'a Result<Promised>,
     pub(super) monitor: &'a dyn Monitor,
 }
 
@@ -46,7 +47,8 @@ impl Given<'_> {
             return Ok(Vec::new());
         }
         let recorded = journal::points_of(setup, asset_name)?;
-        let (rule, minima) = rule(setup, (asset.class(), Dataset::Site))?;
+        let promised = self.promised.as_ref().map_err(Error::clone)?;
+        let (rule, minima) = promised.rule(setup, (asset.class(), Dataset::Site))?;
         let held = |hold: holdfast_ledger::Hold| {
             let holdfast_ledger::NewHold { owner, reason, review_on, .. } = hold.hold;
             Hold { owner, reason, review_on }
@@ -182,23 +184,33 @@ impl Given<'_> {
     }
 }
 
-/// The rule in force, and the minima of every version that was. An edited file is no version of the policy: it counts only
-/// where none was ever recorded.
-fn rule(
-    setup: &Setup,
-    (class, dataset): (Class, Dataset),
-) -> Result<(RetentionRule, Vec<retention::PastMinimum>)> {
-    let of = |policy: &Policy| {
-        policy.schedule_of(class, dataset).map(|rule| rule.value.retention).ok_or_else(|| {
-            Error::usage(format!("policy.toml has no schedule, and so no retention, for the class {class}"))
-        })
-    };
-    let Some(reader) = journal::reader(&setup.places.state)? else {
-        return Ok((of(&setup.policy)?, Vec::new()));
-    };
-    let versions = Versions::load(&reader)?;
-    let in_force = versions.in_force(setup.world.clock.now()).map(|(_, version)| &version.policy);
-    Ok((of(in_force.unwrap_or(&setup.policy))?, versions.minima((class, dataset))))
+/// What was promised: the versions of the policy in the ledger, where there is one. Read once for all assets.
+pub(super) struct Promised(Option<Versions>);
+
+impl Promised {
+    pub(super) fn load(setup: &Setup) -> Result<Promised> {
+        let reader = journal::reader(&setup.places.state)?;
+        Ok(Promised(reader.map(|reader| Versions::load(&reader)).transpose()?))
+    }
+
+    /// The rule in force, and the minima of every version that was. An edited file is no version of the policy: it counts
+    /// only where none was ever recorded.
+    fn rule(
+        &self,
+        setup: &Setup,
+        (class, dataset): (Class, Dataset),
+    ) -> Result<(RetentionRule, Vec<retention::PastMinimum>)> {
+        let of = |policy: &Policy| {
+            policy.schedule_of(class, dataset).map(|rule| rule.value.retention).ok_or_else(|| {
+                Error::usage(format!(
+                    "policy.toml has no schedule, and so no retention, for the class {class}"
+                ))
+            })
+        };
+        let Some(versions) = &self.0 else { return Ok((of(&setup.policy)?, Vec::new())) };
+        let in_force = versions.in_force(setup.world.clock.now()).map(|(_, version)| &version.policy);
+        Ok((of(in_force.unwrap_or(&setup.policy))?, versions.minima((class, dataset))))
+    }
 }
 
 fn refused(asset: &str, refusal: &retention::Refusal) -> Error {

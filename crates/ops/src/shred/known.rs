@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::Reader;
-use holdfast_model::retention::PastMinimum;
+use holdfast_model::retention::{self, PastMinimum};
 use holdfast_model::{Class, Dataset, Policy};
 use holdfast_repo::Troubles;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::proof::Samples;
 use super::refused;
@@ -84,7 +84,7 @@ pub(super) fn refuse_young(setup: &Setup, client: &str, known: &Known) -> Result
     let young = known.points.values().filter_map(|point| {
         let days = minima.days(point.since, now);
         let age = now.duration_since(point.since);
-        (age <= SignedDuration::from_hours(24 * i64::from(days))).then_some((age, days))
+        (age <= retention::days_of(days)).then_some((age, days))
     });
     let Some((age, days)) = young.min() else { return Ok(()) };
     Err(refused(format!(
@@ -120,9 +120,6 @@ impl Minima {
 
     /// The longest that was in force since an instant.
     fn days(&self, since: Timestamp, now: Timestamp) -> u32 {
-        let was_in_force =
-            |past: &&PastMinimum| past.from <= now && past.until.is_none_or(|until| until > since);
-        let past = self.past.iter().filter(was_in_force).map(|past| past.min_days).max();
-        past.unwrap_or(0).max(self.in_force)
+        retention::days_min(&self.past, self.in_force, since, now)
     }
 }

@@ -1,7 +1,6 @@
 //! Sorting what lies at a place: objects of repositories, and what is none.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use holdfast_format::Id;
 use holdfast_location::{Area, Key, Lying, Walk, What, is_reserved, valid_repository};
@@ -23,9 +22,8 @@ const UNDER_WAY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Sorted {
     /// Sorts a walk; what no repository accounts for is noted as found.
-    pub(super) fn of(walk: Walk, place: &mut PlaceAudit, now: Timestamp, grace: Duration) -> Sorted {
+    pub(super) fn of(walk: Walk, place: &mut PlaceAudit, now: Timestamp, grace: SignedDuration) -> Sorted {
         let mut sorted = Sorted::default();
-        let grace = SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX);
         for lying in walk.lying {
             place.objects += 1;
             place.bytes += lying.bytes;
@@ -78,15 +76,7 @@ fn is_temporary(lying: &Lying) -> bool {
 
 /// The object at a path, if it lies where its name says. The config has no id of its own.
 fn object(path: &str) -> Option<(Area, Id)> {
-    let (repository, rest) = path.split_once('/')?;
-    if !valid_repository(repository) {
-        return None;
-    }
-    if rest == "config" {
-        return Some((Area::Config, Id([0; 32])));
-    }
-    let name = rest.rsplit('/').next()?;
-    let area = Area::ALL.into_iter().find(|area| rest.starts_with(&format!("{}/", area.folder())))?;
-    let id = Id::from_hex(name)?;
-    (Key::new(&repository.into(), area, name).path() == path).then_some((area, id))
+    let key = Key::at(path)?;
+    let id = if key.area == Area::Config { Id([0; 32]) } else { Id::from_hex(&key.name)? };
+    Some((key.area, id))
 }
