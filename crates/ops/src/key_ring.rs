@@ -15,6 +15,7 @@ use holdfast_world::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::folder::entries;
 
 /// The ring's folder.
 #[derive(Clone, Debug)]
@@ -119,12 +120,7 @@ impl KeyRing {
 
     /// Every file in the ring's folder that could be a key, readable or not, in order.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
-        let entries = match std::fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::not_done(format!("list {}: {error}", self.folder.display()))),
-        };
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let mut files = entries(&self.folder)?;
         files.retain(|file| file.extension().is_some_and(|e| e == "toml"));
         files.sort();
         Ok(files)

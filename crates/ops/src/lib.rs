@@ -9,6 +9,7 @@ pub mod clock_reading;
 pub mod ending;
 pub mod error;
 pub mod evidence;
+mod folder;
 pub mod hold;
 pub mod init;
 pub mod journal;

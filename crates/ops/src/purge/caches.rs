@@ -9,6 +9,7 @@ use holdfast_location::Area;
 use holdfast_repo::{MirrorState, Monitor, Repository, Trouble, TroubleKind};
 
 use crate::error::{Error, Result};
+use crate::folder::entries;
 use crate::setup::Setup;
 
 /// Removes what no location lists any more. While one cannot be asked, what only it may hold stays, and that is told.
@@ -46,16 +47,12 @@ pub(super) fn clean(setup: &Setup, repository: &Repository, monitor: &dyn Monito
 pub(super) fn of_strangers(setup: &Setup, repository: &Repository) -> Result<Vec<PathBuf>> {
     let name = repository.states().next().map(|(mirror, _)| mirror.repository().to_owned());
     let assets = name.and_then(|name| setup.repositories().remove(&name)).unwrap_or_default();
-    let folder = &repository.folders().cache;
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::not_done(format!("list {}: {error}", folder.display()))),
-    };
+    let mut kept = entries(&repository.folders().cache)?;
     let is_strange = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.and_then(|name| name.strip_suffix(".stat"))
             .is_some_and(|asset| !assets.iter().any(|own| own == asset))
     };
-    Ok(entries.flatten().map(|entry| entry.path()).filter(is_strange).collect())
+    kept.retain(is_strange);
+    Ok(kept)
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::known::Known;
 use crate::error::{Error, Result};
+use crate::folder::entries;
 use crate::setup::Setup;
 
 /// Files that could hold a key: small ones.
@@ -25,6 +26,8 @@ const KEY_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What stands in a file of the ring, and nothing else.
 const ENTRY: [&str; 3] = ["config", "key_file", "password"];
+
+const AGAIN: &str = "run it again: it goes on where it was";
 
 /// A file that holds the key and is not ours to erase.
 #[derive(Clone, Debug, Serialize)]
@@ -65,7 +68,7 @@ pub(super) fn find(setup: &Setup, client: &str) -> Result<Copies> {
     let mut holders = BTreeSet::new();
     let mut folders = vec![config, state];
     while let Some(folder) = folders.pop() {
-        for path in entries(&folder)? {
+        for path in entries(&folder).map_err(|error| error.hint(AGAIN))? {
             let Ok(facts) = path.symlink_metadata() else { continue };
             if facts.is_dir() {
                 // Sealed objects of repositories, by the thousand.
@@ -159,14 +162,6 @@ fn real(folder: &Path) -> Result<PathBuf> {
     folder.canonicalize().map_err(|error| trouble("find", folder, &error))
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(trouble("list", folder, &error)),
-    }
-}
-
 /// Writes over a file before it is removed. What a file system or a disk keeps of the old blocks is beyond us.
 fn erase(path: &Path) -> Result<()> {
     let overwrite = || {
@@ -184,6 +179,5 @@ fn erase(path: &Path) -> Result<()> {
 }
 
 fn trouble(verb: &str, path: &Path, error: &std::io::Error) -> Error {
-    Error::not_done(format!("{verb} {}: {error}", path.display()))
-        .hint("run it again: it goes on where it was")
+    Error::not_done(format!("{verb} {}: {error}", path.display())).hint(AGAIN)
 }

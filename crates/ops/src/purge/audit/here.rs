@@ -8,7 +8,8 @@ use holdfast_location::Area;
 use jiff::Timestamp;
 
 use super::PlaceAudit;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::folder::entries;
 use crate::setup::Setup;
 
 /// Looks at the caches and spools of every repository; `listed` is what the locations list.
@@ -88,12 +89,4 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    match std::fs::read_dir(folder) {
-        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::not_done(format!("list {}: {error}", folder.display()))),
-    }
 }
