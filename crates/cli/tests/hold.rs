@@ -12,18 +12,11 @@ use holdfast_world::fake::FakeClock;
 use support::daemon::Daemon;
 use support::{ASSET, Customer, REPOSITORY, objects};
 
-fn customer() -> Customer {
-    let customer = Customer::new();
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    customer.run(0, &["backup", ASSET]);
-    customer
-}
-
 const WHY: [&str; 4] = ["--owner", "R. Iyer", "--reason", "case 7"];
 
 #[test]
 fn a_hold_is_placed_listed_kept_and_released() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     customer.old_points(&["2024-05-06"]);
     let refused = customer.run(2, &[&["hold", ASSET], &WHY[..]].concat());
     assert!(refused.contains("--review-on"), "{refused}");
@@ -60,7 +53,7 @@ fn a_hold_is_placed_listed_kept_and_released() {
 
 #[test]
 fn a_hold_whose_review_is_overdue_holds_on_and_is_told() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     customer.old_points(&["2024-05-06"]);
     {
         let setup = customer.on_clock(&Arc::new(FakeClock::new("2024-06-01T12:00:00Z".parse().unwrap())));
@@ -76,7 +69,7 @@ fn a_hold_whose_review_is_overdue_holds_on_and_is_told() {
 
 #[test]
 fn a_waiver_has_an_end_an_owner_and_a_reason() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     let refused = customer.run(2, &[&["waive", ASSET], &WHY[..]].concat());
     assert!(refused.contains("--until"), "{refused}");
     customer.run(2, &["waive", ASSET, "--until", "2099-01-01", "--owner", "R. Iyer"]);
@@ -94,7 +87,7 @@ fn a_waiver_has_an_end_an_owner_and_a_reason() {
 
 #[test]
 fn the_daemon_writes_down_what_it_is_asked_for() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     support::daemon::fast_policy(&customer, "24h", 1);
     let daemon = Daemon::start(&customer);
     let placed = customer.json(0, &[&["hold", ASSET, "--review-on", "2099-01-01"], &WHY[..]].concat());

@@ -13,13 +13,6 @@ use holdfast_testkit::servers::Seaweed;
 use serde_json::Value;
 use support::{ASSET, Customer, REPOSITORY, objects, text};
 
-fn customer() -> Customer {
-    let customer = Customer::new();
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    customer.run(0, &["backup", ASSET]);
-    customer
-}
-
 fn place<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["places"].as_array().unwrap().iter().find(|place| place["place"] == name).unwrap()
 }
@@ -39,7 +32,7 @@ fn age(path: &Path) {
 
 #[test]
 fn after_a_purge_every_place_is_clean() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);
     let report = customer.json(1, &["purge", "--audit"]);
@@ -61,7 +54,7 @@ fn after_a_purge_every_place_is_clean() {
 
 #[test]
 fn leftovers_are_found_at_the_place_where_they_lie() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);
     // What a purge that went wrong leaves: a cache, a spool, and a pack that nothing names any more.
@@ -117,7 +110,7 @@ fn leftovers_are_found_at_the_place_where_they_lie() {
 
 #[test]
 fn what_could_not_be_walked_is_no_evidence_and_what_is_exempt_is_told() {
-    let customer = customer();
+    let customer = Customer::with_a_point();
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);
     let here = customer.repository("here");
@@ -159,11 +152,7 @@ fn what_could_not_be_walked_is_no_evidence_and_what_is_exempt_is_told() {
 #[test]
 fn a_bucket_that_keeps_versions_is_purged_of_them() {
     let server = Seaweed::start("backups");
-    server.keep_versions("backups");
-    let mut customer = Customer::new();
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    let url = server.url("backups", "copies");
-    customer.move_place("there", &url, &server.credentials_toml(), None);
+    let customer = Customer::with_versions(&server, &server.credentials_toml());
     customer.run(0, &["backup", ASSET]);
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);
@@ -183,11 +172,7 @@ fn a_bucket_that_keeps_versions_is_purged_of_them() {
 #[test]
 fn versions_that_cannot_be_deleted_keep_a_purge_open_and_are_found() {
     let server = Seaweed::start("backups");
-    server.keep_versions("backups");
-    let mut customer = Customer::new();
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    let url = server.url("backups", "copies");
-    customer.move_place("there", &url, &server.operator_credentials_toml(), None);
+    let customer = Customer::with_versions(&server, &server.operator_credentials_toml());
     customer.run(0, &["backup", ASSET]);
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);

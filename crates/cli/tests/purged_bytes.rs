@@ -50,11 +50,7 @@ fn holds(path: &Path, pieces: &[Vec<u8>]) -> bool {
 #[test]
 fn the_bytes_of_a_purged_point_are_found_nowhere() {
     let server = Seaweed::start("backups");
-    server.keep_versions("backups");
-    let mut customer = Customer::new();
-    let url = server.url("backups", "copies");
-    customer.move_place("there", &url, &server.credentials_toml(), None);
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    let customer = Customer::with_versions(&server, &server.credentials_toml());
     fs::write(customer.path("site/kept.bin"), noise(5, 300_000)).unwrap();
     customer.run(0, &["backup", ASSET]);
     let (before, _) = blobs_and_packs(&customer);

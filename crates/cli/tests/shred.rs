@@ -300,11 +300,7 @@ fn a_point_that_a_stranger_dated_counts_from_when_it_was_first_seen() {
 #[test]
 fn a_bucket_that_keeps_versions_keeps_none_of_a_shredded_client() {
     let server = Seaweed::start("backups");
-    server.keep_versions("backups");
-    let mut customer = Customer::new();
-    let url = server.url("backups", "copies");
-    customer.move_place("there", &url, &server.credentials_toml(), None);
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    let customer = Customer::with_versions(&server, &server.credentials_toml());
     customer.run(0, &["backup", ASSET]);
     customer.old_points(&["2024-05-06"]);
     customer.run(0, &["backup", ASSET]);

@@ -4,6 +4,7 @@
 
 mod bending;
 mod by_user;
+mod front;
 mod process;
 mod rclone;
 mod rest_server;

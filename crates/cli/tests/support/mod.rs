@@ -17,6 +17,7 @@ use holdfast_ops::backup::{How, backup};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::setup::{Places, Setup};
 use holdfast_ops::{Progress, Tell, validate};
+use holdfast_testkit::servers::Seaweed;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
 use tempfile::TempDir;
@@ -37,6 +38,24 @@ impl Customer {
         assert_eq!(code(&output), 0, "{}", text(&output));
         fs::create_dir(customer.path("site")).unwrap();
         fs::write(customer.path("etc/estate.toml"), customer.estate()).unwrap();
+        customer
+    }
+
+    /// The same, with one small site and a point of it.
+    #[track_caller]
+    pub fn with_a_point() -> Customer {
+        let customer = Customer::new();
+        fs::write(customer.path("site/index.php"), "<?php").unwrap();
+        customer.run(0, &["backup", ASSET]);
+        customer
+    }
+
+    /// One small site, and `there` in a bucket that keeps versions, with these credentials.
+    pub fn with_versions(server: &Seaweed, credentials: &str) -> Customer {
+        server.keep_versions("backups");
+        let mut customer = Customer::new();
+        customer.move_place("there", &server.url("backups", "copies"), credentials, None);
+        fs::write(customer.path("site/index.php"), "<?php").unwrap();
         customer
     }
 

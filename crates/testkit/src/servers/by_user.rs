@@ -4,59 +4,33 @@
 //! can runs two over one folder, and a reverse proxy before them; this is that proxy.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::PASSWORD;
+use super::front::Front;
 use crate::lab;
 
 /// More than any request's head that a test sends.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// A running proxy.
-pub struct ByUser {
-    port: u16,
-    is_ended: Arc<AtomicBool>,
-}
+pub struct ByUser(Front);
 
 impl ByUser {
     /// Starts a proxy that sends each user, by name, to a port of 127.0.0.1. Everybody else gets no answer.
     pub fn start(backends: &[(&str, u16)]) -> ByUser {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let by_header: Arc<[(String, u16)]> = backends
+        let by_header: Vec<(String, u16)> = backends
             .iter()
             .map(|(user, port)| (format!("Basic {}", base64(&format!("{user}:{PASSWORD}"))), *port))
             .collect();
-        let is_ended = Arc::new(AtomicBool::new(false));
-        let ended = Arc::clone(&is_ended);
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                let by_header = Arc::clone(&by_header);
-                // A client that goes away in the middle is the client's affair.
-                thread::spawn(move || relay(client, &by_header));
-            }
-        });
-        ByUser { port, is_ended }
+        ByUser(Front::start(move |client| relay(client, &by_header)))
     }
 
     /// The URL of a folder that the servers serve.
     pub fn url(&self, name: &str) -> String {
-        format!("rest:http://127.0.0.1:{}/{name}", self.port)
-    }
-}
-
-impl Drop for ByUser {
-    fn drop(&mut self) {
-        self.is_ended.store(true, Ordering::Relaxed);
-        // Wakes the thread that waits for clients.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        self.0.rest_url(name)
     }
 }
 
