@@ -9,7 +9,9 @@
 //! index. Everything but packs is therefore a barrier. An object that nobody gives any more leaves a gap, which is no
 //! fault of the lane that lacks it: the lane goes on, without whatever may refer to what is missing.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+mod lane;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::Scope;
 
@@ -18,6 +20,7 @@ use holdfast_format::Id;
 use holdfast_location::Area;
 use parking_lot::{Condvar, Mutex};
 
+use self::lane::{Item, Lane};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
@@ -26,8 +29,6 @@ use crate::progress::Progress;
 use crate::sealed::Sealed;
 use crate::spool::Spool;
 
-/// Sealed bytes that one lane may hold in memory.
-const LANE_BYTES_MAX: usize = 40 << 20;
 /// Uploads in flight per location.
 const UPLOADS_PER_LANE: usize = 4;
 
@@ -67,45 +68,10 @@ struct State {
     closing: bool,
 }
 
-#[derive(Default)]
-struct Lane {
-    queue: VecDeque<Item>,
-    in_flight: usize,
-    barrier_in_flight: bool,
-    memory_bytes: usize,
-    objects: u64,
-    bytes: u64,
-    owed: u64,
-    /// What this run brought, or found there already while it brought the index file that names it.
-    brought: Vec<(Area, Id)>,
-    failure: Option<(ErrorKind, String)>,
-    /// Why something that was owed from before could not be had: index files owed from before are kept back.
-    gap_in_debts: Option<(ErrorKind, String)>,
-    /// The same for an object of this run: its index files are kept back.
-    gap_in_run: Option<(ErrorKind, String)>,
-    /// Why an older point is not delivered.
-    kept_back: Option<(ErrorKind, String)>,
-}
-
-#[derive(Clone)]
-struct Item {
-    area: Area,
-    id: Id,
-    bytes: Option<Bytes>,
-    /// Owed from before this run.
-    is_debt: bool,
-}
-
 /// Why an upload failed: the location did not take the object, or nobody gave it.
 enum Failure {
     Put(Error),
     Fetch(Error),
-}
-
-impl Item {
-    fn is_barrier(&self) -> bool {
-        self.area != Area::Data
-    }
 }
 
 impl<'a> Outbox<'a> {
@@ -445,32 +411,5 @@ impl Outbox<'_> {
         let kind =
             state.lanes.iter().find_map(|l| l.failure.as_ref()).map_or(ErrorKind::Unreachable, |(k, _)| *k);
         Error::new(kind, format!("no location accepts the copy: {}", reasons.join("; ")))
-    }
-}
-
-impl Lane {
-    fn has_room(&self, size: usize) -> bool {
-        self.failure.is_none() && (self.memory_bytes == 0 || self.memory_bytes + size <= LANE_BYTES_MAX)
-    }
-
-    fn is_idle(&self) -> bool {
-        self.in_flight == 0 && (self.queue.is_empty() || self.failure.is_some())
-    }
-
-    /// Whether an object may refer to something that could not be had. Index files refer to the packs before them, and a
-    /// snapshot to everything.
-    fn is_kept_back(&self, item: &Item) -> bool {
-        match item.area {
-            Area::Data => false,
-            Area::Snapshots => self.gap_in_debts.is_some() || self.gap_in_run.is_some(),
-            _ if item.is_debt => self.gap_in_debts.is_some(),
-            _ => self.gap_in_run.is_some(),
-        }
-    }
-
-    /// Why the location lacks something.
-    fn reason(&self) -> Option<&(ErrorKind, String)> {
-        let gaps = [&self.failure, &self.gap_in_run, &self.gap_in_debts, &self.kept_back];
-        gaps.into_iter().flatten().next()
     }
 }
