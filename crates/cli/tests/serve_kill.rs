@@ -60,12 +60,16 @@ fn kill_of_the_daemon_at_random() {
         let daemon = Daemon::launch(&customer);
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let pause = dice >> 33;
-        // Half of the kills at any moment, half of them while something runs.
-        if round % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(pause % 1500));
-        } else {
-            daemon.wait_until_said("begins");
-            std::thread::sleep(Duration::from_millis(pause % 40));
+        // A quarter of the kills at any moment, and one each in the moments that are short: the first, while something
+        // runs, and just before.
+        match round % 4 {
+            0 => std::thread::sleep(Duration::from_millis(pause % 1500)),
+            1 => std::thread::sleep(Duration::from_millis(pause % 60)),
+            2 => {
+                daemon.wait_until_said("begins");
+                std::thread::sleep(Duration::from_millis(pause % 40));
+            }
+            _ => daemon.wait_until_said("ready:"),
         }
         *phases.entry(phase(&daemon.kill())).or_default() += 1;
     }

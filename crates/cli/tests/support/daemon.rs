@@ -91,7 +91,8 @@ impl Daemon {
         let start = Instant::now();
         while !self.said().contains(words) {
             assert!(start.elapsed() < Duration::from_secs(60), "{words:?} was not said: {}", self.said());
-            std::thread::sleep(Duration::from_millis(5));
+            // What is waited for may last no longer than a few milliseconds.
+            std::thread::sleep(Duration::from_micros(200));
         }
     }
 
