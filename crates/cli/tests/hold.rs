@@ -34,7 +34,7 @@ fn a_hold_is_placed_listed_kept_and_released() {
     let told = customer.json(0, &["purge"]);
     assert_eq!(told["decisions"][0]["verdict"], "exempt", "{told}");
     let reason = told["decisions"][0]["reason"].as_str().unwrap();
-    assert_eq!(reason, "exempt: held by R. Iyer until reviewed on 2099-01-01: case 7");
+    assert_eq!(reason, "held by R. Iyer until reviewed on 2099-01-01: case 7");
     assert_eq!(objects(&customer.repository("there"), "snapshots").len(), 2);
 
     for id in [&placed["id"], &of_client["id"]] {

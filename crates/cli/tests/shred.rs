@@ -18,6 +18,7 @@ use holdfast_testkit::servers::Seaweed;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
 use serde_json::Value;
+use support::daemon::Daemon;
 use support::{ASSET, Customer, REPOSITORY, noise, objects, text, walk};
 
 const REASON: [&str; 2] = ["--reason", "the contract ended"];
@@ -285,12 +286,8 @@ fn a_point_that_a_stranger_dated_counts_from_when_it_was_first_seen() {
     assert!(refused.contains("0 days old"), "{refused}");
     let later = World::system().clock.now() + Duration::from_secs(31 * 24 * 3600);
     let setup = customer.on_clock(&Arc::new(FakeClock::new(later)));
-    let request = ShredRequest {
-        client: REPOSITORY,
-        reason: "the contract ended",
-        export_offered: true,
-        confirmation: REPOSITORY,
-    };
+    let [client, reason, confirmation] = [REPOSITORY, REASON[1], REPOSITORY].map(str::to_owned);
+    let request = ShredRequest { client, reason, export_offered: true, confirmation };
     let report = shred::shred(&setup, &request).unwrap();
     assert_eq!(report.ending, Ending::Done, "{report:?}");
     assert_eq!(report.proof.is_unreadable, Some(true));
@@ -319,4 +316,57 @@ fn a_bucket_that_keeps_versions_keeps_none_of_a_shredded_client() {
     let versions = server.versions("backups");
     assert!(versions.iter().all(|path| !path.contains(REPOSITORY)), "{versions:?}");
     assert!(!server.uploads("backups").contains(REPOSITORY));
+}
+
+#[test]
+fn the_daemon_shreds_a_client_and_writes_down_a_review() {
+    let customer = customer();
+    grow_old(&customer, &local(&customer));
+    leave(&customer);
+    support::daemon::fast_policy(&customer, "24h", 1);
+    let daemon = Daemon::start(&customer);
+    let review = customer.json(0, &["policy", "review", "--by", "A. Nwosu", "--note", "as it is"]);
+    assert_eq!(review["policy_version"], 1, "{review}");
+    let reviews = &customer.json(0, &["policy", "history"])["reviews"];
+    assert_eq!((&reviews[0]["leaf"], &reviews[0]["note"]), (&review["leaf"], &"as it is".into()));
+    customer.run(2, &["policy", "review", "--by", " "]);
+
+    // Refused by who asks, and by the daemon again.
+    assert!(customer.run(5, &shred(&["--yes", "C-1024"])).contains("was not confirmed"));
+    let forged = serde_json::json!({"shred": {"by": "nobody", "request": {
+        "client": REPOSITORY, "reason": "x", "export_offered": false, "confirmation": "C-1024"
+    }}});
+    fs::write(customer.path("state/records/requests/0-0.json"), forged.to_string()).unwrap();
+    let answer = customer.path("state/records/answers/0-0.json");
+    daemon.wait_until_said(&format!(
+        "{REPOSITORY} was not shredded: nothing was shredded: {REPOSITORY} was not confirmed"
+    ));
+    assert!(fs::read_to_string(&answer).unwrap().contains("was not confirmed"));
+    fs::remove_file(answer).unwrap();
+    assert!(customer.repository("here").exists());
+
+    let report = customer.json(0, &shred(&["--yes", REPOSITORY, "--export-offered"]));
+    assert_eq!(
+        (&report["ending"], &report["proof"]["is_unreadable"]),
+        (&"done".into(), &true.into()),
+        "{report}"
+    );
+    for location in ["here", "there"] {
+        assert!(!customer.repository(location).exists(), "{location}");
+        assert!(customer.path(location).join("C-blog").exists(), "{location}");
+    }
+    assert!(customer.run(2, &shred(&["--yes", REPOSITORY])).contains("no key"));
+    for folder in ["requests", "answers"] {
+        let left = fs::read_dir(customer.path("state/records").join(folder)).unwrap().count();
+        assert_eq!(left, 0, "{folder} are left");
+    }
+    let process = format!("process {} ", daemon.id());
+    let said = daemon.end(0, 1);
+    assert!(said.contains(&format!("{REPOSITORY} was shredded")), "{said}");
+    // It wrote down who asked, not itself.
+    let history = customer.json(0, &["purge", "--history"]);
+    let shredded = history.as_array().unwrap().iter().find(|purge| purge["kind"] == "shred").unwrap();
+    assert!(shredded["by"].as_str().unwrap().starts_with("client shred, process "), "{shredded}");
+    assert!(!shredded["by"].as_str().unwrap().contains(&process), "{shredded}");
+    customer.run(0, &["purge", "--audit"]);
 }

@@ -65,11 +65,11 @@ pub(crate) struct Row {
 }
 
 impl Transaction<'_> {
-    /// Records that a text was reviewed.
+    /// Records that a text was reviewed, and returns the leaf that proves it.
     ///
     /// # Errors
     /// `Contradiction` for one without a name.
-    pub fn review_policy(&mut self, review: &NewPolicyReview, happened_at: Timestamp) -> Result<()> {
+    pub fn review_policy(&mut self, review: &NewPolicyReview, happened_at: Timestamp) -> Result<u64> {
         if review.reviewer.trim().is_empty() {
             return Err(Error::new(ErrorKind::Contradiction, "a review needs the name of who reviewed"));
         }
@@ -87,7 +87,8 @@ impl Transaction<'_> {
             policy_version,
             note: review.note.clone(),
         };
-        self.record(happened_at, &Fact::PolicyReviewed(reviewed)).map(|_| ())
+        let stamp = self.record(happened_at, &Fact::PolicyReviewed(reviewed))?;
+        u64::try_from(stamp.leaf).map_err(|_| Error::damaged("leaves are counted from nought".to_owned()))
     }
 }
 

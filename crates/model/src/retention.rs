@@ -94,7 +94,7 @@ pub struct Decision {
     pub point: PointAge,
     /// What to do with it.
     pub action: Action,
-    /// Why, for people.
+    /// Why, for people; that it stays or goes is said by the action alone.
     pub reason: String,
 }
 
@@ -205,7 +205,7 @@ fn guarded(
         }
     };
     let past = format!("{old}, past the maximum of {max} days");
-    let exempt = |why: String| (Action::Exempt, format!("exempt: {why}"));
+    let exempt = |why: String| (Action::Exempt, why);
     if by_rule == Action::Keep || age <= days_of(minimum.days) {
         let is_young = age <= days_of(minimum.days);
         let within = if is_young { minimum.words() } else { format!("within the maximum of {max} days") };

@@ -2,10 +2,10 @@
 //!
 //! Scripts and monitoring see nothing but this number. It must never be 0 when something is owed, degraded or damaged.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The endings, worst last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Done, and nothing to say.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use holdfast_ledger as ledger;
 use holdfast_repo as repo;
+use serde::{Deserialize, Serialize};
 
 use crate::ending::Ending;
 
@@ -11,7 +12,7 @@ use crate::ending::Ending;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// A failure for people: what, where, and a hint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Error {
     /// How the process should end.
     pub ending: Ending,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::journal;
-use crate::requests::{self, Request};
+use crate::requests::{self, Entry};
 use crate::setup::Setup;
 
 /// What is held.
@@ -65,7 +65,7 @@ pub fn place(setup: &Setup, subject: &Subject, owner: &str, reason: &str, review
     }
     let hold = NewHold { asset, owner: owner.to_owned(), reason: reason.to_owned(), review_on };
     let now = setup.world.clock.now();
-    let id = requests::ask(setup, Request::Hold(hold.clone()))?;
+    let id = requests::enter(setup, Entry::Hold(hold.clone()))?;
     Ok(Hold { id, hold, placed_at: now, released_at: None, released_by: None })
 }
 
@@ -84,7 +84,7 @@ pub fn release(setup: &Setup, id: &str, by: &str) -> Result<Hold> {
         return Err(Error::usage(format!("no hold {id} stands")).hint(hint));
     };
     let now = setup.world.clock.now();
-    requests::ask(setup, Request::Release { id: hold.id.clone(), by: by.to_owned() })?;
+    requests::enter(setup, Entry::Release { id: hold.id.clone(), by: by.to_owned() })?;
     Ok(Hold { released_at: Some(now), released_by: Some(by.to_owned()), ..hold })
 }
 

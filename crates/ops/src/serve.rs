@@ -12,6 +12,7 @@ pub(crate) mod expectation;
 mod orders;
 mod purging;
 mod rereading;
+mod shredding;
 mod start;
 pub(crate) mod translate;
 pub(crate) mod versions;
@@ -36,6 +37,7 @@ use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
+use self::shredding::Shredding;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -78,6 +80,8 @@ enum Message {
     Purged(purging::Outcome),
     /// Something came of reading old data again.
     Reread(rereading::Heard),
+    /// A shredding ended.
+    Shredded(shredding::Outcome),
 }
 
 impl Message {
@@ -98,6 +102,7 @@ struct Daemon<'s> {
     memory: Memory,
     purging: Purging,
     rereading: Rereading,
+    shredding: Shredding,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -158,7 +163,7 @@ impl Daemon<'_> {
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
         let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
-        while !self.is_over || self.purging.is_under_way || self.rereading.is_under_way {
+        while !self.is_over || self.is_busy_beside() {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
                 // There is always a sender: our own.
@@ -183,6 +188,7 @@ impl Daemon<'_> {
                     self.look()?;
                 }
                 self.record_ahead(now.wall)?;
+                self.shred_when_possible()?;
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
             }
@@ -210,11 +216,16 @@ impl Daemon<'_> {
         until_wake.map_or(pulse, |until| until.clamp(Duration::from_millis(5), pulse))
     }
 
+    /// Whether anything is under way beside the runs.
+    fn is_busy_beside(&self) -> bool {
+        self.purging.is_under_way || self.rereading.is_under_way || self.shredding.is_under_way()
+    }
+
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
     fn is_idle(&self, now: Timestamp) -> bool {
-        let is_busy = self.purging.is_under_way || self.rereading.is_under_way;
         self.scheduler.running() == 0
-            && !is_busy
+            && !self.is_busy_beside()
+            && !self.shredding.is_busy()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
     }
@@ -236,6 +247,11 @@ impl Daemon<'_> {
                 alarm.map_or(Ok(()), |alarm| self.raise(alarm))
             }
             Message::Reread(heard) => self.hear_of_rereading(heard),
+            Message::Shredded(outcome) => {
+                let said = self.shredding.ended(&self.service.places.state, outcome)?;
+                self.tell(said);
+                Ok(())
+            }
         }
     }
 
@@ -263,6 +279,7 @@ impl Daemon<'_> {
         self.is_draining = true;
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
+        self.shredding.end(&self.service.places.state)?;
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -272,10 +289,11 @@ impl Daemon<'_> {
     /// Looks at the files, and takes over what changed.
     fn look(&mut self) -> Result<()> {
         let now = self.now().wall;
-        for line in requests::answer(&self.ledger, &self.service.places.state, now)? {
-            self.tell(line);
-        }
+        let taken = requests::take(&self.ledger, &self.service.places.state, now)?;
+        taken.said.iter().for_each(|line| self.tell(line));
+        taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
+        self.shredding.looked();
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {
             self.tell("the configuration was taken over");
@@ -291,7 +309,7 @@ impl Daemon<'_> {
     }
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
-        if self.purging.is_due(now) {
+        if self.purging.is_due(now) && !self.shredding.is_busy() {
             // What is being read must not be deleted under the reader's eyes: it would look like damage.
             if self.rereading.is_under_way {
                 self.rereading.give_way();
@@ -305,7 +323,11 @@ impl Daemon<'_> {
 
     fn reread_when_due(&mut self, now: Timestamp) -> Result<()> {
         let is_quiet = self.scheduler.running() == 0;
-        if self.purging.is_under_way || self.purging.is_due(now) || !self.rereading.is_due(now, is_quiet) {
+        if self.shredding.is_busy()
+            || self.purging.is_under_way
+            || self.purging.is_due(now)
+            || !self.rereading.is_due(now, is_quiet)
+        {
             return Ok(());
         }
         let setup = self.setup_beside(&self.rereading.stop)?;
@@ -330,7 +352,8 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
-        let beside = [self.purging.is_under_way, self.rereading.is_under_way];
+        self.shredding.stop.store(true, Ordering::SeqCst);
+        let beside = [self.purging.is_under_way, self.rereading.is_under_way, self.shredding.is_under_way()];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

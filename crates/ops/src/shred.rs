@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use holdfast_ledger::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait};
 use holdfast_model::estate::repository_name;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::copies::KeyLeft;
 use self::known::Known;
@@ -24,25 +24,26 @@ pub use self::places::Shredded;
 pub use self::proof::Proof;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::hold;
 use crate::purge::events;
+use crate::requests::{self, Answer, Request};
 use crate::setup::Setup;
+use crate::{hold, state_lock};
 
 /// What is asked for.
-#[derive(Clone, Debug)]
-pub struct ShredRequest<'a> {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShredRequest {
     /// The client.
-    pub client: &'a str,
+    pub client: String,
     /// Why.
-    pub reason: &'a str,
+    pub reason: String,
     /// Whether the client was offered an export.
     pub export_offered: bool,
     /// The client once more, as typed by whoever wants this.
-    pub confirmation: &'a str,
+    pub confirmation: String,
 }
 
 /// What was done.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShredReport {
     /// The client.
     pub client: String,
@@ -62,9 +63,27 @@ pub struct ShredReport {
     pub ending: Ending,
 }
 
-/// Shreds a client.
-pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
-    let client = request.client;
+/// Shreds a client, or has the daemon do it that has the ledger.
+///
+/// # Errors
+/// When it is refused, or was cut off: then running it again goes on where it was.
+pub fn shred(setup: &Setup, request: &ShredRequest) -> Result<ShredReport> {
+    refuse_living(setup, request)?;
+    let (state, by) = (&setup.places.state, events::by(setup, "client shred"));
+    let asked = Request::Shred { request: request.clone(), by: by.clone() };
+    match requests::by_daemon(&setup.world, state, &asked)? {
+        Some(Answer::Shredded(report)) => Ok(*report),
+        Some(other) => Err(requests::no_answer_to_this(&other)),
+        None => {
+            let _lock = state_lock::take(state, "client shred", setup.world.environment.pid())?;
+            carry_out(setup, request, &by)
+        }
+    }
+}
+
+/// Shreds a client, asked for by `by`. Whoever asked may have looked at another estate, so all is looked at here.
+pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Result<ShredReport> {
+    let client = request.client.as_str();
     refuse_living(setup, request)?;
     let _turn = setup.turn(client)?;
     let ledger = setup.ledger()?;
@@ -90,7 +109,7 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
     }
     // Found before anything is deleted, and the key with it by which they are known.
     let copies = copies::find(setup, client)?;
-    let purge = begin(setup, request, &known)?;
+    let purge = begin(setup, request, by, &known)?;
     let keys_removed = copies.erase()?;
     let keys_left = if has_key { copies.left } else { still_left(&earlier) };
     copies::remove_state(setup, client, &known)?;
@@ -141,8 +160,8 @@ fn refused(message: String) -> Error {
 }
 
 /// A client with an asset in the estate has not left.
-fn refuse_living(setup: &Setup, request: &ShredRequest<'_>) -> Result<()> {
-    let client = request.client;
+pub(crate) fn refuse_living(setup: &Setup, request: &ShredRequest) -> Result<()> {
+    let client = request.client.as_str();
     if !holdfast_location::valid_repository(client) {
         return Err(Error::usage(format!("{client:?} names no client")));
     }
@@ -182,15 +201,15 @@ fn refuse_held(setup: &Setup, client: &str, known: &Known) -> Result<()> {
 }
 
 /// Writes down what is going to happen.
-fn begin(setup: &Setup, request: &ShredRequest<'_>, known: &Known) -> Result<String> {
+fn begin(setup: &Setup, request: &ShredRequest, by: &str, known: &Known) -> Result<String> {
     let now = setup.world.clock.now();
     let ledger = setup.ledger()?;
     let purge = NewPurge {
         kind: PurgeKind::Shred,
-        by: events::by(setup, "client shred"),
+        by: by.to_owned(),
         policy_version: ledger.read().policy_in_force(now)?.map(|version| version.number),
-        client: Some(request.client.to_owned()),
-        reason: Some(request.reason.to_owned()),
+        client: Some(request.client.clone()),
+        reason: Some(request.reason.clone()),
         export_offered: Some(request.export_offered),
     };
     let decided = known.points.iter().map(|(id, point)| DecidedPoint {
@@ -202,7 +221,7 @@ fn begin(setup: &Setup, request: &ShredRequest<'_>, known: &Known) -> Result<Str
     let decided: Vec<DecidedPoint> = decided.collect();
     Ok(ledger.write(|transaction| {
         let id = transaction.begin_purge(purge, now)?;
-        transaction.decide_purge(&id, request.client, decided, now)?;
+        transaction.decide_purge(&id, &request.client, decided, now)?;
         Ok(id)
     })?)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::journal;
-use crate::requests::{self, Request};
+use crate::requests::{self, Entry};
 use crate::setup::Setup;
 
 /// A waiver, and whether it covers slots that are due now.
@@ -60,7 +60,7 @@ pub fn waive(
         owner: owner.to_owned(),
         reason: reason.to_owned(),
     };
-    let id = requests::ask(setup, Request::Waive(waiver.clone()))?;
+    let id = requests::enter(setup, Entry::Waive(waiver.clone()))?;
     Ok(Waiver { id, waiver, happened_at: now, recorded_at: now })
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_ledger::NewPolicyVersion;
 use holdfast_repo::Progress;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
@@ -63,6 +64,16 @@ impl Weeks {
         self.setup.world.clock.now()
     }
 
+    /// Puts the shipped policy in force with other days for websites, in the ledger alone.
+    pub(crate) fn adopt(&self, version: u32, days: (u32, u32), effective: &str) {
+        let version = NewPolicyVersion {
+            text: policy(version, days, effective),
+            effective: format!("{effective}T00:00:00Z").parse().unwrap(),
+            approver: "D. Okafor".to_owned(),
+        };
+        self.setup.ledger().unwrap().write(|t| t.adopt_policy(&version, self.now())).unwrap();
+    }
+
     pub(crate) fn packs(&self, location: &str) -> Vec<PathBuf> {
         fn below(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -73,6 +84,23 @@ impl Weeks {
         below(&self.folder.path().join(location).join(REPOSITORY).join("data"), &mut found);
         found
     }
+}
+
+/// The shipped policy with other days for websites.
+pub(crate) fn policy(version: u32, (min, max): (u32, u32), effective: &str) -> String {
+    let text = holdfast_model::template::policy_example()
+        .replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"")
+        .replace("version = 1", &format!("version = {version}"))
+        .replace(
+            "retention = { min_days = 30, max_days = 60 }",
+            &format!("retention = {{ min_days = {min}, max_days = {max} }}"),
+        );
+    assert!(text.contains(&format!("min_days = {min}, max_days = {max}")), "{text}");
+    let line = |line: &str| match line.starts_with("effective = ") {
+        true => format!("effective = \"{effective}\"\n"),
+        false => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// Reads the configuration as a command does.

@@ -4,7 +4,6 @@ use clap::Subcommand;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::shred::{self, ShredReport, ShredRequest};
-use holdfast_ops::state_lock;
 use holdfast_world::Stream;
 
 use crate::context::Context;
@@ -22,8 +21,11 @@ pub enum ClientCommand {
     /// `holdfast purge --history`. A file that holds the key and something else is named and left; it, notes of the
     /// password, and copies of the key ring that lie elsewhere are yours to destroy.
     ///
-    /// Ends with 1 when a location could not be reached, or something is left there or of the key: run it again. Ends with 5 when it is
-    /// refused.
+    /// While `holdfast serve` runs, it does the shredding, once no run of the client and no purge is under way; this command
+    /// waits for it.
+    ///
+    /// Ends with 1 when a location could not be reached, or something is left there or of the key: run it again. Ends with
+    /// 5 when it is refused.
     Shred {
         /// The client, as it is written in estate.toml
         client: String,
@@ -46,9 +48,8 @@ pub fn run(context: &Context, command: &ClientCommand) -> Result<Ending> {
         Some(typed) => typed.clone(),
         None => ask(context, client)?,
     };
-    let _lock = state_lock::take(&setup.places.state, "client shred", context.world.environment.pid())?;
-    let request =
-        ShredRequest { client, reason, export_offered: *export_offered, confirmation: &confirmation };
+    let (client, reason) = (client.clone(), reason.clone());
+    let request = ShredRequest { client, reason, export_offered: *export_offered, confirmation };
     let report = shred::shred(&setup, &request)?;
     if context.options.json {
         output::json(&report);

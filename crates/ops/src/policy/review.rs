@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use holdfast_ledger::{NewPolicyReview, PolicyReview};
+use holdfast_ledger::PolicyReview;
 use holdfast_model::Policy;
 use holdfast_world::World;
 use jiff::civil::Date;
@@ -13,12 +13,13 @@ use jiff::civil::Date;
 use super::Written;
 use crate::error::{Error, Result};
 use crate::journal;
+use crate::requests::{self, Entry};
 use crate::setup::Places;
 
 /// Records that the policy, as it is written now, was reviewed.
 ///
 /// # Errors
-/// A usage error without a name; not done while another process has the ledger.
+/// A usage error without a name; not done while a process has the ledger that takes no requests.
 pub fn review(
     places: &Places,
     world: &World,
@@ -28,11 +29,19 @@ pub fn review(
 ) -> Result<PolicyReview> {
     let words = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let reviewer = words(by).ok_or_else(|| Error::usage("a review needs the name of who reviewed"))?;
-    let ledger = journal::open(world, &places.state, "holdfast policy review")?;
-    let new = NewPolicyReview { reviewer, text: written.text.clone(), note: note.and_then(words) };
-    ledger.write(|transaction| transaction.review_policy(&new, world.clock.now()))?;
-    let recorded = ledger.read().policy_reviews()?.into_iter().max_by_key(|review| review.leaf);
-    ledger.close()?;
+    let entry = Entry::Review { reviewer, text: written.text.clone(), note: note.and_then(words) };
+    let state = &places.state;
+    let leaf = match requests::entered_by_daemon(world, state, &entry)? {
+        Some(leaf) => leaf,
+        None => {
+            let ledger = journal::open(world, state, "holdfast policy review")?;
+            let leaf = requests::write(&ledger, entry, world.clock.now())?;
+            ledger.close()?;
+            leaf
+        }
+    };
+    let reviews = journal::reader(state)?.map(|reader| reader.policy_reviews()).transpose()?;
+    let recorded = reviews.into_iter().flatten().find(|review| review.leaf.to_string() == leaf);
     recorded.ok_or_else(|| Error::not_done("the review was not recorded"))
 }
 

@@ -3,7 +3,8 @@
 //!
 //! A catalogue that says "purged" proves that somebody wrote so. So points are opened where they lie and judged by what
 //! stands in them, packs by whether a point reaches them there, and what a listing hides (older versions, unfinished
-//! uploads, foreign files) is looked for as well. What could not be looked at is no evidence, and never clean.
+//! uploads, foreign files) is looked for as well. What could not be looked at is no evidence, and never clean. How long
+//! anything may stay is what the versions in force say, as for a purge: an edited file would make old data look young.
 
 mod here;
 mod lies;
@@ -103,7 +104,9 @@ pub struct ExemptPoint {
 /// Walks every location and this machine.
 pub fn audit(setup: &Setup) -> Result<AuditReport> {
     let now = setup.world.clock.now();
-    let look = Look { setup, now, widest: widest(setup), reprieves: &reprieves(setup) };
+    let promised = decide::Promised::load(setup);
+    let rules = Rules::of(setup, &promised);
+    let look = Look { setup, now, rules: &rules, reprieves: &reprieves(setup, &promised) };
     let mut places = Vec::new();
     let mut listed: BTreeMap<String, BTreeSet<(Area, Id)>> = BTreeMap::new();
     for name in setup.location_names() {
@@ -115,6 +118,7 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
         places.push(place);
     }
     let is_everything_listed = places.iter().all(|place| place.reasons.is_empty());
+    places.iter_mut().for_each(|place| place.reasons.extend(rules.unknown.clone()));
     places.push(here::look(setup, &listed, is_everything_listed));
     let mut ending = Ending::Done;
     for place in &mut places {
@@ -133,10 +137,9 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
 /// By repository: points that retention itself lets stay, with the reason, or why that could not be decided.
 type Reprieves = BTreeMap<String, std::result::Result<BTreeMap<String, String>, String>>;
 
-fn reprieves(setup: &Setup) -> Reprieves {
-    let promised = decide::Promised::load(setup);
+fn reprieves(setup: &Setup, promised: &Result<decide::Promised>) -> Reprieves {
     let decided = setup.repositories().into_iter().map(|(name, assets)| {
-        let reprieves = reprieves_in(setup, &promised, &name, &assets).map_err(|error| error.message);
+        let reprieves = reprieves_in(setup, promised, &name, &assets).map_err(|error| error.message);
         (name, reprieves)
     });
     decided.collect()
@@ -168,8 +171,7 @@ fn reprieves_in(
 struct Look<'a> {
     setup: &'a Setup,
     now: Timestamp,
-    /// The rule that lets anything stay longest.
-    widest: RetentionRule,
+    rules: &'a Rules,
     reprieves: &'a Reprieves,
 }
 
@@ -177,7 +179,7 @@ impl Look<'_> {
     fn at(&self, place: &mut PlaceAudit, walk: Walk, listed: &mut BTreeMap<String, BTreeSet<(Area, Id)>>) {
         place.cannot_tell.clone_from(&walk.cannot_tell);
         place.reasons.extend(walk.refused.iter().cloned());
-        let sorted = Sorted::of(walk, place, self.now, self.widest.grace());
+        let sorted = Sorted::of(walk, place, self.now, self.rules.widest.grace());
         for (repository, objects) in &sorted.repositories {
             listed.entry(repository.clone()).or_default().extend(objects.keys().copied());
             if let Err(error) = self.repository(place, repository, &sorted) {
@@ -227,7 +229,8 @@ impl Look<'_> {
         }
         for (id, dead) in reach.dead {
             let (_, modified) = size(Area::Data, &id);
-            if modified.is_some_and(|modified| self.now.duration_since(modified) <= self.widest.grace()) {
+            if modified.is_some_and(|modified| self.now.duration_since(modified) <= self.rules.widest.grace())
+            {
                 place.within_grace.add(dead.bytes);
                 continue;
             }
@@ -250,8 +253,8 @@ impl Look<'_> {
             .assets
             .iter()
             .find(|(name, asset)| points::belongs(name.as_ref(), asset, snapshot));
-        let rule = owner.and_then(|(_, asset)| self.setup.policy.schedule_of(asset.class(), Dataset::Site));
-        let rule = rule.map_or(self.widest, |rule| rule.value.retention);
+        let rule = owner.and_then(|(_, asset)| self.rules.of.get(&asset.class()).copied());
+        let rule = rule.unwrap_or(self.rules.widest);
         let age = self.now.duration_since(snapshot.time);
         if age <= rule.max() {
             return Judgement::Within;
@@ -285,11 +288,26 @@ enum Judgement {
     Overdue(String),
 }
 
-/// The longest that the policy lets anything stay.
-fn widest(setup: &Setup) -> RetentionRule {
-    let rules = Class::ALL.into_iter().filter_map(|class| setup.policy.schedule_of(class, Dataset::Site));
-    let widest = rules.map(|rule| rule.value.retention).max_by_key(|rule| rule.max_days);
-    widest.unwrap_or(RetentionRule { min_days: 0, max_days: 0, grace: std::time::Duration::ZERO })
+/// How long anything may stay.
+struct Rules {
+    of: BTreeMap<Class, RetentionRule>,
+    /// The one that lets anything stay longest.
+    widest: RetentionRule,
+    /// Why these are only what the file says.
+    unknown: Option<String>,
+}
+
+impl Rules {
+    fn of(setup: &Setup, promised: &Result<decide::Promised>) -> Rules {
+        let in_force = promised.as_ref().map_or(&setup.policy, |promised| promised.in_force(setup));
+        let rule = |class| Some((class, in_force.schedule_of(class, Dataset::Site)?.value.retention));
+        let of: BTreeMap<Class, RetentionRule> = Class::ALL.into_iter().filter_map(rule).collect();
+        let none = RetentionRule { min_days: 0, max_days: 0, grace: std::time::Duration::ZERO };
+        let unknown = promised.as_ref().err().map(|error| {
+            format!("judged by policy.toml, because the versions in force cannot be read: {}", error.message)
+        });
+        Rules { widest: of.values().copied().max_by_key(|rule| rule.max_days).unwrap_or(none), of, unknown }
+    }
 }
 
 impl Sum {

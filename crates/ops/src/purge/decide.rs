@@ -194,22 +194,23 @@ impl Promised {
     }
 
     /// The rule in force, and the minima of every version that was. An edited file is no version of the policy: it counts
-    /// only where none was ever recorded.
+    /// only where none is in force.
     fn rule(
         &self,
         setup: &Setup,
         (class, dataset): (Class, Dataset),
     ) -> Result<(RetentionRule, Vec<retention::PastMinimum>)> {
-        let of = |policy: &Policy| {
-            policy.schedule_of(class, dataset).map(|rule| rule.value.retention).ok_or_else(|| {
-                Error::usage(format!(
-                    "policy.toml has no schedule, and so no retention, for the class {class}"
-                ))
-            })
-        };
-        let Some(versions) = &self.0 else { return Ok((of(&setup.policy)?, Vec::new())) };
-        let in_force = versions.in_force(setup.world.clock.now()).map(|(_, version)| &version.policy);
-        Ok((of(in_force.unwrap_or(&setup.policy))?, versions.minima((class, dataset))))
+        let rule = self.in_force(setup).schedule_of(class, dataset).ok_or_else(|| {
+            Error::usage(format!("the policy has no schedule, and so no retention, for the class {class}"))
+        })?;
+        let minima = self.0.as_ref().map_or_else(Vec::new, |versions| versions.minima((class, dataset)));
+        Ok((rule.value.retention, minima))
+    }
+
+    /// The policy in force.
+    pub(super) fn in_force<'p>(&'p self, setup: &'p Setup) -> &'p Policy {
+        let version = self.0.as_ref().and_then(|versions| versions.in_force(setup.world.clock.now()));
+        version.map_or(&setup.policy, |(_, version)| &version.policy)
     }
 }
 

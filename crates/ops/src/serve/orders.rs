@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_ledger::{AlarmKind, NewAlarm, RunEnd, RunOutcome, Settlement, Slot, SlotState};
+use holdfast_model::estate::repository_name;
 use holdfast_model::scheduler::{Accounted, Event, LateSlot, Order, RunEnding, RunId};
 use holdfast_model::slot::SlotKind;
 use holdfast_model::{AssetName, Dataset, show_duration};
@@ -23,6 +24,8 @@ pub(super) struct UnderWay {
     id: String,
     asset: AssetName,
     dataset: Dataset,
+    /// The repository that it writes into.
+    pub(super) repository: String,
     /// How it ended, until that is written down.
     outcome: Option<Outcome>,
 }
@@ -96,7 +99,9 @@ impl Daemon<'_> {
         let id = journal::begin(&setup, asset.as_ref(), how.kind(), slots)?;
         self.tell(format!("{asset}: {kind} run {id} begins, for {count} slots"));
         self.served.runs += 1;
-        self.under_way.insert(run, UnderWay { id, asset: asset.clone(), dataset, outcome: None });
+        let repository = repository_name(setup.asset(asset.as_ref())?).to_string();
+        let under_way = UnderWay { id, asset: asset.clone(), dataset, repository, outcome: None };
+        self.under_way.insert(run, under_way);
         worker::begin(run, setup, asset, how, &self.sender);
         Ok(())
     }
@@ -114,7 +119,7 @@ impl Daemon<'_> {
 
     fn conclude(&mut self, run: RunId, slots: Vec<Accounted>, now: Timestamp) -> Result<()> {
         let Some(under_way) = self.under_way.remove(&run) else { return Ok(()) };
-        let UnderWay { id, asset, dataset, outcome } = under_way;
+        let UnderWay { id, asset, dataset, outcome, .. } = under_way;
         let outcome = outcome.unwrap_or_else(|| Err("it did not say how it ended".to_owned()));
         let mut settlements = Vec::new();
         for Accounted { slot, ending } in slots {

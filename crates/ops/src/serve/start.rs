@@ -17,6 +17,7 @@ use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
 use super::purging::Purging;
 use super::rereading::Rereading;
+use super::shredding::Shredding;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::error::{Error, Result};
 use crate::setup::{Setup, Turns};
@@ -60,6 +61,7 @@ impl<'s> Daemon<'s> {
             memory: Memory::new(now),
             purging: Purging::begin(state, now)?,
             rereading: Rereading::begin(state, now)?,
+            shredding: Shredding::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,

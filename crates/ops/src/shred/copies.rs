@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use holdfast_model::AssetName;
 use holdfast_world::ExposeSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ const ENTRY: [&str; 3] = ["config", "key_file", "password"];
 const AGAIN: &str = "run it again: it goes on where it was";
 
 /// A file that holds the key and is not ours to erase.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyLeft {
     /// The file.
     pub path: PathBuf,

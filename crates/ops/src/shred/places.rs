@@ -6,13 +6,13 @@ use std::sync::Arc;
 use holdfast_ledger::{NewReceipt, PurgePhase};
 use holdfast_location::Area;
 use holdfast_repo::Mirror;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::setup::Setup;
 
 /// What a location removed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shredded {
     /// The location.
     pub location: String,

@@ -6,7 +6,7 @@ use holdfast_format::decode_unpacked;
 use holdfast_location::Area;
 use holdfast_repo::{Identity, Repository};
 use holdfast_world::ExposeSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::setup::Setup;
@@ -19,7 +19,7 @@ pub(super) struct Samples {
 }
 
 /// What was tried.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Proof {
     /// Keys that the ring still has.
     pub keys: u64,

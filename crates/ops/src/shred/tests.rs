@@ -14,8 +14,9 @@ fn gone() -> Weeks {
     weeks
 }
 
-fn request() -> ShredRequest<'static> {
-    ShredRequest { client: REPOSITORY, reason: "it left", export_offered: false, confirmation: REPOSITORY }
+fn request() -> ShredRequest {
+    let [client, reason, confirmation] = [REPOSITORY, "it left", REPOSITORY].map(str::to_owned);
+    ShredRequest { client, reason, export_offered: false, confirmation }
 }
 
 #[track_caller]

@@ -12,10 +12,7 @@ use crate::{output, words};
 ///
 /// Keeps in the ledger who reviewed which text, and when; `policy history` lists it, and `policy lint` counts the next
 /// review from it. That nothing had to change is a valid outcome. The name is kept as it is given: nobody's signature is
-/// checked.
-///
-/// Ends with 3 while `holdfast serve` runs, because the ledger has one writer: stop it, record the review, and start it
-/// again; no slot is lost.
+/// checked. While `holdfast serve` runs, it writes the review down.
 #[derive(Args, Debug)]
 pub struct Review {
     /// Who reviewed it

@@ -4,7 +4,7 @@ use holdfast_repo::Progress;
 
 use super::*;
 use crate::backup::{How, backup};
-use crate::weeks::Weeks;
+use crate::weeks::{Weeks, policy};
 
 fn here(weeks: &Weeks) -> PlaceAudit {
     audit(&weeks.setup).unwrap().places.remove(0)
@@ -35,4 +35,31 @@ fn a_point_is_found_once_its_grace_is_over_and_not_before() {
     let place = here(&weeks);
     assert_eq!(place.findings[0].sum.objects, 2, "{place:?}");
     assert!(place.findings[0].why.contains("whether it is exempt is not known"), "{place:?}");
+}
+
+#[test]
+fn an_edited_file_makes_nothing_young_and_nothing_old() {
+    let mut weeks = Weeks::new();
+    weeks.adopt(1, (30, 60), "2026-01-01");
+    weeks.back_up(0);
+    let edited =
+        |days| holdfast_model::read_policy("policy.toml", &policy(2, days, "2026-01-01")).value.unwrap();
+    // 50 days old: past what the file says, and within what is in force. The clock is doubted, so nothing is exempt.
+    weeks.pass(24 * 50);
+    weeks.setup.policy = edited((5, 10));
+    let place = here(&weeks);
+    assert_eq!((place.verdict, place.exempt.len()), ("clean", 0), "{place:?}");
+    // And the other way round.
+    weeks.pass(24 * 20);
+    weeks.setup.policy = edited((30, 400));
+    let place = here(&weeks);
+    assert_eq!((place.verdict, place.findings.len()), ("found", 1), "{place:?}");
+    assert!(place.findings[0].why.contains("past 60 days"), "{place:?}");
+    // Where the versions cannot be read, nothing is clean.
+    let ledger = crate::journal::path(&weeks.setup.places.state);
+    std::fs::write(&ledger, "no database").unwrap();
+    weeks.setup.policy = edited((30, 4000));
+    let place = here(&weeks);
+    assert_eq!(place.verdict, "NO_EVIDENCE", "{place:?}");
+    assert!(place.reasons.iter().any(|reason| reason.contains("judged by policy.toml")), "{place:?}");
 }
