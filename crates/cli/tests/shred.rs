@@ -12,7 +12,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
+use holdfast_ops::purge::purge;
 use holdfast_ops::shred::{self, ShredRequest};
 use holdfast_testkit::servers::Seaweed;
 use holdfast_world::World;
@@ -284,8 +286,13 @@ fn a_point_that_a_stranger_dated_counts_from_when_it_was_first_seen() {
     leave(&customer);
     let refused = customer.run(5, &shred(&["--yes", REPOSITORY]));
     assert!(refused.contains("0 days old"), "{refused}");
-    let later = World::system().clock.now() + Duration::from_secs(31 * 24 * 3600);
-    let setup = customer.on_clock(&Arc::new(FakeClock::new(later)));
+    let clock = Arc::new(FakeClock::new(World::system().clock.now()));
+    let setup = customer.on_clock(&clock);
+    // A pause of more than a week would be taken for a jump of the clock.
+    for _ in 0..6 {
+        clock.advance(Duration::from_secs(6 * 24 * 3600));
+        purge(&setup, false, &Progress::default()).unwrap();
+    }
     let [client, reason, confirmation] = [REPOSITORY, REASON[1], REPOSITORY].map(str::to_owned);
     let request = ShredRequest { client, reason, export_offered: true, confirmation };
     let report = shred::shred(&setup, &request).unwrap();

@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     dataset: "site".to_owned(),
                     kind: "incremental".to_owned(),
                     instant: now,
+                    is_undated: false,
                 },
                 now,
             )?;

@@ -27,6 +27,9 @@ pub struct Point {
     pub kind: String,
     /// The instant whose state it holds: when the walk began, never when it was over.
     pub instant: Timestamp,
+    /// Whether the clock showed less then than it had shown before, so that its instant says nothing about its age.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_undated: bool,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub(crate) struct Row {
     instant: i64,
     recorded_at: i64,
     leaf: i64,
+    is_undated: bool,
 }
 
 impl Transaction<'_> {
@@ -91,6 +95,7 @@ pub(crate) fn apply(connection: &mut Connection, point: &Point, stamp: &Stamp) -
         instant: to_nanoseconds(point.instant)?,
         recorded_at: stamp.recorded_at,
         leaf: stamp.leaf,
+        is_undated: point.is_undated,
     };
     diesel::insert_into(points::table)
         .values(&row)
@@ -108,6 +113,7 @@ impl Point {
             dataset: row.dataset,
             kind: row.kind,
             instant: from_nanoseconds(row.instant),
+            is_undated: row.is_undated,
         }
     }
 }

@@ -100,6 +100,7 @@ diesel::table! {
         instant -> BigInt,
         recorded_at -> BigInt,
         leaf -> BigInt,
+        is_undated -> Bool,
     }
 }
 

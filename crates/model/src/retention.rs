@@ -2,7 +2,7 @@
 //!
 //! Three things would make a purge the worst of all attacks. A wrong clock that is believed: one battery that died, and
 //! every backup looks a century old; so the clock is doubted first, and when it cannot be right, nothing is decided at all
-//! ([`ClockEvidence`]). Whoever may write into a repository choosing what is old: so only points that runs of ours
+//! ([`ClockEvidence`]), and what it skipped counts towards no minimum. Whoever may write into a repository choosing what is old: so only points that runs of ours
 //! recorded have an age of their own, and count as good or newest ([`Origin`]). And a policy made shorter by an editor:
 //! so a point stays for the longest minimum that was in force while it lay there ([`PastMinimum`]).
 
@@ -45,7 +45,8 @@ impl RetentionRule {
 pub struct PointAge {
     /// The snapshot's id.
     pub id: String,
-    /// The instant whose state it holds; of a foreign one, what it claims.
+    /// The instant whose state it holds, or since when it is known where the clock was wrong then; of a foreign one, what
+    /// it claims.
     pub time: Timestamp,
     /// Who says so.
     pub origin: Origin,
@@ -145,7 +146,7 @@ pub fn expired(
             Origin::Recorded => by_rule.next().unwrap_or(Action::Keep),
             Origin::Foreign { first_seen } => action(first_seen, rule, now),
         };
-        let (action, reason) = guarded(point, by_rule, rule, safeguards, has_good, now);
+        let (action, reason) = guarded(point, by_rule, rule, safeguards, has_good, clock);
         Decision { point: point.clone(), action, reason }
     };
     Ok(points.iter().map(decide).collect())
@@ -170,9 +171,14 @@ pub fn actions(
 }
 
 /// Whether a point that lies nowhere any more would be past its retention by now.
-pub fn is_past(point: &PointAge, rule: &RetentionRule, safeguards: &Safeguards, now: Timestamp) -> bool {
-    let action = action(point.since(), rule, now);
-    let (guarded, _) = guarded(point, action, rule, safeguards, true, now);
+pub fn is_past(
+    point: &PointAge,
+    rule: &RetentionRule,
+    safeguards: &Safeguards,
+    clock: &ClockEvidence,
+) -> bool {
+    let action = action(point.since(), rule, clock.now);
+    let (guarded, _) = guarded(point, action, rule, safeguards, true, clock);
     matches!(guarded, Action::Expire { .. })
 }
 
@@ -191,10 +197,10 @@ fn guarded(
     rule: &RetentionRule,
     safeguards: &Safeguards,
     has_good: bool,
-    now: Timestamp,
+    clock: &ClockEvidence,
 ) -> (Action, String) {
-    let since = point.since();
-    let age = now.duration_since(since);
+    let (since, now) = (point.since(), clock.now);
+    let (age, proven) = (now.duration_since(since), clock.proven(since));
     let minimum = minimum::strictest(&safeguards.minima, rule.min_days, since, now);
     let (days, max) = (age.as_hours() / 24, rule.max_days);
     let old = match point.origin {
@@ -206,10 +212,15 @@ fn guarded(
     };
     let past = format!("{old}, past the maximum of {max} days");
     let exempt = |why: String| (Action::Exempt, why);
-    if by_rule == Action::Keep || age <= days_of(minimum.days) {
-        let is_young = age <= days_of(minimum.days);
+    if by_rule == Action::Keep || proven <= days_of(minimum.days) {
+        let is_young = proven <= days_of(minimum.days);
         let within = if is_young { minimum.words() } else { format!("within the maximum of {max} days") };
-        return (Action::Keep, format!("{old}, {within}"));
+        let proven_days = proven.as_hours() / 24;
+        let jumped = match is_young && proven_days < days {
+            true => format!(", of which {proven_days} are known to have passed, because the clock jumped"),
+            false => String::new(),
+        };
+        return (Action::Keep, format!("{old}{jumped}, {within}"));
     }
     if let Some(hold) = safeguards.holds.first() {
         let Hold { owner, reason, review_on } = hold;

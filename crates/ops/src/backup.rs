@@ -25,6 +25,8 @@ pub struct BackupReport {
     pub point: Option<String>,
     /// The instant that the point stands for.
     pub time: Option<Timestamp>,
+    /// Whether the clock showed less than it had shown before: then the instant says nothing about the point's age.
+    pub is_undated: bool,
     /// `full` or `incremental`.
     pub kind: &'static str,
     /// Seconds it took.
@@ -111,6 +113,7 @@ pub(crate) fn carry_out(
         repository: repository_name.clone(),
         point: None,
         time: None,
+        is_undated: false,
         kind: how.kind(),
         seconds: 0.0,
         capture_seconds: None,
@@ -125,8 +128,18 @@ pub(crate) fn carry_out(
     };
     let troubles = Troubles::default();
     // A purge refuses without it; no backup is left undone for it.
-    if let Err(error) = clock_reading::note(setup) {
-        troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", error.message));
+    match clock_reading::note(setup).and_then(|()| clock_reading::went_back(setup)) {
+        Ok(None) => {}
+        Ok(Some(refusal)) => {
+            report.is_undated = true;
+            let message = format!("{refusal}; until it is right, the age of this point does not count");
+            troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", message));
+        }
+        Err(error) => {
+            // Nobody knows what the clock said before.
+            report.is_undated = true;
+            troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", error.message));
+        }
     }
     if let Some(size) = source_size::load(setup, asset_name)? {
         progress.bytes_total.set(size.bytes);
@@ -184,7 +197,8 @@ pub(crate) fn carry_out(
 /// last moment, or the state folder was lost: then what the locations list is taken up, too.
 fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archived) -> Result<()> {
     let state = &setup.places.state;
-    let now = setup.world.clock.now();
+    // Without the last reading no clock can be told right.
+    let now = clock_reading::evidence(setup).ok().and_then(|clock| clock.trusted());
     let mut known = known_points::load(state, name)?.unwrap_or_default();
     let has_parent = archived.snapshot.parent.is_none_or(|id| known.points.contains_key(&id.to_hex()));
     if (known.points.is_empty() || !has_parent)

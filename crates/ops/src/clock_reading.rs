@@ -3,24 +3,30 @@
 //! Backups may stop for months, and what is past its age has to go all the same; so not the last backup tells whether time
 //! went on, but every command and daemon that works on the state folder writes down what it read. A reading that cannot
 //! follow the one before is not written down: else a clock that jumped would only have to be read twice to be believed.
-//! So a purge goes on refusing until the clock is right again, or until somebody says that it is.
+//! So a purge goes on refusing until the clock is right again, or until somebody says that it is. A point that is made
+//! while the clock shows less than it did looks old the moment that the clock is right again: it is undated, and its age
+//! counts from when it is first seen by a clock that can be right.
 
-use holdfast_model::retention::ClockEvidence;
+use holdfast_model::retention::{ClockEvidence, Refusal};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::ending::Ending;
+use crate::error::{Error, Result};
 use crate::setup::Setup;
 use crate::{journal, record};
 
 /// A reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Reading {
     /// What the clock said.
     last: Timestamp,
     /// Somebody's word that the clock was right, where it could not be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     confirmed: Option<Timestamp>,
+    /// Where the clock jumped ahead and somebody said that it was right: from what it had said before to what it said then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    jumps: Vec<(Timestamp, Timestamp)>,
 }
 
 /// A longer pause between two readings is taken for a jump of the clock. A shorter jump is believed, and eats so much into the
@@ -38,32 +44,51 @@ const NAME: &str = "reading";
 /// record or a ledger that cannot be read is an error: without it a clock that jumped ahead would look like time that
 /// passed.
 pub(crate) fn evidence(setup: &Setup) -> Result<ClockEvidence> {
-    let last_reading = match read(setup)? {
-        Some(reading) => Some(reading.last),
-        None => journal::last_made(setup)?,
+    let (last_reading, jumps) = match read(setup)? {
+        Some(reading) => (Some(reading.last), reading.jumps),
+        None => (journal::last_made(setup)?, Vec::new()),
     };
-    Ok(ClockEvidence { now: setup.world.clock.now(), last_reading, pause_days_max: PAUSE_DAYS_MAX })
+    Ok(ClockEvidence { now: setup.world.clock.now(), last_reading, pause_days_max: PAUSE_DAYS_MAX, jumps })
 }
 
 /// Writes down what the clock says, if it can be right.
 pub(crate) fn note(setup: &Setup) -> Result<()> {
     let evidence = evidence(setup)?;
     let reading = read(setup)?;
-    let is_news = reading.is_none_or(|reading| evidence.now.duration_since(reading.last) >= EVERY);
+    let is_news = reading.as_ref().is_none_or(|r| evidence.now.duration_since(r.last) >= EVERY);
     if !is_news || evidence.doubt().is_err() {
         return Ok(());
     }
     let confirmed = reading.and_then(|reading| reading.confirmed);
-    record::keep(&setup.places.state, KIND, NAME, &Reading { last: evidence.now, confirmed })
+    let reading = Reading { last: evidence.now, confirmed, jumps: evidence.jumps };
+    record::keep(&setup.places.state, KIND, NAME, &reading)
 }
 
-/// Writes down what the clock says, because somebody says that it is right.
+/// Writes down what the clock says, because somebody says that it is right. How much time really passed since the last
+/// reading, nobody's word tells: where it jumped ahead, it counts towards no minimum.
 ///
 /// # Errors
 /// When it could not be written.
 pub fn confirm(setup: &Setup) -> Result<()> {
-    let now = setup.world.clock.now();
-    record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now) })
+    let ClockEvidence { now, last_reading, mut jumps, .. } = evidence(setup)?;
+    // Somebody may have been wrong about an earlier one: beyond now there is none.
+    jumps.iter_mut().for_each(|(_, to)| *to = (*to).min(now));
+    jumps.retain(|(from, to)| from < to);
+    let days = SignedDuration::from_hours(24 * i64::from(PAUSE_DAYS_MAX));
+    jumps.extend(last_reading.filter(|last| now.duration_since(*last) > days).map(|last| (last, now)));
+    record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now), jumps })
+}
+
+/// Why a point that is made now is undated: the clock shows less than it did.
+pub(crate) fn went_back(setup: &Setup) -> Result<Option<Refusal>> {
+    let refusal = evidence(setup)?.doubt().err();
+    Ok(refusal.filter(|refusal| matches!(refusal, Refusal::ClockWentBack { .. })))
+}
+
+/// That nothing of an asset or a client is deleted by such a clock.
+pub(crate) fn refused(whose: &str, refusal: &Refusal) -> Error {
+    Error::new(Ending::Refused, format!("{whose}: {refusal}"))
+        .hint("when the clock is right and was not, or holdfast stood still so long: `holdfast purge --clock-is-right`")
 }
 
 fn read(setup: &Setup) -> Result<Option<Reading>> {
@@ -99,5 +124,15 @@ mod tests {
         assert!(!is_right());
         confirm(&weeks.setup).unwrap();
         assert!(is_right());
+        let jump = evidence(&weeks.setup).unwrap().jumps;
+        assert_eq!(jump, [(last, weeks.now())]);
+        // Whoever said so was wrong.
+        weeks.clock.set(last + SignedDuration::from_hours(24 * 30));
+        assert!(went_back(&weeks.setup).unwrap().is_some());
+        confirm(&weeks.setup).unwrap();
+        assert_eq!(evidence(&weeks.setup).unwrap().jumps, [(last, weeks.now())]);
+        weeks.clock.set(last - SignedDuration::from_hours(24));
+        confirm(&weeks.setup).unwrap();
+        assert!(evidence(&weeks.setup).unwrap().jumps.is_empty());
     }
 }

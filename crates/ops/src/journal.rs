@@ -185,6 +185,7 @@ fn note_point(
         dataset: DATASET.to_owned(),
         kind: report.kind.to_owned(),
         instant,
+        is_undated: report.is_undated,
     };
     transaction.record_point(point, now)?;
     for copy in report.copies.iter().filter(|copy| copy.has_point) {

@@ -31,7 +31,8 @@ pub struct KnownPoint {
     pub time: Timestamp,
     /// `full`, `incremental` or `foreign`.
     pub kind: String,
-    /// When it was first seen, or made. The age of one that no run of ours recorded counts from here.
+    /// When it was first seen, or made, by a clock that could be right. The age of one that no run of ours recorded counts
+    /// from here, and that of one which was recorded while the clock was wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
     /// Set from just before a purge deletes it until no location lists it.
@@ -75,8 +76,8 @@ pub fn keep(state: &Path, repository: &str, known: &KnownPoints) -> Result<()> {
 }
 
 impl KnownPoints {
-    /// Takes note of a point that was made or seen.
-    pub fn note(&mut self, id: &Id, snapshot: &Snapshot, now: Timestamp) {
+    /// Takes note of a point that was made or seen; `now` is what the clock says, where it can be right.
+    pub fn note(&mut self, id: &Id, snapshot: &Snapshot, now: Option<Timestamp>) {
         let point = self.points.entry(id.to_hex()).or_insert_with(|| KnownPoint {
             asset: tag(snapshot, "asset:"),
             time: snapshot.time,
@@ -84,7 +85,10 @@ impl KnownPoints {
             first_seen: None,
             purge: None,
         });
-        point.first_seen.get_or_insert(now);
+        // What is to come was seen by a clock that was wrong.
+        if now.is_some_and(|now| point.first_seen.is_none_or(|seen| seen > now)) {
+            point.first_seen = now;
+        }
     }
 
     /// When a point was first seen; absent for one that is not known yet.
@@ -124,7 +128,10 @@ mod tests {
         let ids = [1, 2, 3].map(|n| Id([n; 32]));
         let mut known = KnownPoints::default();
         for id in &ids {
-            known.note(id, &snapshot(&["asset:a", "kind:full"]), Timestamp::UNIX_EPOCH);
+            known.note(id, &snapshot(&["asset:a", "kind:full"]), None);
+            assert_eq!(known.first_seen(&id.to_hex()), None, "no clock that could be right saw it");
+            known.note(id, &snapshot(&[]), Some(Timestamp::MAX));
+            known.note(id, &snapshot(&[]), Some(Timestamp::UNIX_EPOCH));
         }
         known.points.get_mut(&ids[1].to_hex()).unwrap().purge = Some(DecidedPurge {
             decided: Timestamp::UNIX_EPOCH,
@@ -132,7 +139,7 @@ mod tests {
             bytes_at: BTreeSet::new(),
         });
         // Seen again, it is still to be purged.
-        known.note(&ids[1], &snapshot(&[]), Timestamp::MAX);
+        known.note(&ids[1], &snapshot(&[]), Some(Timestamp::MAX));
         assert_eq!(known.first_seen(&ids[1].to_hex()), Some(Timestamp::UNIX_EPOCH));
         let missing = known.missing(&BTreeSet::from([ids[2].to_hex()]));
         assert_eq!(missing.len(), 1);

@@ -191,7 +191,8 @@ impl Run<'_> {
         let opened = if self.dry_run { setup.open(&name, None) } else { setup.open_for_deleting(&name) }?;
         let found = points::look(opened, self.troubles)?;
         let mut known = known_points::load(state, &name)?.unwrap_or_default();
-        found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, self.clock.now));
+        let now = self.clock.trusted();
+        found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, now));
         report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
         let (mut expired, decisions_before) = (Vec::new(), report.decisions.len());
         let (clock, promised, monitor) = (self.clock, self.promised, self.troubles);

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::purge::events;
 use crate::requests::{self, Answer, Request};
 use crate::setup::Setup;
-use crate::{hold, state_lock};
+use crate::{clock_reading, hold, state_lock};
 
 /// What is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,8 +93,12 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     });
     let ids: Vec<String> = earlier.iter().map(|purge| purge.id.clone()).collect();
     let has_key = setup.ring.get(client)?.is_some();
+    let clock = clock_reading::evidence(setup)?;
     let known = match (has_key, earlier.is_empty()) {
-        (true, _) => known::look(setup, client)?,
+        (true, _) => {
+            clock.doubt().map_err(|refusal| clock_reading::refused(client, &refusal))?;
+            known::look(setup, client, &clock)?
+        }
         (false, false) => known::recorded(setup, &ids)?,
         (false, true) => {
             return Err(Error::usage(format!(
@@ -105,7 +109,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     };
     refuse_held(setup, client, &known)?;
     if has_key {
-        known::refuse_young(setup, client, &known)?;
+        known::refuse_young(setup, client, &known, &clock)?;
     }
     // Found before anything is deleted, and the key with it by which they are known.
     let copies = copies::find(setup, client)?;

@@ -60,6 +60,14 @@ impl Weeks {
         self.clock.advance(Duration::from_secs(hours * 3600));
     }
 
+    /// Time passes with somebody who reads the clock, as the daemon does.
+    pub(crate) fn days_pass(&self, days: u32) {
+        for _ in 0..days {
+            self.pass(24);
+            crate::clock_reading::note(&self.setup).unwrap();
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.setup.world.clock.now()
     }

@@ -130,8 +130,16 @@ path = "{site}"
     #[track_caller]
     pub fn back_up_at(&self, asset: &str, time: &str) -> String {
         let setup = self.on_clock(&Arc::new(FakeClock::new(time.parse().unwrap())));
+        // As if the clock had not been read since: of one that went back nothing is believed.
+        let (folder, now) = (self.path("state/records/clock"), self.path("state/records/clock/reading.json"));
+        let before = fs::read(&now).ok();
+        fs::create_dir_all(folder).unwrap();
+        fs::write(&now, format!("{{\"last\": \"{time}\"}}")).unwrap();
         let report = backup(&setup, asset, How::default(), &Progress::default()).unwrap();
         assert_eq!(report.ending, Ending::Done, "{:?} {:?}", report.error, report.troubles);
+        if let Some(before) = before {
+            fs::write(now, before).unwrap();
+        }
         report.point.unwrap()
     }
 

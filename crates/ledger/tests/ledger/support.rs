@@ -96,6 +96,7 @@ pub fn point(id: &str, instant: &str) -> Point {
         dataset: "site".to_owned(),
         kind: "incremental".to_owned(),
         instant: at(instant),
+        is_undated: false,
     }
 }
 

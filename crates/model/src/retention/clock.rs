@@ -2,13 +2,16 @@
 //!
 //! Time may pass without backups, and then old points go all the same; so the clock is compared with the last reading of
 //! it that anything of holdfast wrote down, and not with the last backup.
+//!
+//! That a jump was right is somebody's word, and how much time really passed in it nobody knows. So what lies in it counts
+//! towards no minimum.
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
 /// What the clock says, and what it is doubted against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClockEvidence {
     /// The wall clock.
     pub now: Timestamp,
@@ -16,6 +19,8 @@ pub struct ClockEvidence {
     pub last_reading: Option<Timestamp>,
     /// A longer pause than this since then is taken for a jump of the clock.
     pub pause_days_max: u32,
+    /// Jumps that somebody said were right: from the last reading before to the first one after. They do not overlap.
+    pub jumps: Vec<(Timestamp, Timestamp)>,
 }
 
 /// Why nothing is decided.
@@ -75,6 +80,21 @@ impl ClockEvidence {
             return Err(Refusal::ClockJumped { last_reading, now, pause_days_max });
         }
         Ok(())
+    }
+
+    /// What the clock says, where it can be right.
+    pub fn trusted(&self) -> Option<Timestamp> {
+        self.doubt().is_ok().then_some(self.now)
+    }
+
+    /// How much time is known to have passed since an instant: all but what lies in jumps.
+    pub fn proven(&self, since: Timestamp) -> SignedDuration {
+        let in_jump = |(from, to): &(Timestamp, Timestamp)| {
+            let (from, to) = ((*from).max(since), (*to).min(self.now));
+            to.duration_since(from).max(SignedDuration::ZERO)
+        };
+        let jumped = self.jumps.iter().map(in_jump).fold(SignedDuration::ZERO, SignedDuration::saturating_add);
+        self.now.duration_since(since).saturating_sub(jumped)
     }
 
     /// Whether an instant is to come, by more than clocks differ.

@@ -26,7 +26,8 @@ fn rule(min_days: u32, max_days: u32) -> RetentionRule {
 }
 
 fn clock() -> ClockEvidence {
-    ClockEvidence { now: at(NOW), last_reading: Some(at(NOW - DAY)), pause_days_max: 7 }
+    let last_reading = Some(at(NOW - DAY));
+    ClockEvidence { now: at(NOW), last_reading, pause_days_max: 7, jumps: Vec::new() }
 }
 
 fn actions(points: &[PointAge], rule: &RetentionRule) -> Vec<(String, Action)> {
@@ -93,6 +94,25 @@ fn a_clock_that_cannot_be_right_decides_nothing() {
     for refusal in [at_clock(NOW - 3 * DAY).unwrap_err(), at_clock(NOW + 365 * DAY).unwrap_err()] {
         assert!(refusal.to_string().contains("set the clock right"), "{refusal}");
     }
+}
+
+#[test]
+fn what_lies_in_a_jump_counts_towards_the_maximum_and_towards_no_minimum() {
+    let points = [point("old", 131, true), point("before", 120, true), point("newest", 100, true)];
+    // From 101 days ago to the day before yesterday: the oldest lay there for 30 days and some, and then for two.
+    let jumps = vec![(at(NOW - 101 * DAY), at(NOW - 2 * DAY))];
+    let clock = ClockEvidence { jumps, ..clock() };
+    let decided = expired(&points, &rule(30, 60), &Safeguards::default(), &clock).unwrap();
+    assert!(matches!(decided[0].action, Action::Expire { .. }), "{decided:?}");
+    assert_eq!(decided[1].action, Action::Keep);
+    let why = "120 days old, of which 21 are known to have passed, because the clock jumped, younger than the minimum of 30 days";
+    assert_eq!(decided[1].reason, why);
+    assert_eq!(decided[2].action, Action::Keep);
+    assert!(!is_past(&points[1], &rule(30, 60), &Safeguards::default(), &clock));
+    // It is not kept for ever.
+    let later = ClockEvidence { now: at(NOW + 10 * DAY), last_reading: Some(at(NOW + 9 * DAY)), ..clock };
+    let decided = expired(&points, &rule(30, 60), &Safeguards::default(), &later).unwrap();
+    assert!(matches!(decided[1].action, Action::Expire { .. }), "{decided:?}");
 }
 
 #[test]

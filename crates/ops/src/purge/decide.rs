@@ -14,13 +14,12 @@ use holdfast_model::{Class, Dataset, Policy};
 use holdfast_repo::{Monitor, Trouble, TroubleKind};
 
 use super::Decision;
-use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::known_points::KnownPoints;
 use crate::points::{Found, Goodness, belongs};
 use crate::serve::versions::Versions;
 use crate::setup::Setup;
-use crate::{hold, journal, source_size};
+use crate::{clock_reading, hold, journal, source_size};
 
 /// What a decision is made from.
 pub(super) struct Given<'a> {
@@ -59,28 +58,31 @@ impl Given<'_> {
             holds: hold::standing(setup, asset_name)?.into_iter().map(held).collect(),
             is_suspect: size.is_some_and(|size| size.suspect_since.is_some()),
         };
-        let ids: BTreeMap<String, Id> = own.iter().map(|(id, _)| (id.to_hex(), *id)).collect();
+        let ids: BTreeMap<String, (Id, Timestamp)> =
+            own.iter().map(|(id, snapshot)| (id.to_hex(), (*id, snapshot.time))).collect();
         let ages = self.ages(asset_name, &own, &recorded, known)?;
         let decided = retention::expired(&ages, &rule, &safeguards, self.clock)
-            .map_err(|refusal| refused(asset_name, &refusal))?;
+            .map_err(|refusal| clock_reading::refused(asset_name, &refusal))?;
         self.tell_strange(asset_name, &ages, &rule);
+        self.tell_undated(asset_name, &own, &recorded);
         if found.unasked.is_empty() {
             self.give_up_missing(asset_name, &recorded, &rule, &safeguards, known);
         }
         let mut expired = Vec::new();
         for decision in decided {
+            let Some((id, time)) = ids.get(&decision.point.id).copied() else { continue };
             let verdict = match decision.action {
                 Action::Keep => "keep",
                 Action::Exempt => "exempt",
                 Action::Expire { .. } => {
-                    expired.extend(ids.get(&decision.point.id));
+                    expired.push(id);
                     "expire"
                 }
             };
             decisions.push(Decision {
                 asset: asset_name.to_owned(),
                 point: decision.point.id,
-                time: decision.point.time,
+                time,
                 verdict,
                 reason: decision.reason,
                 origin: match decision.point.origin {
@@ -110,7 +112,7 @@ impl Given<'_> {
             let hex = id.to_hex();
             match recorded.get(&hex) {
                 Some(point) => PointAge {
-                    time: point.instant,
+                    time: self.since(known, point),
                     origin: Origin::Recorded,
                     is_good: goodness.is_good(id),
                     id: hex,
@@ -124,6 +126,15 @@ impl Given<'_> {
             }
         };
         Ok(own.iter().map(age).collect())
+    }
+
+    /// Since when one of ours counts: since its instant, unless the clock was wrong then.
+    fn since(&self, known: &KnownPoints, point: &Point) -> Timestamp {
+        if self.is_dated(point) { point.instant } else { known.first_seen(&point.id).unwrap_or(self.clock.now) }
+    }
+
+    fn is_dated(&self, point: &Point) -> bool {
+        !point.is_undated && !self.clock.is_future(point.instant)
     }
 
     fn foreign(&self, known: &KnownPoints, id: &str) -> Origin {
@@ -150,14 +161,26 @@ impl Given<'_> {
                 rule.max_days
             ),
         );
-        let to_come = "of a time that is to come".to_owned();
         tell(
             TroubleKind::Warning,
             all().filter(future).collect(),
-            format!("foreign, and claiming to be {to_come}"),
+            "foreign, and claiming to be of a time that is to come".to_owned(),
         );
-        let ours = ages.iter().filter(|age| age.origin == Origin::Recorded).filter(future).collect();
-        tell(TroubleKind::Warning, ours, format!("recorded while the clock was wrong: {to_come}"));
+    }
+
+    /// Points of ours whose instants say nothing.
+    fn tell_undated(&self, asset: &str, own: &[&(Id, Snapshot)], recorded: &BTreeMap<String, Point>) {
+        let ours = own.iter().filter_map(|(id, _)| recorded.get(&id.to_hex()));
+        let undated: Vec<&Point> = ours.filter(|point| !self.is_dated(point)).collect();
+        let Some(first) = undated.first() else { return };
+        let count = if undated.len() == 1 { "1 point".to_owned() } else { format!("{} points", undated.len()) };
+        let message = format!(
+            "{count} ({}…, of {}) recorded while the clock was wrong: the age counts from when it was first seen by one that \
+             can be right",
+            first.id.get(..8).unwrap_or_default(),
+            first.instant
+        );
+        self.monitor.trouble(Trouble::new(TroubleKind::Notice, asset, message));
     }
 
     /// A missing point that would be past its retention by now is no longer missed.
@@ -173,11 +196,11 @@ impl Given<'_> {
         let missing = known.missing(&listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset_name));
         for missing in missing.collect::<Vec<_>>() {
             let (origin, time) = match recorded.get(&missing.point) {
-                Some(point) => (Origin::Recorded, point.instant),
+                Some(point) => (Origin::Recorded, self.since(known, point)),
                 None => (self.foreign(known, &missing.point), missing.time),
             };
             let age = PointAge { id: missing.point, time, origin, is_good: false };
-            if retention::is_past(&age, rule, safeguards, self.clock.now) {
+            if retention::is_past(&age, rule, safeguards, self.clock) {
                 known.points.remove(&age.id);
             }
         }
@@ -212,11 +235,6 @@ impl Promised {
         let version = self.0.as_ref().and_then(|versions| versions.in_force(setup.world.clock.now()));
         version.map_or(&setup.policy, |(_, version)| &version.policy)
     }
-}
-
-fn refused(asset: &str, refusal: &retention::Refusal) -> Error {
-    Error::new(Ending::Refused, format!("{asset}: {refusal}"))
-        .hint("when the clock is right and was not, or holdfast stood still so long: `holdfast purge --clock-is-right`")
 }
 
 #[cfg(test)]

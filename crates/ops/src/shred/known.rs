@@ -1,13 +1,13 @@
 //! What is known of a client before anything of it is deleted, and whether it is past the minimum.
 //!
 //! Whoever can write into the repository chooses times and tags of what he puts there, and whoever can edit policy.toml
-//! chooses what it says. So the age of a point is what the ledger recorded, or since when we have seen it; and the minimum
-//! is that of the versions in the ledger, as for a purge.
+//! chooses what it says. So the age of a point is what the ledger recorded, or since when we have seen it; the minimum is
+//! that of the versions in the ledger, and a clock that cannot be right tells no age, all as for a purge.
 
 use std::collections::BTreeMap;
 
 use holdfast_ledger::Reader;
-use holdfast_model::retention::{self, PastMinimum};
+use holdfast_model::retention::{self, ClockEvidence, PastMinimum};
 use holdfast_model::{Class, Dataset, Policy};
 use holdfast_repo::Troubles;
 use jiff::Timestamp;
@@ -37,14 +37,14 @@ pub(super) struct KnownPoint {
 }
 
 /// What the locations, and the records for those that cannot be asked, know of the client.
-pub(super) fn look(setup: &Setup, client: &str) -> Result<Known> {
+pub(super) fn look(setup: &Setup, client: &str, clock: &ClockEvidence) -> Result<Known> {
     let opened = setup.open(client, None)?;
     let mut known = Known { samples: Samples::of(setup, client, &opened)?, ..Known::default() };
-    let now = setup.world.clock.now();
+    let now = clock.now;
     let mut seen = known_points::load(&setup.places.state, client)?.unwrap_or_default();
     let found = points::look(opened, &Troubles::default())?;
     for (id, snapshot) in &found.snapshots {
-        seen.note(id, snapshot, now);
+        seen.note(id, snapshot, Some(now));
     }
     seen.points.values_mut().for_each(|point| {
         point.first_seen.get_or_insert(now);
@@ -54,7 +54,11 @@ pub(super) fn look(setup: &Setup, client: &str) -> Result<Known> {
     let ledger = setup.ledger()?.read();
     for (id, point) in seen.points {
         let known_point = match ledger.point(&id)? {
-            Some(ours) => KnownPoint { asset: Some(ours.asset), instant: ours.instant, since: ours.instant },
+            Some(ours) => {
+                let is_dated = !ours.is_undated && !clock.is_future(ours.instant);
+                let since = if is_dated { ours.instant } else { point.first_seen.unwrap_or(now) };
+                KnownPoint { asset: Some(ours.asset), instant: ours.instant, since }
+            }
             None => {
                 KnownPoint { asset: point.asset, instant: point.time, since: point.first_seen.unwrap_or(now) }
             }
@@ -78,12 +82,17 @@ pub(super) fn recorded(setup: &Setup, earlier: &[String]) -> Result<Known> {
 }
 
 /// A point that is younger than the longest minimum that was promised while it lay there keeps its client.
-pub(super) fn refuse_young(setup: &Setup, client: &str, known: &Known) -> Result<()> {
-    let now = setup.world.clock.now();
+pub(super) fn refuse_young(
+    setup: &Setup,
+    client: &str,
+    known: &Known,
+    clock: &ClockEvidence,
+) -> Result<()> {
+    let now = clock.now;
     let minima = Minima::of(setup, setup.ledger()?.read(), now)?;
     let young = known.points.values().filter_map(|point| {
         let days = minima.days(point.since, now);
-        let age = now.duration_since(point.since);
+        let age = clock.proven(point.since);
         (age <= retention::days_of(days)).then_some((age, days))
     });
     let Some((age, days)) = young.min() else { return Ok(()) };

@@ -3,6 +3,7 @@
 use std::fs;
 
 use holdfast_ledger::NewHold;
+use jiff::SignedDuration;
 
 use super::*;
 use crate::weeks::{REPOSITORY, Weeks};
@@ -31,8 +32,12 @@ fn refused(weeks: &Weeks, why: &str) {
 fn a_client_that_is_held_or_too_young_is_not_shredded() {
     let weeks = gone();
     refused(&weeks, "signatures of two");
-    // The policy's longest minimum of a website is 30 days; to the day it is not past it.
+    // A clock that jumped says nothing, and nobody's word makes the client older.
     weeks.pass(24 * 30);
+    refused(&weeks, "nothing is purged: the clock was last read");
+    weeks.clock.set(weeks.now() - SignedDuration::from_hours(24 * 30));
+    // The policy's longest minimum of a website is 30 days; to the day it is not past it.
+    weeks.days_pass(30);
     refused(&weeks, "signatures of two");
     weeks.pass(1);
     let hold = NewHold {
@@ -56,7 +61,7 @@ fn a_client_that_is_held_or_too_young_is_not_shredded() {
 #[test]
 fn what_a_shredding_that_broke_off_left_is_completed_without_the_key() {
     let weeks = gone();
-    weeks.pass(24 * 31);
+    weeks.days_pass(31);
     let there = weeks.folder.path().join("there");
     let away = weeks.folder.path().join("away");
     fs::rename(&there, &away).unwrap();

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use holdfast_repo::Progress;
+use jiff::SignedDuration;
 use jiff::civil::date;
 
 use super::*;
 use crate::backup::{How, backup};
-use crate::clock_reading;
+use crate::ending::Ending;
 use crate::purge::{PurgeReport, purge};
 use crate::weeks::{REPOSITORY, Weeks};
 
@@ -73,6 +74,58 @@ fn a_held_asset_keeps_every_point_until_the_hold_is_released() {
     assert_eq!(purged(&weeks).ending, Ending::Done);
     // The first one was read in full when it was made, and so is the last good one; the fourth is of today.
     assert_eq!(listed(&weeks), [2, 2]);
+}
+
+#[test]
+fn a_point_that_was_made_while_the_clock_was_behind_is_as_old_as_it_has_been_known() {
+    let weeks = Weeks::new();
+    weeks.back_up(0);
+    days_pass(&weeks, 3);
+    let right = weeks.now();
+    weeks.clock.set(right - SignedDuration::from_hours(24 * 400));
+    std::fs::write(weeks.folder.path().join("site/behind"), "behind").unwrap();
+    let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
+    let point = report.point.unwrap();
+    assert_eq!(report.ending, Ending::Attention);
+    assert!(report.troubles.iter().any(|t| t.message.contains("the clock was last read at")), "{report:?}");
+
+    weeks.clock.set(right + SignedDuration::from_hours(1));
+    weeks.back_up(1);
+    let report = purged(&weeks);
+    let decision = report.decisions.iter().find(|decision| decision.point == point).unwrap();
+    assert_eq!(decision.reason, "0 days old, younger than the minimum of 30 days");
+    assert_eq!(decision.time, right - SignedDuration::from_hours(24 * 400));
+    assert!(report.troubles.iter().any(|t| t.message.contains("while the clock was wrong")), "{report:?}");
+    assert_eq!(listed(&weeks), [3, 3]);
+    // It goes with the one that was made after it; the first one is the last that is known to be good.
+    days_pass(&weeks, 60);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [3, 3]);
+    days_pass(&weeks, 1);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [1, 1]);
+}
+
+#[test]
+fn nobodys_word_on_the_clock_takes_anything_away_before_its_minimum() {
+    let weeks = Weeks::new();
+    weeks.back_up(0);
+    weeks.pass(24);
+    weeks.back_up(1);
+    weeks.pass(24 * 100);
+    let refused = purge(&weeks.setup, false, &Progress::default()).unwrap();
+    assert_eq!(refused.ending, Ending::Refused, "{refused:?}");
+    clock_reading::confirm(&weeks.setup).unwrap();
+    let report = purged(&weeks);
+    let reason = &report.decisions[1].reason;
+    assert!(reason.starts_with("100 days old, of which 0 are known to have passed"), "{reason}");
+    days_pass(&weeks, 30);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [2, 2]);
+    // Neither is it kept for ever.
+    days_pass(&weeks, 1);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [1, 1]);
 }
 
 #[test]
