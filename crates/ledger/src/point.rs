@@ -72,6 +72,21 @@ impl Reader {
         })
     }
 
+    /// The ids of every point that was ever recorded in a repository.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn points_in(&self, repository: &str) -> Result<Vec<String>> {
+        self.ask(|connection| {
+            points::table
+                .filter(points::repository.eq(repository))
+                .select(points::id)
+                .order(points::id)
+                .load(connection)
+                .doing(|| format!("read the points in {repository}"))
+        })
+    }
+
     /// The point with this id.
     ///
     /// # Errors

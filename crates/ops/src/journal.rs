@@ -1,10 +1,11 @@
 //! What an operation writes into the ledger. One transaction says that a run begins, before anything is done, and one says
 //! how it ended and all that follows from it: a run without an end is then always one that was cut off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use holdfast_format::Id;
 use holdfast_ledger::{
     Check, CheckOutcome, CheckScope, ErrorKind, Lasted, Ledger, NewRun, Point, Reader, Run, RunEnd,
     RunOutcome, Settlement, Transaction,
@@ -122,6 +123,15 @@ pub(crate) fn last_made(setup: &Setup) -> Result<Option<Timestamp>> {
 pub(crate) fn points_of(setup: &Setup, asset: &str) -> Result<BTreeMap<String, Point>> {
     let Some(reader) = reader(&setup.places.state)? else { return Ok(BTreeMap::new()) };
     Ok(reader.points_of(asset)?.into_iter().map(|point| (point.id.clone(), point)).collect())
+}
+
+/// Every point that runs of ours recorded in a repository, those that are gone by now included; `None` where none is known,
+/// so that nobody can tell which are ours.
+pub(crate) fn recorded_in(setup: &Setup, repository: &str) -> Result<Option<BTreeSet<Id>>> {
+    let Some(reader) = reader(&setup.places.state)? else { return Ok(None) };
+    let ids = reader.points_in(repository)?;
+    let ids: BTreeSet<Id> = ids.iter().filter_map(|id| Id::from_hex(id)).collect();
+    Ok(Some(ids).filter(|ids| !ids.is_empty()))
 }
 
 /// Writes down that a backup begins, and which slots it serves; returns the run's id.

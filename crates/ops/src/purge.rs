@@ -13,6 +13,7 @@ pub mod history;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::Id;
+use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_location::Area;
 use holdfast_model::retention::ClockEvidence;
 use holdfast_repo::{
@@ -29,10 +30,10 @@ use crate::left_behind::{self, LeftBehind};
 use crate::points::{self, Found};
 use crate::receipt::{self, Done, Hidden, Settled};
 use crate::setup::Setup;
-use crate::{clock_reading, hold};
+use crate::{clock_reading, hold, journal};
 
 /// Not a byte of a purged point may stay, however much has to be rewritten for that.
-const THOROUGH: PruneOptions = PruneOptions { unused_permille_max: 0 };
+const UNUSED_PERMILLE_MAX: u64 = 0;
 
 /// What a purge decided and did.
 #[derive(Debug, Serialize)]
@@ -201,8 +202,10 @@ impl Run<'_> {
             expired.extend(given.decide(&asset, &mut known, &mut report.decisions)?);
         }
         one.expired = expired.len();
+        let ours = journal::recorded_in(setup, &name)?;
+        let options = PruneOptions { unused_permille_max: UNUSED_PERMILLE_MAX, ours };
         if self.dry_run {
-            let (options, cancel) = (THOROUGH, setup.cancel());
+            let cancel = setup.cancel();
             let plan = found.repository.plan_prune(&expired, &options, self.troubles, &cancel)?;
             one.prune = Some(PruneReport { plan, locations: Vec::new() });
             one.forgotten = one.expired;
@@ -211,7 +214,8 @@ impl Run<'_> {
         events::decided(setup, self.purge, &name, &report.decisions[decisions_before..])?;
         self.mark(&found, &expired, &mut known);
         known_points::keep(state, &name, &known)?;
-        let outcome = self.delete(&found, &expired, one);
+        let outcome = self.delete(&found, &expired, &options, one);
+        self.alarm_about(one, &outcome)?;
         // Where forgetting is over, it was decided, whatever became of the rest.
         if outcome.is_err() && one.forget.is_none() {
             self.unmark_undecided(&found, &expired, &mut known)?;
@@ -262,13 +266,33 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn delete(&self, found: &Found, expired: &[Id], one: &mut RepositoryPurge) -> Result<()> {
+    /// What holds deletions up, or would, is told at once: nobody reads the report of a purge that a timer began.
+    fn alarm_about(&self, one: &RepositoryPurge, outcome: &Result<()>) -> Result<()> {
+        let name = &one.repository;
+        let broken = one.prune.as_ref().map_or(0, |prune| prune.plan.snapshots_broken);
+        let message = match outcome {
+            Err(error) if error.ending == Ending::Damage => format!("no data of {name} was deleted: {error}"),
+            Ok(()) if broken > 0 => format!(
+                "snapshots in {name} that no run of ours recorded cannot be read or lack data ({broken} are known); \
+                 deleting went on without them; `holdfast repair {name} --write-off` removes what is no snapshot, age the rest"
+            ),
+            _ => return Ok(()),
+        };
+        events::alarm(self.setup, NewAlarm { kind: AlarmKind::DamageFound, subject: name.clone(), message })
+    }
+
+    fn delete(
+        &self,
+        found: &Found,
+        expired: &[Id],
+        options: &PruneOptions,
+        one: &mut RepositoryPurge,
+    ) -> Result<()> {
         let (repository, cancel) = (&found.repository, self.setup.cancel());
         if !expired.is_empty() {
             one.forget = Some(repository.forget(expired, self.troubles, self.progress, &cancel)?);
         }
-        let pruned =
-            repository.prune(&THOROUGH, self.troubles, self.progress, &cancel).map_err(Error::from)?;
+        let pruned = repository.prune(options, self.troubles, self.progress, &cancel).map_err(Error::from)?;
         one.prune = Some(PruneReport { plan: pruned.plan, locations: pruned.locations });
         Ok(())
     }

@@ -81,6 +81,11 @@ impl Setup {
         setup
     }
 
+    /// Tells at once what somebody must know.
+    pub(crate) fn say(&self, line: &str) {
+        (self.tell)(line);
+    }
+
     /// The token that a signal raises.
     pub fn cancel(&self) -> Cancel {
         Cancel::from_flag(Arc::clone(&self.interrupted))

@@ -240,7 +240,7 @@ fn parse_index(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<IndexFile> {
         .map_err(|e| Error::new(ErrorKind::Damaged, format!("the index makes no sense: {e}")))
 }
 
-fn parse_snapshot(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<Snapshot> {
+pub(crate) fn parse_snapshot(cipher: &Cipher, id: &Id, stored: &[u8]) -> Result<Snapshot> {
     let json = open_unpacked(cipher, id, stored)?;
     Snapshot::parse(&json)
         .map_err(|e| Error::new(ErrorKind::Damaged, format!("the snapshot makes no sense: {e}")))

@@ -8,13 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_format::{BlobKind, Id, IndexFile, IndexPack, Snapshot, encode_unpacked};
+use holdfast_format::{BlobKind, Id, IndexFile, IndexPack, encode_unpacked};
 use holdfast_location::Area;
 use serde::Serialize;
 
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::closure::{Closure, close_over};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 use crate::locks::{HeldLock, Mode};
@@ -23,7 +22,6 @@ use crate::monitor::{Monitor, Trouble, TroubleKind};
 use crate::repository::{MirrorState, Repository};
 use crate::sealed::Sealed;
 use crate::tombstones::Tombstones;
-use crate::written_off::WrittenOff;
 
 /// Mirrors under exclusive locks, and those that could not be reached.
 pub(crate) struct Deleting {
@@ -193,6 +191,7 @@ impl Repository {
         catalog: &Catalog,
         complete: &[Arc<Mirror>],
         tombstones: &mut Tombstones,
+        ours: Option<&BTreeSet<Id>>,
         monitor: &dyn Monitor,
         cancel: &Cancel,
     ) -> Result<Vec<Deletions>> {
@@ -200,7 +199,7 @@ impl Repository {
         if mirrors.iter().all(|m| tombstones.waiting_at(m.name()).is_empty()) {
             return Ok(Vec::new());
         }
-        self.rescue(catalog, complete, tombstones, monitor, cancel)?;
+        self.rescue(catalog, complete, tombstones, ours, monitor, cancel)?;
         let mut outcomes = Vec::new();
         for mirror in &mirrors {
             deleting.check()?;
@@ -226,10 +225,11 @@ impl Repository {
         catalog: &Catalog,
         complete: &[Arc<Mirror>],
         tombstones: &mut Tombstones,
+        ours: Option<&BTreeSet<Id>>,
         monitor: &dyn Monitor,
         cancel: &Cancel,
     ) -> Result<()> {
-        let live = self.load_live(catalog, tombstones, monitor)?;
+        let live = self.load_live(catalog, tombstones, ours, monitor)?;
         let mut needed: BTreeSet<Id> = live.index.packs().iter().map(|p| p.id).collect();
         needed.retain(|id| tombstones.contains(Area::Data, id));
         let mut everything = Index::default();
@@ -244,12 +244,7 @@ impl Repository {
                 }
             }
         }
-        let roots = live.snapshots.iter().map(|(_, s)| s.tree);
-        let closure = close_over(self, &everything, &catalog.mirrors, roots, cancel)?;
-        if let Some(error) = closure.unknown {
-            return Err(error);
-        }
-        self.refuse_missing(&closure)?;
+        let (closure, _) = self.needs(&live, &everything, &catalog.mirrors, ours, monitor, cancel)?;
         buried.retain(|pack| {
             pack.blobs.iter().any(|b| closure.uses(b.kind, &b.id) && !live.index.contains(b.kind, &b.id))
         });
@@ -276,80 +271,6 @@ impl Repository {
         }
         Ok(())
     }
-
-    /// Stops where points need blobs that cannot be found, unless a person has written them off.
-    pub(crate) fn refuse_missing(&self, closure: &Closure) -> Result<()> {
-        let written_off = WrittenOff::load(&self.folders.cache);
-        let missing = closure.missing.iter().filter(|(kind, id)| !written_off.contains(*kind, id)).count();
-        if missing == 0 {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Damaged,
-            format!(
-                "nothing is deleted, because points need {missing} blobs that cannot be found; run `holdfast repair`, \
-                 and `holdfast repair --write-off` when what it reports as lost is to be given up"
-            ),
-        ))
-    }
-
-    /// Loads what is live: points and index files without a tombstone. Anything unreadable is an error, for whoever deletes
-    /// must know everything.
-    pub(crate) fn load_live(
-        &self,
-        catalog: &Catalog,
-        tombstones: &Tombstones,
-        monitor: &dyn Monitor,
-    ) -> Result<Live> {
-        if let Some((mirror, error)) = catalog.failures.first() {
-            return Err(Error::new(
-                error.kind,
-                format!(
-                    "nothing is deleted, because location {} could not be listed: {error}",
-                    mirror.name()
-                ),
-            ));
-        }
-        let mut live =
-            Live { snapshots: Vec::new(), index: Index::default(), files: Vec::new(), packs: Vec::new() };
-        live.snapshots = self.load_snapshots(catalog, monitor);
-        live.snapshots.retain(|(id, _)| !tombstones.contains(Area::Snapshots, id));
-        let listed = catalog.snapshots.keys().filter(|id| !tombstones.contains(Area::Snapshots, id)).count();
-        if live.snapshots.len() != listed {
-            return Err(Error::new(
-                ErrorKind::Damaged,
-                format!(
-                    "{} points cannot be read; run `holdfast repair` first",
-                    listed - live.snapshots.len()
-                ),
-            ));
-        }
-        for (id, bits) in &catalog.indexes {
-            if tombstones.contains(Area::Index, id) {
-                continue;
-            }
-            let file = self.read_index(catalog, id, *bits, monitor).map_err(|e| {
-                let context = format!("index {id} cannot be read; run `holdfast repair` first");
-                Error::because(e.kind, context, e)
-            })?;
-            live.files.push((*id, file.packs.iter().map(|p| p.id).collect()));
-            for pack in file.packs {
-                if live.index.add(&pack) {
-                    live.packs.push(pack);
-                }
-            }
-        }
-        Ok(live)
-    }
-}
-
-/// Everything that is not to be deleted.
-pub(crate) struct Live {
-    pub snapshots: Vec<(Id, Snapshot)>,
-    pub index: Index,
-    /// Index files with the packs that they name.
-    pub files: Vec<(Id, Vec<Id>)>,
-    pub packs: Vec<IndexPack>,
 }
 
 /// Reads an object from the first mirror that gives it whole.

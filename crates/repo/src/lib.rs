@@ -20,6 +20,7 @@ mod index;
 mod index_loading;
 mod left_cached;
 mod listing;
+mod live;
 mod locks;
 mod mirror;
 mod monitor;

@@ -72,10 +72,18 @@ impl Repository {
         let mut tombstones = Tombstones::load(&self.folders.tombstones)?;
         let catalog = catalog::list(&mirrors)?;
         // Refuses before anything is changed, when something cannot be read.
-        self.load_live(&catalog, &tombstones, monitor)?;
+        let ours = options.ours.as_ref();
+        self.load_live(&catalog, &tombstones, ours, monitor)?;
         let complete = self.deliver_debts(&catalog, &tombstones, monitor, progress, cancel)?;
-        let earlier =
-            self.carry_out_tombstones(&deleting, &catalog, &complete, &mut tombstones, monitor, cancel)?;
+        let earlier = self.carry_out_tombstones(
+            &deleting,
+            &catalog,
+            &complete,
+            &mut tombstones,
+            ours,
+            monitor,
+            cancel,
+        )?;
         let catalog = catalog::list(&mirrors)?;
         let decision = self.decide(options, &catalog, &tombstones, monitor, cancel)?;
         let written = self.rewrite(&decision, &catalog, &complete, monitor, progress, cancel)?;

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use holdfast_format::Id;
+use holdfast_format::{Id, Snapshot, decode_unpacked, encode_unpacked};
 use holdfast_location::Area;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::faulty::{Damage, Fault, Rule};
@@ -246,7 +246,7 @@ fn a_point_whose_packs_were_deleted_here_is_not_brought_back_without_them() {
     // which still has it, is away.
     must_succeed(&bench.restic(&restic(), "here", &["forget", &first]));
     fs::rename(bench.path("there"), bench.path("away")).unwrap();
-    let all = PruneOptions { unused_permille_max: 0 };
+    let all = PruneOptions { unused_permille_max: 0, ours: None };
     open(&bench).prune(&all, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap();
     fs::rename(bench.path("away"), bench.path("there")).unwrap();
 
@@ -296,4 +296,80 @@ fn what_is_owed_is_no_damage_to_a_reader() {
     let (outcome, troubles) = bench.archive(&open(&bench), &site, false);
     is_delivered(&outcome.unwrap());
     assert_eq!(troubles.count(TroubleKind::Damage), 0, "{:?}", troubles.list());
+}
+
+/// What a stranger with the key puts among the snapshots: bytes that are sealed and no snapshot, bytes that are nothing at
+/// all, and a snapshot of a tree that never was; under their own names. And bytes under another's name.
+fn plant(bench: &Bench, like: &Id, location: &str) -> Vec<Id> {
+    let cipher = open(bench).identity().open(support::PASSWORD).unwrap();
+    let folder = bench.repository_path(location).join("snapshots");
+    let genuine = fs::read(folder.join(like.to_hex())).unwrap();
+    let mut forged = Snapshot::parse(&decode_unpacked(&cipher, &genuine).unwrap()).unwrap();
+    forged.tree = Id([9; 32]);
+    let sealed = [
+        encode_unpacked(&cipher, [3; 16], b"{\"no\": \"snapshot\"}").to_vec(),
+        b"junk".to_vec(),
+        encode_unpacked(&cipher, [4; 16], &forged.to_json()).to_vec(),
+    ];
+    let mut planted: Vec<(Id, Vec<u8>)> = sealed.into_iter().map(|bytes| (Id::of(&bytes), bytes)).collect();
+    planted.push((Id([7; 32]), b"junk of another name".to_vec()));
+    planted.iter().for_each(|(id, bytes)| fs::write(folder.join(id.to_hex()), bytes).unwrap());
+    planted.into_iter().map(|(id, _)| id).collect()
+}
+
+#[test]
+fn what_a_stranger_put_among_the_snapshots_stops_no_deletion() {
+    let (bench, site, first) = site_with_a_point();
+    fs::write(site.join("uploads/image0.jpg"), noise(9, 400_000)).unwrap();
+    let second = bench.archive(&open(&bench), &site, false).0.unwrap();
+    let planted = plant(&bench, &second.id, "here");
+    let (troubles, progress, cancel) = (Troubles::default(), Progress::default(), Cancel::default());
+    open(&bench).forget(&[first.id], &troubles, &progress, &cancel).unwrap();
+    let before: Vec<usize> = BOTH.iter().map(|location| bytes(&bench, location)).collect();
+    let prune_with = |ours: &[Id]| {
+        let ours = Some(ours.iter().copied().collect());
+        let options = PruneOptions { unused_permille_max: 0, ours };
+        open(&bench).prune(&options, &troubles, &progress, &cancel)
+    };
+    // Where nobody knows which are ours, and where one of them is, nothing is deleted.
+    assert!(prune(&bench).is_err_and(|error| error.kind == ErrorKind::Damaged));
+    for id in &planted {
+        let outcome = prune_with(&[second.id, *id]);
+        assert!(outcome.is_err_and(|error| error.kind == ErrorKind::Damaged), "{id}");
+    }
+    // A location that is away may have it whole.
+    fs::rename(bench.path("there"), bench.path("away")).unwrap();
+    assert!(prune_with(&[second.id]).is_err_and(|error| error.kind == ErrorKind::Damaged));
+    fs::rename(bench.path("away"), bench.path("there")).unwrap();
+    assert_eq!(BOTH.map(|location| bytes(&bench, location)).to_vec(), before);
+
+    let pruned = prune_with(&[second.id]).unwrap();
+    assert_eq!((pruned.plan.snapshots_broken, pruned.plan.snapshots), (4, 2), "{:?}", pruned.plan);
+    for (location, before) in BOTH.iter().zip(before) {
+        assert!(bytes(&bench, location) + 399_000 < before, "{location}");
+    }
+    for id in &planted {
+        assert!(troubles.list().iter().any(|t| t.subject == format!("snapshot {id}")), "{id} is not told of");
+    }
+    // What is no snapshot is not brought to others by a repair, and removed once it is given up.
+    let there = |id: &Id| bench.repository_path("there").join("snapshots").join(id.to_hex()).exists();
+    let is_snapshot = |id: &&Id| **id == planted[2];
+    let repaired = repair(&bench, false);
+    assert!(!repaired.is_healed());
+    assert!(planted.iter().filter(|id| !is_snapshot(id)).all(|id| !there(id)), "{repaired:?}");
+    repair(&bench, true);
+    for id in &planted {
+        fs::remove_file(bench.repository_path("here").join("snapshots").join(id.to_hex()))
+            .map_or_else(|_| assert_ne!(*id, planted[2]), |()| assert_eq!(*id, planted[2]));
+        let _ = fs::remove_file(bench.repository_path("there").join("snapshots").join(id.to_hex()));
+    }
+    assert!(verify(&bench).is_sound(), "{:#?}", verify(&bench));
+    for location in BOTH {
+        restic_restores(&bench, location, &site);
+    }
+}
+
+/// What a location holds in packs.
+fn bytes(bench: &Bench, location: &str) -> usize {
+    files(bench, location, "data").iter().map(|pack| fs::metadata(pack).unwrap().len() as usize).sum()
 }

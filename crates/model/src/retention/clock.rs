@@ -93,7 +93,8 @@ impl ClockEvidence {
             let (from, to) = ((*from).max(since), (*to).min(self.now));
             to.duration_since(from).max(SignedDuration::ZERO)
         };
-        let jumped = self.jumps.iter().map(in_jump).fold(SignedDuration::ZERO, SignedDuration::saturating_add);
+        let jumped =
+            self.jumps.iter().map(in_jump).fold(SignedDuration::ZERO, SignedDuration::saturating_add);
         self.now.duration_since(since).saturating_sub(jumped)
     }
 

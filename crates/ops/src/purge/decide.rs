@@ -130,7 +130,11 @@ impl Given<'_> {
 
     /// Since when one of ours counts: since its instant, unless the clock was wrong then.
     fn since(&self, known: &KnownPoints, point: &Point) -> Timestamp {
-        if self.is_dated(point) { point.instant } else { known.first_seen(&point.id).unwrap_or(self.clock.now) }
+        if self.is_dated(point) {
+            point.instant
+        } else {
+            known.first_seen(&point.id).unwrap_or(self.clock.now)
+        }
     }
 
     fn is_dated(&self, point: &Point) -> bool {
@@ -173,7 +177,8 @@ impl Given<'_> {
         let ours = own.iter().filter_map(|(id, _)| recorded.get(&id.to_hex()));
         let undated: Vec<&Point> = ours.filter(|point| !self.is_dated(point)).collect();
         let Some(first) = undated.first() else { return };
-        let count = if undated.len() == 1 { "1 point".to_owned() } else { format!("{} points", undated.len()) };
+        let count =
+            if undated.len() == 1 { "1 point".to_owned() } else { format!("{} points", undated.len()) };
         let message = format!(
             "{count} ({}…, of {}) recorded while the clock was wrong: the age counts from when it was first seen by one that \
              can be right",

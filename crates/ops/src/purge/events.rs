@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_ledger::{DecidedPoint, NewPurge, PurgeState, PurgeWait};
+use holdfast_ledger::{DecidedPoint, NewAlarm, NewPurge, PurgeState, PurgeWait};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Decision, RepositoryPurge};
 use crate::error::Result;
@@ -45,6 +46,19 @@ pub(super) fn decided(setup: &Setup, purge: &str, repository: &str, decisions: &
     }
     let now = setup.world.clock.now();
     Ok(setup.ledger()?.write(|transaction| transaction.decide_purge(purge, repository, points, now))?)
+}
+
+/// Tells people; the same not twice within a day, however often a purge is tried.
+pub(super) fn alarm(setup: &Setup, alarm: NewAlarm) -> Result<()> {
+    let (ledger, now) = (setup.ledger()?, setup.world.clock.now());
+    let since = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    // One that was raised in this very moment counts.
+    let until = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+    if ledger.read().alarms_between(since, until)?.iter().any(|told| told.alarm == alarm) {
+        return Ok(());
+    }
+    setup.say(&format!("ALARM: {}", alarm.message));
+    Ok(ledger.write(|transaction| transaction.raise(alarm, now))?)
 }
 
 /// Writes down how far a purge came, and completes the earlier ones of which nothing waits any more.

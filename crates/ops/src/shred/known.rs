@@ -82,12 +82,7 @@ pub(super) fn recorded(setup: &Setup, earlier: &[String]) -> Result<Known> {
 }
 
 /// A point that is younger than the longest minimum that was promised while it lay there keeps its client.
-pub(super) fn refuse_young(
-    setup: &Setup,
-    client: &str,
-    known: &Known,
-    clock: &ClockEvidence,
-) -> Result<()> {
+pub(super) fn refuse_young(setup: &Setup, client: &str, known: &Known, clock: &ClockEvidence) -> Result<()> {
     let now = clock.now;
     let minima = Minima::of(setup, setup.ledger()?.read(), now)?;
     let young = known.points.values().filter_map(|point| {

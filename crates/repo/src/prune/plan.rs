@@ -8,25 +8,28 @@ use serde::Serialize;
 use super::Names;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::closure::{Closure, close_over};
-use crate::deletion::Live;
+use crate::closure::Closure;
 use crate::error::{Error, ErrorKind, Result};
+use crate::live::Live;
 use crate::monitor::Monitor;
 use crate::packer::PACK_BYTES;
 use crate::repository::Repository;
 use crate::tombstones::Tombstones;
 
 /// How thorough a prune is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PruneOptions {
     /// Unused bytes that may stay in packs that are partly in use, in thousandths of the used bytes. With 0 not a single
     /// blob stays that no point needs.
     pub unused_permille_max: u64,
+    /// The points that somebody recorded. A snapshot of another that can never be read, or that names data which no location
+    /// has, is told and stops nothing. Where nobody knows which they are, each one counts.
+    pub ours: Option<BTreeSet<Id>>,
 }
 
 impl Default for PruneOptions {
     fn default() -> PruneOptions {
-        PruneOptions { unused_permille_max: 50 }
+        PruneOptions { unused_permille_max: 50, ours: None }
     }
 }
 
@@ -35,6 +38,8 @@ impl Default for PruneOptions {
 pub struct PrunePlan {
     /// Points that stay.
     pub snapshots: u64,
+    /// Snapshots that nobody recorded, and that cannot be read or lack data: nothing waits for them.
+    pub snapshots_broken: u64,
     /// Packs that stay as they are.
     pub packs_kept: u64,
     /// Packs of which the used part is rewritten.
@@ -89,17 +94,17 @@ impl Repository {
         monitor: &dyn Monitor,
         cancel: &Cancel,
     ) -> Result<Decision> {
-        let live = self.load_live(catalog, tombstones, monitor)?;
-        let roots = live.snapshots.iter().map(|(_, snapshot)| snapshot.tree);
-        let closure = close_over(self, &live.index, &catalog.mirrors, roots, cancel)?;
-        if let Some(error) = closure.unknown {
-            return Err(error);
-        }
-        self.refuse_missing(&closure)?;
+        let ours = options.ours.as_ref();
+        let live = self.load_live(catalog, tombstones, ours, monitor)?;
+        let (closure, lacking) = self.needs(&live, &live.index, &catalog.mirrors, ours, monitor, cancel)?;
         let uses: BTreeMap<Id, Use> =
             live.packs.iter().map(|pack| (pack.id, usage(pack, &live, &closure))).collect();
         let mut decision = Decision {
-            plan: PrunePlan { snapshots: live.snapshots.len() as u64, ..PrunePlan::default() },
+            plan: PrunePlan {
+                snapshots: live.snapshots.len() as u64,
+                snapshots_broken: live.junk + lacking,
+                ..PrunePlan::default()
+            },
             repacked: Vec::new(),
             relisted: Vec::new(),
             replaced_indexes: Vec::new(),
