@@ -4,7 +4,8 @@
 //! has all three; and one whose review is overdue holds on, and is told at every purge, because deleting evidence is worse
 //! than keeping it too long.
 
-use holdfast_ledger::{Hold, NewHold, Reader};
+pub use holdfast_ledger::Hold;
+use holdfast_ledger::{NewHold, Reader};
 use holdfast_model::{AssetName, ClientId};
 use holdfast_repo::{Monitor, Trouble, TroubleKind};
 use jiff::civil::Date;
@@ -107,6 +108,20 @@ pub fn standing(setup: &Setup, asset: &str) -> Result<Vec<Hold>> {
     let client = setup.estate.assets.get(asset).and_then(|asset| asset.client.as_ref());
     if let Some(client) = client {
         holds.extend(of_client(&reader, client.as_str())?);
+    }
+    Ok(holds)
+}
+
+/// The holds that keep the points of an asset, of one that left the estate as well: its repository is its client's.
+///
+/// # Errors
+/// When the ledger cannot be read; then nothing may be deleted.
+pub(crate) fn standing_in(setup: &Setup, asset: &str, repository: &str) -> Result<Vec<Hold>> {
+    let mut holds = standing(setup, asset)?;
+    if !setup.estate.assets.contains_key(asset)
+        && let Some(reader) = journal::reader(&setup.places.state)?
+    {
+        holds.extend(of_client(&reader, repository)?);
     }
     Ok(holds)
 }

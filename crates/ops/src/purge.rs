@@ -8,6 +8,7 @@ pub mod audit;
 mod caches;
 mod decide;
 pub(crate) mod events;
+pub mod held_back;
 pub mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,8 +191,9 @@ impl Run<'_> {
         let name = one.repository.clone();
         let _turn = setup.turn(&name)?;
         let opened = if self.dry_run { setup.open(&name, None) } else { setup.open_for_deleting(&name) }?;
-        let found = points::look(opened, self.troubles)?;
         let mut known = known_points::load(state, &name)?.unwrap_or_default();
+        held_back::keep(self, &name, &opened, &known)?;
+        let found = points::look(opened, self.troubles)?;
         let now = self.clock.trusted();
         found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, now));
         report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));

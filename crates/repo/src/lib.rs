@@ -37,6 +37,7 @@ mod spool;
 mod tombstones;
 mod tree_reader;
 mod verify;
+mod withdrawal;
 mod writer;
 mod written_off;
 
@@ -70,4 +71,5 @@ pub use tombstones::Tombstones;
 pub use tree_reader::TreeReader;
 pub use verify::new::ReadBack;
 pub use verify::{LocationState, LocationVerified, Problem, ProblemKind, Read, Verified, VerifyRequest};
+pub use withdrawal::Withdrawal;
 pub use writer::Writer;

@@ -4,7 +4,9 @@ use clap::{Args, Subcommand};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::hold::{self, StandingHold, Subject};
+use holdfast_ops::purge::held_back::{self, OnItsWayOut};
 use jiff::civil::Date;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::{output, words};
@@ -13,6 +15,9 @@ use crate::{output, words};
 ///
 /// The points of a held asset never expire, at no location, until the hold is released. A hold names who answers for it,
 /// why, and the day on which it must be looked at again. One whose day is past holds on, and every purge warns of it.
+///
+/// What an earlier purge decided on and some location has yet to delete is named. Where such a point still lies whole, the
+/// next purge takes its deletion back and brings it to the other locations again; where it does not, no hold brings it back.
 ///
 /// `--by` and `--owner` are written down as they are given: nobody's signature is checked. While `holdfast serve` runs it
 /// writes them down; a purge of its that is under way may have decided about a repository before.
@@ -52,6 +57,14 @@ enum HoldCommand {
     },
 }
 
+/// A hold that was placed, and what it may come too late for.
+#[derive(Serialize)]
+struct Placed {
+    #[serde(flatten)]
+    hold: holdfast_ops::hold::Hold,
+    on_their_way_out: Vec<OnItsWayOut>,
+}
+
 pub fn run(context: &Context, command: &Hold) -> Result<Ending> {
     match &command.command {
         None => place(context, command),
@@ -83,11 +96,23 @@ fn place(context: &Context, command: &Hold) -> Result<Ending> {
         Error::usage(format!("--review-on {review_on:?}: {error}")).hint("write a day like 2026-11-23")
     })?;
     let setup = context.setup()?;
-    let placed = hold::place(&setup, &subject, &text(&command.owner), &text(&command.reason), review_on)?;
+    let hold = hold::place(&setup, &subject, &text(&command.owner), &text(&command.reason), review_on)?;
+    let placed = Placed { hold, on_their_way_out: held_back::on_their_way_out(&setup, &subject)? };
     if context.options.json {
         output::json(&placed);
-    } else {
-        output::line(format!("{} is held: {}", placed.hold.asset, placed.id));
+        return Ok(Ending::Done);
+    }
+    output::line(format!("{} is held: {}", placed.hold.hold.asset, placed.hold.id));
+    for out in &placed.on_their_way_out {
+        let left_at = match out.left_at.as_slice() {
+            [] => "only its data waits to be deleted".to_owned(),
+            left_at => format!("if it still lies whole at {}, the next purge keeps it", left_at.join(" or ")),
+        };
+        output::note(format!(
+            "TOO LATE? point {} of {} is on its way out since an earlier purge: {left_at}",
+            words::short(&out.point),
+            words::time(out.time)
+        ));
     }
     Ok(Ending::Done)
 }
