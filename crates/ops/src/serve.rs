@@ -315,10 +315,11 @@ impl Daemon<'_> {
                 self.rereading.give_way();
                 return Ok(());
             }
-            let setup = self.setup_beside(&self.purging.stop)?;
-            self.purging.start(setup, &self.sender);
+            let setup = self.setup_beside(&self.purging.stop);
+            self.purging.start(setup, &self.service.places.state, now, &self.sender)?;
         }
-        Ok(())
+        let alarm = self.purging.hangs(&self.service.places.state, now)?;
+        alarm.map_or(Ok(()), |alarm| self.raise(alarm))
     }
 
     fn reread_when_due(&mut self, now: Timestamp) -> Result<()> {
@@ -330,7 +331,7 @@ impl Daemon<'_> {
         {
             return Ok(());
         }
-        let setup = self.setup_beside(&self.rereading.stop)?;
+        let setup = self.setup_beside(&self.rereading.stop);
         self.rereading.start(setup, now, &self.sender);
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The daily purge, and the alarm when it does not get anywhere.
 //!
 //! Retention that silently stops is found by an auditor years later. So a purge is tried every day, after a failure every
-//! hour, and when what should be gone still lies somewhere after a day, people are told.
+//! hour, and when what should be gone still lies somewhere after a day, people are told: also of one that began and does
+//! not end, whose report would never come.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ struct Past {
 pub(super) struct Purging {
     past: Past,
     next: Timestamp,
+    /// When the one under way began.
+    began: Timestamp,
     /// Raised to end the one under way early. Whatever it leaves, the next one completes.
     pub(super) stop: Arc<AtomicBool>,
     /// Whether one is under way.
@@ -53,7 +56,7 @@ impl Purging {
     pub(super) fn begin(state: &Path, now: Timestamp) -> Result<Purging> {
         let past: Past = record::one(state, "serve", "purge")?.unwrap_or_default();
         let next = past.done.map_or(now, |done| after(done, EVERY));
-        Ok(Purging { past, next, stop: Arc::default(), is_under_way: false })
+        Ok(Purging { past, next, began: now, stop: Arc::default(), is_under_way: false })
     }
 
     /// Whether it is time.
@@ -61,11 +64,34 @@ impl Purging {
         !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time(self.next, EVERY, now)
     }
 
-    /// Begins one, under a setup of its own that `stop` ends.
-    pub(super) fn start(&mut self, setup: Setup, ended: &Sender<Message>) {
-        self.is_under_way = true;
-        let work = move || purge::purge(&setup, false, &Progress::default()).map(Box::new);
+    /// Begins one, under a setup of its own that `stop` ends. That it begins is remembered: an instance that is stopped every
+    /// few hours would never see one hang.
+    pub(super) fn start(
+        &mut self,
+        setup: Result<Setup>,
+        state: &Path,
+        now: Timestamp,
+        ended: &Sender<Message>,
+    ) -> Result<()> {
+        (self.is_under_way, self.began) = (true, now);
+        self.past.stalled_since.get_or_insert(now);
+        record::keep(state, "serve", "purge", &self.past)?;
+        let work = move || purge::purge(&setup?, false, &Progress::default()).map(Box::new);
         worker::alone("purge", ended, Message::Purged, work);
+        Ok(())
+    }
+
+    /// What people must be told of one that began and does not end.
+    pub(super) fn hangs(&mut self, state: &Path, now: Timestamp) -> Result<Option<NewAlarm>> {
+        if !self.is_under_way || now.duration_since(self.began) < AGAIN_AFTER {
+            return Ok(None);
+        }
+        let why = format!("one began at {} and has not ended", self.began);
+        let alarm = self.past.note(Some(&why), now);
+        if alarm.is_some() {
+            record::keep(state, "serve", "purge", &self.past)?;
+        }
+        Ok(alarm)
     }
 
     /// Takes note of how it ended; returns what people must be told.
@@ -142,6 +168,29 @@ mod tests {
         assert!(past.note(Some("locked"), at(61)).is_none());
         assert!(past.note(Some("locked"), at(84)).is_none());
         assert!(past.note(Some("locked"), at(85)).is_some_and(|alarm| alarm.message.contains("locked")));
+    }
+
+    #[test]
+    fn a_purge_that_does_not_end_is_an_alarm_within_a_day_and_again_each_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, (sender, told)) = (folder.path(), std::sync::mpsc::channel());
+        let mut purging = Purging::begin(state, at(0)).unwrap();
+        let hung = |purging: &mut Purging, hours: std::ops::Range<i64>| -> Vec<i64> {
+            hours.filter(|hour| purging.hangs(state, at(*hour)).unwrap().is_some()).collect()
+        };
+        assert!(hung(&mut purging, 0..100).is_empty(), "nothing began");
+        // It cannot even begin, and its end is not heard.
+        let broken = || Err(crate::error::Error::usage("estate.toml has errors"));
+        purging.start(broken(), state, at(100), &sender).unwrap();
+        let Ok(Message::Purged(Err(why))) = told.recv() else { panic!("its end was not told") };
+        assert_eq!(why, "estate.toml has errors");
+        assert_eq!(hung(&mut purging, 100..150), [124, 148]);
+        // Another instance begins another one: the same day goes on, but no sooner than it can have done anything.
+        let mut purging = Purging::begin(state, at(171)).unwrap();
+        purging.start(broken(), state, at(172), &sender).unwrap();
+        assert_eq!(hung(&mut purging, 172..200), [173, 197]);
+        assert!(purging.ended(state, &Err("no space".to_owned()), at(200)).unwrap().is_none());
+        assert!(hung(&mut purging, 200..300).is_empty(), "it ended");
     }
 
     #[test]

@@ -107,12 +107,12 @@ impl Rereading {
     }
 
     /// Begins a round, under a setup of its own that `stop` ends.
-    pub(super) fn start(&mut self, setup: Setup, now: Timestamp, ended: &Sender<Message>) {
+    pub(super) fn start(&mut self, setup: Result<Setup>, now: Timestamp, ended: &Sender<Message>) {
         (self.is_under_way, self.began, self.read) = (true, now, 0);
         self.give_way.store(false, Ordering::SeqCst);
         let (sender, give_way) = (ended.clone(), Arc::clone(&self.give_way));
         let work = move || {
-            round(&setup, &give_way, |report| {
+            round(&setup?, &give_way, |report| {
                 let _ = sender.send(Message::Reread(Heard::Read(Box::new(report))));
             })
         };
