@@ -86,6 +86,8 @@ pub struct Safeguards {
     pub holds: Vec<Hold>,
     /// Whether the last backup is suspect. The newest point may be of an empty folder; then the old ones are what there is.
     pub is_suspect: bool,
+    /// Whether nobody wants a way back any more: then the last good point goes like the others.
+    pub is_given_up: bool,
 }
 
 /// What is decided about a point, and why.
@@ -225,6 +227,10 @@ fn guarded(
     if let Some(hold) = safeguards.holds.first() {
         let Hold { owner, reason, review_on } = hold;
         return exempt(format!("held by {owner} until reviewed on {review_on}: {reason}"));
+    }
+    if safeguards.is_given_up {
+        let action = Action::Expire { purge_by: purge_by(since, max.max(minimum.days), rule) };
+        return (action, format!("{past}, and its asset left long ago"));
     }
     if by_rule == Action::Exempt {
         let what = if point.is_good { "the last good point" } else { "the newest point, and none is good" };

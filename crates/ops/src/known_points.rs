@@ -20,6 +20,9 @@ use crate::record;
 pub struct KnownPoints {
     /// The points.
     pub points: BTreeMap<String, KnownPoint>,
+    /// Assets with points here that the estate does not back up into this repository any more, and since when that is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<String, Timestamp>,
 }
 
 /// What is remembered of a point.

@@ -10,6 +10,7 @@ mod decide;
 pub(crate) mod events;
 pub mod held_back;
 pub mod history;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -196,13 +197,11 @@ impl Run<'_> {
         let found = points::look(opened, self.troubles)?;
         let now = self.clock.trusted();
         found.snapshots.iter().for_each(|(id, snapshot)| known.note(id, snapshot, now));
-        report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots));
+        report.left_behind.extend(left_behind::among(setup, &name, &found.snapshots)?);
         let (mut expired, decisions_before) = (Vec::new(), report.decisions.len());
         let (clock, promised, monitor) = (self.clock, self.promised, self.troubles);
         let given = decide::Given { setup, found: &found, clock, promised, monitor };
-        for asset in setup.repositories().remove(&name).unwrap_or_default() {
-            expired.extend(given.decide(&asset, &mut known, &mut report.decisions)?);
-        }
+        expired.extend(given.decide(&name, &mut known, &mut report.decisions)?);
         one.expired = expired.len();
         let ours = journal::recorded_in(setup, &name)?;
         let options = PruneOptions { unused_permille_max: UNUSED_PERMILLE_MAX, ours };

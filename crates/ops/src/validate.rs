@@ -142,7 +142,7 @@ fn strays(setup: &Setup, file: &str) -> Result<Vec<Diagnostic>> {
         file: file.to_owned(),
         span: 0..0,
         hint: Some(
-            "was the asset renamed, or did its client change? Declare it again until its points are gone"
+            "was the asset renamed, or did its client change? Declare it again to keep its last point"
                 .to_owned(),
         ),
     };

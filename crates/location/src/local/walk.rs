@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind as Io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -14,10 +14,34 @@ impl Local {
     pub(super) fn walk_all(&self, action: &str, repository: Option<&str>) -> Result<Walk, Error> {
         self.present(action)?;
         let mut walk = Walk::default();
-        let mut folders: Vec<PathBuf> = vec![match repository {
+        let top = match repository {
             Some(name) => self.repository_folder(action, name)?,
             None => self.root.clone(),
-        }];
+        };
+        self.each_file(action, top, &mut |path, metadata| {
+            walk.lying.push(Lying {
+                path: self.shown(path),
+                what: What::Current,
+                bytes: metadata.len(),
+                modified: metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok()),
+                version: None,
+            });
+        })?;
+        Ok(walk)
+    }
+
+    /// How a file is called in a walk. Names are bytes, and what is no text is shown with a mark in its place.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
+    fn each_file(
+        &self,
+        action: &str,
+        top: PathBuf,
+        see: &mut dyn FnMut(&Path, &fs::Metadata),
+    ) -> Result<(), Error> {
+        let mut folders = vec![top];
         while let Some(folder) = folders.pop() {
             let entries = match fs::read_dir(&folder) {
                 Ok(entries) => entries,
@@ -35,31 +59,39 @@ impl Local {
                     folders.push(path);
                     continue;
                 }
-                let name = path.strip_prefix(&self.root).unwrap_or(&path);
-                walk.lying.push(Lying {
-                    path: name.to_string_lossy().into_owned(),
-                    what: What::Current,
-                    bytes: metadata.len(),
-                    modified: metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok()),
-                    version: None,
-                });
+                see(&path, &metadata);
             }
         }
-        Ok(walk)
+        Ok(())
     }
 
     pub(super) fn erase_file(&self, action: &str, lying: &Lying) -> Result<(), Error> {
         if !is_below(&lying.path) || lying.what != What::Current {
             return Err(self.error(ErrorKind::Unsupported, action, "it is no file of this place"));
         }
-        let path = self.root.join(&lying.path);
-        match fs::remove_file(&path) {
+        if !lying.path.contains(char::REPLACEMENT_CHARACTER) {
+            return self.remove(action, &self.root.join(&lying.path));
+        }
+        // Several files may be shown by this name; a walk found each of them.
+        let top = lying.path.split('/').next().unwrap_or_default();
+        let (top, mut files) = (self.root.join(top), Vec::new());
+        let top = if top.is_dir() { top } else { self.root.clone() };
+        self.each_file(action, top, &mut |path, _| {
+            if self.shown(path) == lying.path {
+                files.push(path.to_owned());
+            }
+        })?;
+        files.iter().try_for_each(|path| self.remove(action, path))
+    }
+
+    fn remove(&self, action: &str, path: &Path) -> Result<(), Error> {
+        match fs::remove_file(path) {
             Ok(()) => {
                 let folder = path.parent().unwrap_or(&self.root);
                 write::sync_folder(folder).map_err(|error| self.io(action, folder, &error))
             }
             Err(error) if error.kind() == Io::NotFound => self.present(action),
-            Err(error) => Err(self.io(action, &path, &error)),
+            Err(error) => Err(self.io(action, path, &error)),
         }
     }
 }

@@ -180,6 +180,22 @@ fn after_a_suspect_backup_nothing_expires() {
 }
 
 #[test]
+fn what_is_given_up_goes_to_the_last_point_past_its_age_and_unless_it_is_held() {
+    let given_up = Safeguards { is_given_up: true, is_suspect: true, ..Safeguards::default() };
+    let points = [point("last", 61, true), foreign("junk", at(NOW), 61), point("young", 60, true)];
+    let goes = |safeguards: &Safeguards| -> Vec<bool> {
+        let decided = expired(&points, &rule(30, 60), safeguards, &clock()).unwrap();
+        decided.into_iter().map(|decision| matches!(decision.action, Action::Expire { .. })).collect()
+    };
+    assert_eq!(goes(&given_up), [true, true, false]);
+    let alone = expired(&points[..1], &rule(30, 60), &given_up, &clock()).unwrap();
+    assert!(matches!(alone[0].action, Action::Expire { .. }), "{alone:?}");
+    let hold =
+        Hold { owner: "o".to_owned(), reason: "r".to_owned(), review_on: jiff::civil::date(2030, 1, 1) };
+    assert_eq!(goes(&Safeguards { holds: vec![hold], ..given_up }), [false; 3]);
+}
+
+#[test]
 fn nothing_is_decided_about_nothing() {
     assert!(expired(&[], &rule(30, 60), &Safeguards::default(), &clock()).unwrap().is_empty());
 }
@@ -266,6 +282,7 @@ proptest! {
         };
         let safeguards = Safeguards {
             minima: minima.collect(), holds: is_held.then_some(hold).into_iter().collect(), is_suspect,
+            is_given_up: false,
         };
         let ours: Vec<PointAge> = ages
             .iter()

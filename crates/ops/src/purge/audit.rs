@@ -138,8 +138,11 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
 type Reprieves = BTreeMap<String, std::result::Result<BTreeMap<String, String>, String>>;
 
 fn reprieves(setup: &Setup, promised: &Result<decide::Promised>) -> Reprieves {
-    let decided = setup.repositories().into_iter().map(|(name, assets)| {
-        let reprieves = reprieves_in(setup, promised, &name, &assets).map_err(|error| error.message);
+    let mut names: BTreeSet<String> = setup.repositories().into_keys().collect();
+    // What a client left behind, too. A ring that cannot be read is told with each repository.
+    names.extend(setup.ring.repositories().unwrap_or_default());
+    let decided = names.into_iter().map(|name| {
+        let reprieves = reprieves_in(setup, promised, &name).map_err(|error| error.message);
         (name, reprieves)
     });
     decided.collect()
@@ -149,22 +152,17 @@ fn reprieves_in(
     setup: &Setup,
     promised: &Result<decide::Promised>,
     name: &str,
-    assets: &[String],
 ) -> Result<BTreeMap<String, String>> {
     let clock = clock_reading::evidence(setup)?;
     let troubles = Troubles::default();
     let found = points::look(setup.open(name, None)?, &troubles)?;
     let mut known = known_points::load(&setup.places.state, name)?.unwrap_or_default();
     let given = decide::Given { setup, found: &found, clock: &clock, promised, monitor: &troubles };
-    let mut reprieves = BTreeMap::new();
-    for asset in assets {
-        let mut decisions = Vec::new();
-        given.decide(asset, &mut known, &mut decisions)?;
-        // A foreign one may claim to be old and be seen since yesterday.
-        let stay = decisions.into_iter().filter(|decision| decision.verdict != "expire");
-        reprieves.extend(stay.map(|decision| (decision.point, decision.reason)));
-    }
-    Ok(reprieves)
+    let mut decisions = Vec::new();
+    given.decide(name, &mut known, &mut decisions)?;
+    // A foreign one may claim to be old and be seen since yesterday.
+    let stay = decisions.into_iter().filter(|decision| decision.verdict != "expire");
+    Ok(stay.map(|decision| (decision.point, decision.reason)).collect())
 }
 
 /// The look at one place.
@@ -270,7 +268,10 @@ impl Look<'_> {
         }
         let days = age.as_hours() / 24;
         let (max, grace) = (rule.max_days, rule.grace.as_secs() / 3600);
-        let whose = if owner.is_some() { "" } else { ", and belongs to no asset" };
+        let whose = match owner {
+            Some(_) => "",
+            None => ", and no asset of the estate owns it: `holdfast purge --dry-run` says what to do",
+        };
         let undecided = match reprieves {
             Some(Err(why)) => format!("; whether it is exempt is not known: {why}"),
             _ => String::new(),

@@ -14,9 +14,10 @@ use holdfast_model::{Class, Dataset, Policy};
 use holdfast_repo::{Monitor, Trouble, TroubleKind};
 
 use super::Decision;
+use super::owners::{self, Owner};
 use crate::error::{Error, Result};
 use crate::known_points::KnownPoints;
-use crate::points::{Found, Goodness, belongs};
+use crate::points::{Found, Goodness};
 use crate::serve::versions::Versions;
 use crate::setup::Setup;
 use crate::{clock_reading, hold, journal, source_size};
@@ -31,23 +32,39 @@ pub(super) struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// Decides on every point of an asset; returns those that go.
+    /// Decides on every point of a repository that anybody owns; returns those that go.
     pub(super) fn decide(
         &self,
-        asset_name: &str,
+        repository: &str,
+        known: &mut KnownPoints,
+        decisions: &mut Vec<Decision>,
+    ) -> Result<Vec<Id>> {
+        let owners = owners::of(self.setup, repository, &self.found.snapshots)?;
+        owners::note(&owners, known, self.clock);
+        let mut expired = Vec::new();
+        for owner in &owners {
+            expired.extend(self.decide_on(owner, repository, known, decisions)?);
+        }
+        Ok(expired)
+    }
+
+    fn decide_on(
+        &self,
+        owner: &Owner<'_>,
+        repository: &str,
         known: &mut KnownPoints,
         decisions: &mut Vec<Decision>,
     ) -> Result<Vec<Id>> {
         let (setup, found) = (self.setup, self.found);
-        let asset = setup.asset(asset_name)?;
-        let belongs = |(_, snapshot): &&(Id, Snapshot)| belongs(asset_name, asset, snapshot);
+        let asset_name = owner.name.as_str();
+        let belongs = |(_, snapshot): &&(Id, Snapshot)| owner.owns(snapshot);
         let own: Vec<&(Id, Snapshot)> = found.snapshots.iter().filter(belongs).collect();
         if own.is_empty() {
             return Ok(Vec::new());
         }
         let recorded = journal::points_of(setup, asset_name)?;
         let promised = self.promised.as_ref().map_err(Error::clone)?;
-        let (rule, minima) = promised.rule(setup, (asset.class(), Dataset::Site))?;
+        let (rule, minima) = promised.rule(setup, (owner.class, Dataset::Site))?;
         let held = |hold: holdfast_ledger::Hold| {
             let holdfast_ledger::NewHold { owner, reason, review_on, .. } = hold.hold;
             Hold { owner, reason, review_on }
@@ -55,12 +72,13 @@ impl Given<'_> {
         let size = source_size::load(setup, asset_name)?;
         let safeguards = Safeguards {
             minima,
-            holds: hold::standing(setup, asset_name)?.into_iter().map(held).collect(),
+            holds: hold::standing_in(setup, asset_name, repository)?.into_iter().map(held).collect(),
             is_suspect: size.is_some_and(|size| size.suspect_since.is_some()),
+            is_given_up: owner.is_given_up(known, &rule, self.clock),
         };
         let ids: BTreeMap<String, (Id, Timestamp)> =
             own.iter().map(|(id, snapshot)| (id.to_hex(), (*id, snapshot.time))).collect();
-        let ages = self.ages(asset_name, &own, &recorded, known)?;
+        let ages = self.ages(repository, &own, &recorded, known)?;
         let decided = retention::expired(&ages, &rule, &safeguards, self.clock)
             .map_err(|refusal| clock_reading::refused(asset_name, &refusal))?;
         self.tell_strange(asset_name, &ages, &rule);
@@ -94,20 +112,18 @@ impl Given<'_> {
         Ok(expired)
     }
 
-    /// The asset's points, as far as their age matters: those of ours as the ledger has them.
+    /// Somebody's points, as far as their age matters: those of ours as the ledger has them.
     fn ages(
         &self,
-        asset_name: &str,
+        repository: &str,
         own: &[&(Id, Snapshot)],
         recorded: &BTreeMap<String, Point>,
         known: &KnownPoints,
     ) -> Result<Vec<PointAge>> {
-        let asset = self.setup.asset(asset_name)?;
         let ours: Vec<&(Id, Snapshot)> =
             own.iter().copied().filter(|(id, _)| recorded.contains_key(&id.to_hex())).collect();
-        let repository = holdfast_model::estate::repository_name(asset);
         // Asked of ours alone: what was read of others must not make ours look worse.
-        let goodness = Goodness::of(self.setup, repository.as_str(), &self.found.catalog, &ours)?;
+        let goodness = Goodness::of(self.setup, repository, &self.found.catalog, &ours)?;
         let age = |(id, snapshot): &&(Id, Snapshot)| {
             let hex = id.to_hex();
             match recorded.get(&hex) {
