@@ -48,7 +48,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     connection
         .batch_execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864;",
+             PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864; \
+             PRAGMA secure_delete = ON;",
         )
         .doing(|| format!("prepare {}", path.display()))?;
     // A file system that cannot share memory between processes silently keeps another mode.
@@ -58,6 +59,12 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
         return Err(Error::new(ErrorKind::System, why));
     }
     Ok(connection)
+}
+
+/// Writes the log back into the file and empties it: until then it still holds what was erased. A reader that is in the
+/// middle of something keeps a part of it; whoever closes the file last empties it then.
+pub(crate) fn empty_log(connection: &mut Connection) -> Result<()> {
+    connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);").doing(|| "empty the log".to_owned())
 }
 
 /// Opens the file for reading; nothing that is done through it changes the ledger.

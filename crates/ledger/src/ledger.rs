@@ -92,6 +92,14 @@ impl Ledger {
         })
     }
 
+    /// Leaves nothing in the log beside the file of what was erased.
+    ///
+    /// # Errors
+    /// When it could not be written back; what was erased is erased in the tables all the same.
+    pub fn empty_log(&self) -> Result<()> {
+        connection::empty_log(&mut self.writer.lock())
+    }
+
     /// Gives the lease back and closes the files.
     ///
     /// # Errors

@@ -55,6 +55,8 @@ pub struct ShredReport {
     pub keys_left: Vec<KeyLeft>,
     /// Other repositories whose keys have the same password. Their key files are others, so they stay.
     pub same_password: Vec<String>,
+    /// Reports of runs that were erased from the ledger, because they named files. Their hashes are still proven.
+    pub reports_erased: u64,
     /// By location.
     pub locations: Vec<Shredded>,
     /// What was tried to read it all the same.
@@ -117,6 +119,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     let keys_removed = copies.erase()?;
     let keys_left = if has_key { copies.left } else { still_left(&earlier) };
     copies::remove_state(setup, client, &known)?;
+    let reports_erased = erase_reports(setup, client, &known)?;
     let mut locations = Vec::new();
     for mirror in setup.mirrors_for_deleting(client)? {
         locations.push(places::shred(setup, &purge, client, &mirror)?);
@@ -145,7 +148,28 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         (false, true) => Ending::Done,
     };
     let (client, same_password) = (client.to_owned(), copies.same_password);
-    Ok(ShredReport { client, purge, keys_removed, keys_left, same_password, locations, proof, ending })
+    Ok(ShredReport {
+        client,
+        purge,
+        keys_removed,
+        keys_left,
+        same_password,
+        reports_erased,
+        locations,
+        proof,
+        ending,
+    })
+}
+
+/// Erases what the ledger keeps apart of the client's runs. Another client's asset of the same name keeps its own.
+fn erase_reports(setup: &Setup, client: &str, known: &Known) -> Result<u64> {
+    let assets: BTreeSet<&String> = known.points.values().filter_map(|point| point.asset.as_ref()).collect();
+    let gone = assets.into_iter().filter(|asset| !setup.estate.assets.contains_key(asset.as_str()));
+    let gone: Vec<String> = gone.cloned().collect();
+    let ledger = setup.ledger()?;
+    let erased = ledger.write(|transaction| transaction.erase_reports(client, &gone))?;
+    ledger.empty_log()?;
+    Ok(erased)
 }
 
 /// Files that former attempts left because they hold other things as well. Without the key nobody can tell whether it

@@ -88,6 +88,10 @@ fn print(report: &ShredReport, export_offered: bool) {
     for left in &report.keys_left {
         output::line(format!("KEY LEFT: {left}"));
     }
+    if report.reports_erased > 0 {
+        let reports = words::count(report.reports_erased, "report");
+        output::line(format!("{reports} of runs erased from the ledger, which named files; the hashes stay"));
+    }
     let (keys, objects) = (report.proof.keys, report.proof.objects);
     output::line(match report.proof.is_unreadable {
         Some(true) => format!(

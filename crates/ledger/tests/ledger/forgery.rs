@@ -1,8 +1,8 @@
 //! Whoever can write the file can write a row. The audit tells.
 
-use holdfast_ledger::{ErrorKind, Reader};
+use holdfast_ledger::{ErrorKind, NewRun, Reader};
 
-use super::support::Place;
+use super::support::{Place, done};
 
 fn audit(place: &Place) -> Result<holdfast_ledger::Audit, holdfast_ledger::Error> {
     Reader::open(&place.path()).unwrap().audit()
@@ -94,6 +94,40 @@ fn an_erased_report_is_counted_and_changes_nothing_else() {
     place.tamper("DELETE FROM reports").unwrap();
     let audit = audit(&place).unwrap();
     assert_eq!((audit.reports, audit.reports_erased), (0, 1));
+}
+
+#[test]
+fn an_erased_report_stands_neither_in_the_file_nor_in_its_log() {
+    let place = Place::new();
+    let ledger = place.open();
+    let secret = "a name that nobody else may know".repeat(50);
+    let run = |asset: &str| {
+        ledger
+            .write(|t| {
+                let new = NewRun {
+                    asset: asset.to_owned(),
+                    dataset: "site".to_owned(),
+                    kind: "full".to_owned(),
+                    slots: Vec::new(),
+                };
+                let id = t.begin_run(new, t.recorded_at())?;
+                t.end_run(&id, done(None, Some(&format!("{{\"file\":\"{secret}\"}}"))), t.recorded_at())?;
+                Ok(id)
+            })
+            .unwrap()
+    };
+    let (gone, kept) = (run("gone.example"), run("kept.example"));
+    let assets = ["gone.example".to_owned()];
+    assert_eq!(ledger.write(|t| t.erase_reports("C-none", &assets)).unwrap(), 1);
+    assert!(ledger.read().report(&gone).unwrap().is_none() && ledger.read().report(&kept).unwrap().is_some());
+    assert_eq!(ledger.write(|t| t.erase_reports("C-none", &["kept.example".to_owned()])).unwrap(), 1);
+    ledger.empty_log().unwrap();
+    for file in std::fs::read_dir(place.path().parent().unwrap()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(32).any(|window| window == b"a name that nobody else may know"));
+    }
+    let audit = ledger.read().audit().unwrap();
+    assert_eq!((audit.reports, audit.reports_erased), (0, 2));
 }
 
 #[test]

@@ -101,3 +101,23 @@ fn a_taken_name_is_left_alone() {
     assert_eq!(conflict.kind, ErrorKind::Conflict);
     assert_eq!(local.get(&data, None).unwrap(), "one");
 }
+
+#[test]
+fn a_file_whose_name_is_no_text_is_shown_and_can_be_erased() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let (folder, local) = place();
+    local.establish().unwrap();
+    local.prepare("C-1").unwrap();
+    let below = folder.path().join("root/C-1").join(OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir(&below).unwrap();
+    // Shown by the same name, and one that is text.
+    for name in [&b"a\xfe"[..], b"a\xfd", "a\u{fffd}".as_bytes()] {
+        fs::write(below.join(OsStr::from_bytes(name)), "x").unwrap();
+    }
+    let walk = local.walk(Some("C-1")).unwrap();
+    let odd: Vec<_> = walk.lying.iter().filter(|lying| lying.path == "C-1/odd\u{fffd}/a\u{fffd}").collect();
+    assert_eq!(odd.len(), 3, "{walk:?}");
+    odd.iter().for_each(|lying| local.erase(lying).unwrap());
+    assert_eq!(local.walk(Some("C-1")).unwrap().lying.len(), walk.lying.len() - 3);
+}

@@ -50,8 +50,14 @@ fn a_client_that_is_held_or_too_young_is_not_shredded() {
     let id = ledger.write(|transaction| transaction.place_hold(hold, weeks.now())).unwrap();
     refused(&weeks, "held by legal");
     ledger.write(|transaction| transaction.release_hold(&id, "legal", weeks.now())).unwrap();
+    // What the ledger keeps apart of the runs names files.
+    let runs = crate::journal::runs(&weeks.setup, None, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    assert!(ledger.read().report(&runs[0].id).unwrap().is_some_and(|report| report.contains("shop")));
     let report = shred(&weeks.setup, &request()).unwrap();
-    assert_eq!(report.ending, Ending::Done, "{report:?}");
+    assert_eq!((report.ending, report.reports_erased), (Ending::Done, 1), "{report:?}");
+    assert!(ledger.read().report(&runs[0].id).unwrap().is_none());
+    let audit = ledger.read().audit().unwrap();
+    assert_eq!((audit.reports, audit.reports_erased), (0, 1));
     // The ring had this key alone, and none is left to try.
     assert_eq!((report.proof.is_unreadable, report.proof.keys), (None, 0));
     assert!(report.proof.objects > 0);

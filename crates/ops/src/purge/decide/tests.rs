@@ -199,3 +199,49 @@ fn a_suspect_backup_stops_the_purge_of_what_is_older() {
     assert_eq!(listed(&weeks), [3, 3]);
     assert_eq!(purged(&weeks).decisions.iter().filter(|d| d.verdict == "exempt").count(), 1);
 }
+
+#[test]
+fn what_a_client_left_behind_goes_by_age_to_the_last_point() {
+    let mut weeks = Weeks::new();
+    weeks.back_up(0);
+    weeks.pass(24);
+    weeks.back_up(1);
+    days_pass(&weeks, 58);
+    let assets = std::mem::take(&mut weeks.setup.estate.assets);
+    let report = purged(&weeks);
+    assert_eq!((report.ending, listed(&weeks)), (Ending::Attention, [2, 2]), "{report:?}");
+    let left = &report.left_behind[0];
+    assert_eq!((left.points, left.is_by_age), (2, true), "{left:?}");
+    assert!(left.words().contains("go by age"), "{}", left.words());
+    days_pass(&weeks, 5);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [1, 1], "past its age, and not the last that is known to be good");
+    // The last one stays for a maximum's time after somebody could have noticed; then it goes as well.
+    days_pass(&weeks, 55);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [1, 1]);
+    // Back in the estate, and gone again: the time begins anew.
+    weeks.setup.estate.assets.clone_from(&assets);
+    purged(&weeks);
+    weeks.setup.estate.assets.clear();
+    purged(&weeks);
+    days_pass(&weeks, 60);
+    purged(&weeks);
+    assert_eq!(listed(&weeks), [1, 1]);
+    days_pass(&weeks, 1);
+    assert!(purged(&weeks).decisions[0].reason.contains("its asset left long ago"));
+    assert_eq!(listed(&weeks), [0, 0]);
+    assert_eq!(purged(&weeks).ending, Ending::Done);
+}
+
+#[test]
+fn what_a_client_left_behind_can_be_held_by_its_client() {
+    let mut weeks = Weeks::new();
+    weeks.back_up(0);
+    let client = hold::Subject::Client(REPOSITORY.to_owned());
+    weeks.setup.estate.assets.clear();
+    hold::place(&weeks.setup, &client, "R. Iyer", "case 7", date(2027, 1, 1)).unwrap();
+    days_pass(&weeks, 130);
+    assert!(purged(&weeks).decisions[0].reason.starts_with("held by R. Iyer"));
+    assert_eq!(listed(&weeks), [1, 1]);
+}
