@@ -10,7 +10,7 @@ mod decide;
 pub(crate) mod events;
 pub mod held_back;
 pub mod history;
-mod owners;
+pub(crate) mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 

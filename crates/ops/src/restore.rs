@@ -1,6 +1,7 @@
 //! Restores an asset, or a part of it.
 
 mod all;
+pub mod export;
 mod selection;
 mod target;
 

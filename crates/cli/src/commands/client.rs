@@ -1,17 +1,42 @@
 //! `holdfast client`.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::Subcommand;
+use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::restore::export;
+use holdfast_ops::setup::Setup;
 use holdfast_ops::shred::{self, ShredReport, ShredRequest};
 use holdfast_world::Stream;
 
 use crate::context::Context;
+use crate::progress_line::{self, Totals};
 use crate::{output, words};
 
 /// Look after clients that leave
 #[derive(Subcommand, Debug)]
 pub enum ClientCommand {
+    /// Restore the newest good point of everything that a client has, with a list of what it is, for the client
+    ///
+    /// Each asset goes into DIR/<asset>, those that left estate.toml too. DIR/manifest.json and DIR/manifest.txt name the
+    /// point, its instant, and every file with its SHA-256, read back from DIR; `sha256sum -c manifest.txt` checks them.
+    /// Afterwards take the client's assets out of estate.toml: what is past its age goes with each purge, to the last point,
+    /// or `client shred` destroys all of it at once.
+    ///
+    /// Ends with 1 when an asset has no point, or none that is known to be whole.
+    Export {
+        /// The client, as it is written in estate.toml
+        client: String,
+        /// The folder, empty or not there yet
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// Go on with an export that broke off
+        #[arg(long)]
+        overwrite: bool,
+    },
     /// Destroy the key of a client that left, and everything of it at every location; there is no way back
     ///
     /// The client must have no asset in estate.toml any more, must not be held, and its youngest point must be older
@@ -42,8 +67,13 @@ pub enum ClientCommand {
 }
 
 pub fn run(context: &Context, command: &ClientCommand) -> Result<Ending> {
-    let ClientCommand::Shred { client, reason, export_offered, yes } = command;
     let setup = context.setup()?;
+    let (client, reason, export_offered, yes) = match command {
+        ClientCommand::Export { client, to, overwrite } => {
+            return export(context, &setup, client, to, *overwrite);
+        }
+        ClientCommand::Shred { client, reason, export_offered, yes } => (client, reason, export_offered, yes),
+    };
     let confirmation = match yes {
         Some(typed) => typed.clone(),
         None => ask(context, client)?,
@@ -56,6 +86,39 @@ pub fn run(context: &Context, command: &ClientCommand) -> Result<Ending> {
     } else {
         print(&report, *export_offered);
     }
+    Ok(report.ending)
+}
+
+fn export(context: &Context, setup: &Setup, client: &str, to: &Path, overwrite: bool) -> Result<Ending> {
+    let progress = Arc::new(Progress::default());
+    let report = {
+        let _line = progress_line::show(context, client, &progress, Totals::Exact);
+        export::export(setup, client, to, overwrite, &progress)?
+    };
+    if context.options.json {
+        output::json(&report);
+        return Ok(report.ending);
+    }
+    for asset in &report.assets {
+        if let Some(point) = &asset.point {
+            output::line(format!(
+                "{}: point {} from {} in {}: {}, {}",
+                asset.asset,
+                words::short(&point.point),
+                words::time(point.time),
+                report.to.join(&point.folder).display(),
+                words::count(point.restored.files + point.restored.unchanged_files, "file"),
+                words::bytes(point.restored.bytes),
+            ));
+        }
+        if let Some(error) = &asset.error {
+            output::note(format!("NOT WHOLE: {}: {error}", asset.asset));
+        }
+    }
+    for manifest in &report.manifests {
+        output::line(format!("list: {}", manifest.display()));
+    }
+    super::print_troubles(context, &report.troubles);
     Ok(report.ending)
 }
 

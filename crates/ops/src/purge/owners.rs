@@ -18,20 +18,20 @@ use crate::points::belongs;
 use crate::setup::Setup;
 
 /// Whose points are decided on.
-pub(super) struct Owner<'a> {
-    pub(super) name: String,
-    pub(super) class: Class,
+pub(crate) struct Owner<'a> {
+    pub(crate) name: String,
+    pub(crate) class: Class,
     /// As the estate has it; none for one that left.
     asset: Option<&'a Asset>,
 }
 
 impl Owner<'_> {
-    pub(super) fn has_left(&self) -> bool {
+    pub(crate) fn has_left(&self) -> bool {
         self.asset.is_none()
     }
 
     /// Whether a snapshot is a point of this one.
-    pub(super) fn owns(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn owns(&self, snapshot: &Snapshot) -> bool {
         match self.asset {
             Some(asset) => belongs(&self.name, asset, snapshot),
             None => tag(snapshot, "asset:") == Some(&self.name),
@@ -39,7 +39,7 @@ impl Owner<'_> {
     }
 
     /// Whether even the last point may go: a maximum's time has passed since it was first seen that the asset left.
-    pub(super) fn is_given_up(
+    pub(crate) fn is_given_up(
         &self,
         known: &KnownPoints,
         rule: &RetentionRule,
@@ -52,7 +52,7 @@ impl Owner<'_> {
 
 /// Everybody whose points are among the snapshots of a repository, and who is in the estate or has points that a run of
 /// ours recorded.
-pub(super) fn of<'a>(
+pub(crate) fn of<'a>(
     setup: &'a Setup,
     repository: &str,
     snapshots: &[(Id, Snapshot)],
@@ -82,7 +82,7 @@ pub(super) fn of<'a>(
 }
 
 /// Writes down since when assets are known to have left, and that others are there again.
-pub(super) fn note(owners: &[Owner<'_>], known: &mut KnownPoints, clock: &ClockEvidence) {
+pub(crate) fn note(owners: &[Owner<'_>], known: &mut KnownPoints, clock: &ClockEvidence) {
     let left: BTreeSet<&str> =
         owners.iter().filter(|owner| owner.has_left()).map(|owner| owner.name.as_str()).collect();
     known.left.retain(|name, _| left.contains(name.as_str()));

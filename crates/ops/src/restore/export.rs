@@ -1,0 +1,190 @@
+//! Everything that a client has here, for the client: the newest good point of each of its assets, with a list of what it is.
+//!
+//! It is what a client gets before it is terminated, so nobody can ask for it again. So nothing is left out in silence: an
+//! asset without a point is named, one whose newest point is not known to be good is exported and marked, and every file is
+//! listed with the hash of what was written, read back from there.
+
+mod manifest;
+
+use std::path::{Path, PathBuf};
+
+use holdfast_format::{Id, Snapshot};
+use holdfast_repo::{Progress, RestoreRequest, Restored, Trouble, Troubles};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::manifest::ListedFile;
+use super::target::check_target;
+use super::{components, ending_of};
+use crate::ending::Ending;
+use crate::error::{Error, Result};
+use crate::journal;
+use crate::points::{self, Found, Goodness};
+use crate::purge::owners::{self, Owner};
+use crate::setup::Setup;
+
+/// What was exported.
+#[derive(Debug, Serialize)]
+pub struct ExportReport {
+    /// The client.
+    pub client: String,
+    /// When it began.
+    pub time: Timestamp,
+    /// The folder.
+    pub to: PathBuf,
+    /// By asset, those without a point included.
+    pub assets: Vec<ExportedAsset>,
+    /// The lists of everything: for programs, and for people.
+    pub manifests: Vec<PathBuf>,
+    /// What went wrong on the way.
+    pub troubles: Vec<Trouble>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// One asset.
+#[derive(Debug, Serialize)]
+pub struct ExportedAsset {
+    /// The asset.
+    pub asset: String,
+    /// Whether it left the estate.
+    pub has_left: bool,
+    /// What was exported of it; absent where there was no point.
+    pub point: Option<ExportedPoint>,
+    /// Why nothing was, or not all.
+    pub error: Option<String>,
+}
+
+/// The point that was exported.
+#[derive(Debug, Serialize)]
+pub struct ExportedPoint {
+    /// The point.
+    pub point: String,
+    /// The instant that it stands for.
+    pub time: Timestamp,
+    /// Whether it is known to be whole; if not, no point of the asset is.
+    pub is_good: bool,
+    /// Its folder below the export.
+    pub folder: String,
+    /// What was written.
+    pub restored: Restored,
+    /// Every file.
+    #[serde(skip)]
+    files: Vec<ListedFile>,
+}
+
+/// Exports everything of a client into a folder of its own; with `overwrite` goes on with one that broke off.
+///
+/// # Errors
+/// When the client is not known, or no location can be asked.
+pub fn export(
+    setup: &Setup,
+    client: &str,
+    to: &Path,
+    overwrite: bool,
+    progress: &Progress,
+) -> Result<ExportReport> {
+    if !holdfast_location::valid_repository(client) || setup.ring.get(client)?.is_none() {
+        return Err(Error::usage(format!("the key ring has no key for a client {client:?}"))
+            .hint("`holdfast key list` lists the repositories"));
+    }
+    check_target(setup, to)?;
+    let is_used = std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
+    if is_used && !overwrite {
+        return Err(Error::usage(format!("{} is not empty", to.display()))
+            .hint("export into a folder of its own, or go on with one that broke off: --overwrite"));
+    }
+    let (troubles, time) = (Troubles::default(), setup.world.clock.now());
+    let found = points::look(setup.open(client, None)?, &troubles)?;
+    let index = found.repository.load_index(&found.catalog, &troubles).index;
+    let mut report = ExportReport {
+        client: client.to_owned(),
+        time,
+        to: to.to_owned(),
+        assets: Vec::new(),
+        manifests: Vec::new(),
+        troubles: Vec::new(),
+        ending: Ending::Done,
+    };
+    for owner in owners::of(setup, client, &found.snapshots)? {
+        let mut exported =
+            ExportedAsset { asset: owner.name.clone(), has_left: owner.has_left(), point: None, error: None };
+        let outcome = newest_good(setup, client, &owner, &found).and_then(|newest| {
+            let Some((id, snapshot, is_good)) = newest else { return Ok(None) };
+            let root = components(Path::new(snapshot.paths.first().map_or("/", String::as_str)));
+            let folder = to.join(&owner.name);
+            let request = RestoreRequest {
+                snapshot,
+                root: &root,
+                target: &folder,
+                include: None,
+                enter: None,
+                overwrite,
+                from: &found.catalog.mirrors,
+            };
+            let restored = found
+                .repository
+                .restore(&request, &index, &troubles, progress, &setup.cancel())
+                .map_err(Error::from)?;
+            let (point, time, folder_name) = (id.to_hex(), snapshot.time, owner.name.clone());
+            let files = manifest::list(&folder)?;
+            Ok(Some(ExportedPoint { point, time, is_good, folder: folder_name, restored, files }))
+        });
+        match outcome {
+            Ok(Some(point)) => {
+                if !point.is_good {
+                    exported.error =
+                        Some("no point of it is known to be whole; this is the newest".to_owned());
+                    report.ending = report.ending.and(Ending::Attention);
+                }
+                exported.point = Some(point);
+            }
+            Ok(None) => {
+                exported.error = Some("it has no point".to_owned());
+                report.ending = report.ending.and(Ending::Attention);
+            }
+            Err(error) => {
+                report.ending = report.ending.and(error.ending);
+                exported.error = Some(error.message);
+            }
+        }
+        report.assets.push(exported);
+        if report.ending == Ending::Interrupted {
+            break;
+        }
+    }
+    if report.assets.is_empty() {
+        return Err(Error::not_done(format!(
+            "{client} has no asset and no point that a run of ours recorded"
+        ))
+        .hint(format!("`holdfast restic {client} -- snapshots` shows what lies there")));
+    }
+    report.troubles = troubles.list();
+    report.ending = report.ending.and(ending_of(&troubles));
+    report.manifests = manifest::write(&report)?;
+    Ok(report)
+}
+
+/// The newest of somebody's points that is known to be whole, or without any such the newest; only what a run of ours
+/// recorded, where anything is.
+fn newest_good<'a>(
+    setup: &Setup,
+    repository: &str,
+    owner: &Owner<'_>,
+    found: &'a Found,
+) -> Result<Option<(Id, &'a Snapshot, bool)>> {
+    let recorded = journal::points_of(setup, &owner.name)?;
+    let own = || found.snapshots.iter().filter(|(_, snapshot)| owner.owns(snapshot));
+    let mut candidates: Vec<&(Id, Snapshot)> =
+        own().filter(|(id, _)| recorded.contains_key(&id.to_hex())).collect();
+    if candidates.is_empty() {
+        candidates = own().collect();
+    }
+    let goodness = Goodness::of(setup, repository, &found.catalog, &candidates)?;
+    let good = candidates.iter().rev().find(|(id, _)| goodness.is_good(id));
+    let chosen = good.or(candidates.last()).copied();
+    Ok(chosen.map(|(id, snapshot)| (*id, snapshot, good.is_some())))
+}
+
+#[cfg(test)]
+mod tests;
