@@ -61,7 +61,8 @@ fn an_asset_without_a_point_is_named() {
     weeks.back_up(0);
     let path = weeks.folder.path().join("estate.toml");
     let estate = fs::read_to_string(&path).unwrap();
-    let other = weeks.folder.path().join("site/other");
+    let other = weeks.folder.path().join("blog");
+    fs::create_dir(&other).unwrap();
     let text = format!(
         "{estate}[assets.blog]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{REPOSITORY}\"\npath = \"{}\"\n",
         other.display()
