@@ -20,8 +20,8 @@ use support::{ASSET, Customer, REPOSITORY, assert_same, code, noise, objects, te
 const LOCATIONS: [&str; 2] = ["here", "there"];
 const FILES: u64 = 40;
 const FILE_BYTES: usize = 5_000_000;
-/// Longest time from a signal to the end of the process: what is in memory still goes out.
-const END_MAX: Duration = Duration::from_secs(20);
+/// No process may hang after a signal. What is in memory still goes out, which takes a busy machine a while.
+const END_MAX: Duration = Duration::from_secs(120);
 
 /// A site that takes a while: 200 MB that nothing compresses.
 fn big_customer() -> Customer {
@@ -94,6 +94,8 @@ fn heavy_an_interrupted_backup_leaves_what_the_next_one_uses() {
     for name in ["INT", "TERM"] {
         let before = objects(&repository, "data").len();
         let mut child = start(&customer, &["backup", ASSET]);
+        // Of two packs of 16 MiB here, and less than thirteen in all, one of the locations lacks little enough to get the
+        // index file of what was stored, however far both lag.
         wait_until(&mut child, |_| objects(&repository, "data").len() >= before + 2);
         interrupt(&customer, child, name);
         assert_eq!(objects(&repository, "snapshots").len(), 0, "an interrupted run made a point");

@@ -162,16 +162,16 @@ impl<'a> Outbox<'a> {
     }
 
     /// Waits until every lane has delivered or dropped out, and reports. With `abandon_backlog`, only what is in memory
-    /// is delivered: a person who pressed Ctrl-C does not wait for a slow location.
+    /// is delivered, and where every location lags a few objects more to one: a person who pressed Ctrl-C does not wait for a
+    /// slow location.
     pub fn finish(&self, abandon_backlog: bool) -> Vec<Delivery> {
         let mut state = self.state.lock();
         state.closing = true;
         if abandon_backlog {
-            for (lane, mirror) in self.mirrors.iter().enumerate() {
-                if state.lanes[lane].queue.iter().any(|i| i.bytes.is_none()) {
-                    let reason = format!("stopped on request before {} had everything", mirror.name());
-                    self.drop_out(&mut state, lane, ErrorKind::Cancelled, reason);
-                }
+            for lane in lane::given_up(&state.lanes) {
+                let name = self.mirrors[lane].name();
+                let reason = format!("stopped on request before {name} had everything");
+                self.drop_out(&mut state, lane, ErrorKind::Cancelled, reason);
             }
         }
         self.changed.notify_all();

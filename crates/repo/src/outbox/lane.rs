@@ -11,6 +11,9 @@ use crate::error::ErrorKind;
 /// Sealed bytes that one lane may hold in memory.
 const LANE_BYTES_MAX: usize = 40 << 20;
 
+/// So many objects that are not in memory one lane still gets when a person wants the end.
+const BACKLOG_AT_END_MAX: usize = 8;
+
 /// What one location is still to get, and what became of the rest.
 #[derive(Default)]
 pub(super) struct Lane {
@@ -72,5 +75,49 @@ impl Lane {
     pub(super) fn reason(&self) -> Option<&(ErrorKind, String)> {
         let gaps = [&self.failure, &self.gap_in_run, &self.gap_in_debts, &self.kept_back];
         gaps.into_iter().flatten().next()
+    }
+}
+
+/// The lanes that drop out when a person wants the end: those that wait for anything that is not in memory. But when each of
+/// them does, no location would get the index file of what was stored, and the next run could use nothing of it; so the one
+/// that lacks least goes on, if it lacks little.
+pub(super) fn given_up(lanes: &[Lane]) -> Vec<usize> {
+    let backlog = |lane: &Lane| lane.queue.iter().filter(|item| item.bytes.is_none()).count();
+    let live: Vec<(usize, usize)> = lanes
+        .iter()
+        .enumerate()
+        .filter(|(_, lane)| lane.failure.is_none())
+        .map(|(number, lane)| (backlog(lane), number))
+        .collect();
+    let kept = live.iter().min().filter(|(backlog, _)| *backlog <= BACKLOG_AT_END_MAX);
+    let goes_on =
+        |(backlog, number): &(usize, usize)| *backlog == 0 || kept.is_some_and(|(_, kept)| kept == number);
+    live.iter().filter(|lane| !goes_on(lane)).map(|(_, number)| *number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lane that waits for so many objects of which only some are in memory.
+    fn lane(in_memory: usize, elsewhere: usize) -> Lane {
+        let item = |number: usize| Item {
+            area: Area::Data,
+            id: Id([number as u8; 32]),
+            bytes: (number < in_memory).then(|| Bytes::from_static(b"x")),
+            is_debt: false,
+        };
+        Lane { queue: (0..in_memory + elsewhere).map(item).collect(), ..Lane::default() }
+    }
+
+    #[test]
+    fn a_lane_goes_on_although_all_of_them_lag() {
+        assert_eq!(given_up(&[lane(2, 0), lane(2, 1)]), [1], "nobody waits for the slow one");
+        assert_eq!(given_up(&[lane(2, 3), lane(2, 1)]), [0], "one gets the index file of what was stored");
+        assert_eq!(given_up(&[lane(0, 1), lane(0, 1), lane(0, 1)]), [1, 2]);
+        assert_eq!(given_up(&[lane(0, 90), lane(0, 9)]), [0, 1], "but not if that takes long");
+        let failed = Lane { failure: Some((ErrorKind::Unreachable, "away".to_owned())), ..lane(1, 0) };
+        assert_eq!(given_up(&[failed, lane(2, 3), lane(2, 4)]), [2]);
+        assert!(given_up(&[lane(3, 0), lane(0, 0)]).is_empty());
     }
 }
