@@ -2,6 +2,7 @@
 
 mod closed;
 mod first_use;
+mod lines;
 mod opening;
 mod repositories;
 mod turns;
@@ -73,12 +74,16 @@ impl Setup {
         let turns = Arc::default();
         let mut setup =
             Setup { world, places, estate, policy, ring, interrupted, tell, opened, ledger, turns };
-        let names: Vec<String> = setup.estate.locations.keys().map(ToString::to_string).collect();
-        for name in names {
-            let opened = setup.open_location(&name);
-            setup.opened.insert(name, opened.map_err(|e| e.message));
-        }
+        setup.open_locations();
         setup
+    }
+
+    fn open_locations(&mut self) {
+        let names: Vec<String> = self.estate.locations.keys().map(ToString::to_string).collect();
+        for name in names {
+            let opened = self.open_location(&name);
+            self.opened.insert(name, opened.map_err(|e| e.message));
+        }
     }
 
     /// Tells at once what somebody must know.
@@ -102,11 +107,14 @@ impl Setup {
         Ok(self.ledger.get_or_init(|| Arc::new(ledger)))
     }
 
-    /// The same configuration beside others of this process: with their ledger, and waiting for their turns.
+    /// The same configuration beside others of this process: with their ledger, waiting for their turns, and sharing the
+    /// lines to the locations with them.
     #[must_use]
     pub(crate) fn beside(mut self, ledger: &Arc<Ledger>, turns: &Arc<Turns>) -> Setup {
         self.ledger = OnceLock::from(Arc::clone(ledger));
         self.turns = Arc::clone(turns);
+        // Nothing was asked of them yet.
+        self.open_locations();
         self
     }
 

@@ -24,25 +24,40 @@ pub struct Limits {
     pub latency_added: Duration,
 }
 
-/// A location that moves no more bytes a second than allowed.
-pub struct Throttle {
-    inner: Arc<dyn Location>,
+/// The line to a place, with what everybody together moved over it.
+pub struct Line {
     latency_added: Duration,
     up: Bucket,
     down: Bucket,
+}
+
+impl Line {
+    /// A line over which nothing was moved yet.
+    pub fn new(limits: Limits) -> Line {
+        Line {
+            latency_added: limits.latency_added,
+            up: Bucket::new(limits.up_bytes_per_second),
+            down: Bucket::new(limits.down_bytes_per_second),
+        }
+    }
+}
+
+/// A location that moves no more bytes a second than its line allows.
+pub struct Throttle {
+    inner: Arc<dyn Location>,
+    line: Arc<Line>,
     clock: Arc<dyn Clock>,
 }
 
 impl Throttle {
-    /// Wraps `inner`; share the returned value between everything that shares the line.
+    /// Wraps `inner`, with a line of its own.
     pub fn new(inner: Arc<dyn Location>, limits: Limits, clock: Arc<dyn Clock>) -> Throttle {
-        Throttle {
-            inner,
-            latency_added: limits.latency_added,
-            up: Bucket::new(limits.up_bytes_per_second),
-            down: Bucket::new(limits.down_bytes_per_second),
-            clock,
-        }
+        Throttle::on(Arc::new(Line::new(limits)), inner, clock)
+    }
+
+    /// Wraps `inner`, on a line that others share.
+    pub fn on(line: Arc<Line>, inner: Arc<dyn Location>, clock: Arc<dyn Clock>) -> Throttle {
+        Throttle { inner, line, clock }
     }
 }
 
@@ -59,12 +74,12 @@ impl Around for Throttle {
         bytes: Option<&Bytes>,
         make: &dyn Fn(Option<&Bytes>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if !self.latency_added.is_zero() {
-            self.clock.sleep(self.latency_added);
+        if !self.line.latency_added.is_zero() {
+            self.clock.sleep(self.line.latency_added);
         }
-        self.up.pay(call.bytes_up, &*self.clock);
+        self.line.up.pay(call.bytes_up, &*self.clock);
         let answer = make(bytes)?;
-        self.down.pay(answer.bytes_down(), &*self.clock);
+        self.line.down.pay(answer.bytes_down(), &*self.clock);
         Ok(answer)
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use holdfast_location::layers::append_only::AppendOnly;
 use holdfast_location::layers::breaker::{Breaker, Circuit};
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
-use holdfast_location::layers::throttle::{Limits, Throttle};
+use holdfast_location::layers::throttle::Throttle;
 use holdfast_location::{Credentials, Location, Place, Surroundings, Walk};
 use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec};
 use holdfast_world::{ExposeSecret, secrets};
@@ -68,12 +68,8 @@ impl Setup {
     ) -> Result<Arc<dyn Location>> {
         let mut bare = self.connect_bare(name, spec, source)?;
         if let Some(rate) = spec.bandwidth_bytes_per_second {
-            let limits = Limits {
-                up_bytes_per_second: Some(rate),
-                down_bytes_per_second: Some(rate),
-                ..Limits::default()
-            };
-            bare = Arc::new(Throttle::new(bare, limits, Arc::clone(&self.world.clock)));
+            bare =
+                Arc::new(Throttle::on(self.turns.lines.to(name, rate), bare, Arc::clone(&self.world.clock)));
         }
         // A folder on this machine that fails, fails for good; a network may only have hiccuped.
         if spec.address.local_path().is_some() {

@@ -29,6 +29,53 @@ fn setup(folder: &Path) -> Setup {
     loaded.setup.unwrap_or_else(|| panic!("{found:?}"))
 }
 
+/// A clock that stands still and remembers how long everybody would have waited.
+#[derive(Default)]
+struct Still(std::sync::Mutex<Vec<std::time::Duration>>);
+
+impl holdfast_world::Clock for Still {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    fn sleep(&self, duration: std::time::Duration) {
+        self.0.lock().unwrap().push(duration);
+    }
+}
+
+#[test]
+fn setups_beside_each_other_share_the_line_to_a_location() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(setup(folder.path()));
+    let path = folder.path().join("estate.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let limited = text.replacen("host = \"nas\"", "host = \"nas\"\nbandwidth = \"1MB/s\"", 1);
+    fs::write(path, limited).unwrap();
+    let clock = Arc::new(Still::default());
+    let world = World { clock: clock.clone(), ..World::system() };
+    let places = Places { config: folder.path().to_owned(), state: folder.path().join("state") };
+    let tell: Tell = Arc::new(|_: &str| {});
+    let load = || crate::validate::load(&places, &world, &Arc::default(), &tell).unwrap().setup.unwrap();
+    let first = load();
+    first.open_for_writing("C-1").unwrap();
+    first.ledger().unwrap();
+    let (turns, ledger) = (Arc::default(), Arc::clone(first.ledger.get().unwrap()));
+    let beside = [load().beside(&ledger, &turns), load().beside(&ledger, &turns)];
+    clock.0.lock().unwrap().clear();
+    for (number, setup) in beside.iter().enumerate() {
+        let bytes = vec![number as u8; 1_000_000];
+        let mirror = setup.mirrors("C-1", None).unwrap().remove(0);
+        mirror.put(Area::Data, &Id::of(&bytes), bytes.into()).unwrap();
+    }
+    // The second waits until what the first moved is paid for as well.
+    let waited: Vec<u64> = clock.0.lock().unwrap().iter().map(std::time::Duration::as_secs).collect();
+    assert_eq!(waited, [1, 2]);
+}
+
 #[test]
 fn whoever_writes_is_given_no_way_to_delete() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::lines::Lines;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 
-/// Who has a turn now. Shared by all setups of a process.
+/// Who has a turn now, and the lines that all share. Shared by all setups of a process.
 #[derive(Debug, Default)]
 pub struct Turns {
     taken: Mutex<BTreeSet<String>>,
     given_back: Condvar,
+    pub(super) lines: Lines,
 }
 
 /// A turn; given back when it is dropped.
