@@ -95,8 +95,13 @@ impl S3 {
                 self.entries(action, &prefix, true)?
             }
         };
-        for entry in entries.iter().filter(|entry| !entry.path().ends_with('/')) {
+        for entry in &entries {
             let metadata = entry.metadata();
+            // A name may end in a slash; a folder that is only shown as one is no object.
+            let is_object = metadata.etag().is_some() || metadata.version().is_some();
+            if entry.path() == "/" || entry.path().ends_with('/') && !is_object {
+                continue;
+            }
             let what = match (metadata.is_deleted(), metadata.is_current()) {
                 (true, _) => What::DeleteMarker,
                 (false, Some(false)) => What::Version,
@@ -158,10 +163,11 @@ impl S3 {
     }
 
     pub(super) fn erase_one(&self, action: &str, lying: &Lying) -> Result<(), Error> {
-        if !is_below(&lying.path) {
+        if !is_below(lying.path.strip_suffix('/').unwrap_or(&lying.path)) {
             return Err(self.error(ErrorKind::Unsupported, action, "it is no object of this place"));
         }
-        if lying.what == What::Upload {
+        // opendal has no call for uploads, and takes a name that ends in a slash for a folder.
+        if lying.what == What::Upload || lying.path.ends_with('/') {
             let root = match self.bucket.prefix.trim_matches('/') {
                 "" => String::new(),
                 folder => format!("{folder}/"),
@@ -171,9 +177,10 @@ impl S3 {
                 .split('/')
                 .map(|part| percent_encoding::utf8_percent_encode(part, SAFE).to_string())
                 .collect();
-            let id = lying.version.as_deref().unwrap_or_default();
-            let id = percent_encoding::utf8_percent_encode(id, SAFE);
-            let request = format!("/{}?uploadId={id}", path.join("/"));
+            let of = if lying.what == What::Upload { "uploadId" } else { "versionId" };
+            let id = lying.version.as_deref().map(|id| percent_encoding::utf8_percent_encode(id, SAFE));
+            let query = id.map_or_else(String::new, |id| format!("?{of}={id}"));
+            let request = format!("/{}{query}", path.join("/"));
             return match self.ask(action, Method::DELETE, &request) {
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
                 done => done.map(|_| ()),

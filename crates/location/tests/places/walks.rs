@@ -63,6 +63,27 @@ fn a_bucket_without_versions_has_none() {
 }
 
 #[test]
+fn an_object_whose_name_ends_in_a_slash_is_seen_and_erased() {
+    for has_versions in [false, true] {
+        let server = Seaweed::start("backups");
+        if has_versions {
+            server.keep_versions("backups");
+        }
+        let place = established(&server.url("backups", "copies"), &server.credentials_toml());
+        let stored = put(&*place, "C-1", Area::Data, &content(1, 1000));
+        server.mark_folder("backups", "copies/C-1/client's folder");
+        let odd = |path: &str| path == "C-1/client's folder/";
+        let walk = place.walk(Some("C-1")).unwrap();
+        let found: Vec<&Lying> = walk.lying.iter().filter(|one| odd(&one.path)).collect();
+        assert!(!found.is_empty(), "versions {has_versions}: {walk:?}");
+        found.into_iter().for_each(|one| place.erase(one).unwrap());
+        let walk = place.walk(Some("C-1")).unwrap();
+        assert!(!walk.lying.iter().any(|one| odd(&one.path)), "versions {has_versions}: {walk:?}");
+        assert_eq!(place.get(&stored, None).unwrap().len(), 1000);
+    }
+}
+
+#[test]
 fn files_that_are_no_objects_are_seen_in_folders_and_over_ssh() {
     let server = Sshd::start();
     let folder = tempfile::tempdir().unwrap();

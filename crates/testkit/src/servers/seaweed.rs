@@ -193,6 +193,11 @@ impl Seaweed {
         self.client(&["rcat"], &format!("{bucket}/{path}"), bytes);
     }
 
+    /// Makes an object whose name ends in a slash, as other programs do to have a folder.
+    pub fn mark_folder(&self, bucket: &str, path: &str) {
+        self.client_with(&["mkdir"], &format!("{bucket}/{path}"), &["--s3-directory-markers"], b"");
+    }
+
     /// Deletes an object as another program does.
     pub fn delete_object(&self, bucket: &str, path: &str) {
         self.client(&["deletefile"], &format!("{bucket}/{path}"), b"");
