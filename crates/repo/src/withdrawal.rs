@@ -37,20 +37,22 @@ impl Repository {
         let mut tombstones = Tombstones::load(&self.folders.tombstones)?;
         let mut outcomes = Vec::new();
         for id in points.iter().filter(|id| tombstones.contains(Area::Snapshots, id)) {
-            let mut outcome = Withdrawal::Unknown;
+            let (mut kept, mut late) = (None, Vec::new());
             for mirror in self.ready() {
                 if !tombstones.waiting_at(mirror.name()).contains(&(Area::Snapshots, *id)) {
                     continue;
                 }
-                match (self.what_is_left(&mirror, id, cancel)?, &mut outcome) {
-                    (None, _) => {
-                        outcome = Withdrawal::Kept(mirror.name().to_owned());
-                        break;
-                    }
-                    (Some(why), Withdrawal::Late(reasons)) => reasons.push(why),
-                    (Some(why), _) => outcome = Withdrawal::Late(vec![why]),
-                }
+                let Some(why) = self.why_not_whole(&mirror, id, cancel)? else {
+                    kept = Some(mirror.name().to_owned());
+                    break;
+                };
+                late.push(why);
             }
+            let outcome = match kept {
+                Some(location) => Withdrawal::Kept(location),
+                None if late.is_empty() => Withdrawal::Unknown,
+                None => Withdrawal::Late(late),
+            };
             outcomes.push((*id, outcome));
         }
         if !dry_run {
@@ -65,7 +67,7 @@ impl Repository {
     }
 
     /// Why a point is not whole at a location; `None` where it is.
-    fn what_is_left(&self, mirror: &Arc<Mirror>, id: &Id, cancel: &Cancel) -> Result<Option<String>> {
+    fn why_not_whole(&self, mirror: &Arc<Mirror>, id: &Id, cancel: &Cancel) -> Result<Option<String>> {
         let name = mirror.name();
         let stored = match mirror.get(Area::Snapshots, id) {
             Ok(stored) => stored,
