@@ -185,6 +185,7 @@ impl Repository {
 
     /// Carries out the deletions that wait, after another look at what the points of all reached locations need.
     /// `complete` are the mirrors that have every live object; the others only lose points that were forgotten.
+    #[allow(clippy::too_many_arguments, reason = "one step of a prune, and every argument is another thing")]
     pub(crate) fn carry_out_tombstones(
         &self,
         deleting: &Deleting,

@@ -46,11 +46,9 @@ impl Repository {
     ) -> Result<(Closure, u64)> {
         let close = |is_asked: &dyn Fn(&Id) -> bool| {
             let asked = live.snapshots.iter().filter(|(id, _)| is_asked(id));
-            let closure = close_over(self, index, mirrors, asked.map(|(_, snapshot)| snapshot.tree), cancel)?;
-            match closure.unknown {
-                Some(error) => Err(error),
-                None => Ok(Closure { unknown: None, ..closure }),
-            }
+            let mut closure =
+                close_over(self, index, mirrors, asked.map(|(_, snapshot)| snapshot.tree), cancel)?;
+            closure.unknown.take().map_or(Ok(closure), Err)
         };
         let closure = close(&|_| true)?;
         let Err(refusal) = self.refuse_missing(&closure) else { return Ok((closure, 0)) };

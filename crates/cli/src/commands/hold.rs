@@ -61,7 +61,7 @@ enum HoldCommand {
 #[derive(Serialize)]
 struct Placed {
     #[serde(flatten)]
-    hold: holdfast_ops::hold::Hold,
+    hold: hold::Hold,
     on_their_way_out: Vec<OnItsWayOut>,
 }
 

@@ -12,6 +12,7 @@ use holdfast_model::retention::{
 };
 use holdfast_model::{Class, Dataset, Policy};
 use holdfast_repo::{Monitor, Trouble, TroubleKind};
+use jiff::Timestamp;
 
 use super::Decision;
 use super::owners::{self, Owner};

@@ -68,21 +68,29 @@ impl Shredding {
         self.waiting.front().filter(is_next).map(|waiting| waiting.request.client.as_str())
     }
 
-    /// Begins the next one, where the estate that the daemon goes by allows it, under a setup of its own.
-    fn start(&mut self, held: &Setup, setup: Result<Setup>, ended: &Sender<Message>) -> Result<()> {
-        let Some(Waiting { name, request, by, .. }) = self.waiting.pop_front() else { return Ok(()) };
+    /// Begins the next one, where the estate that the daemon goes by allows it, under a setup of its own; returns what is to be
+    /// said.
+    fn start(
+        &mut self,
+        held: &Setup,
+        setup: Result<Setup>,
+        ended: &Sender<Message>,
+    ) -> Result<Option<String>> {
+        let Some(Waiting { name, request, by, .. }) = self.waiting.pop_front() else { return Ok(None) };
         let setup = match shred::refuse_living(held, &request).and(setup) {
             Ok(setup) => setup,
             Err(refusal) => {
                 let refusal =
                     refusal.hint("that is the estate that holdfast serve goes by; see what it says");
-                return requests::answer(&held.places.state, &name, &Answer::Refused(refusal));
+                let said = format!("{} was not shredded: {refusal}", request.client);
+                requests::answer(&held.places.state, &name, &Answer::Refused(refusal))?;
+                return Ok(Some(said));
             }
         };
         self.under_way = Some((name, request.client.clone()));
         let work = move || Ok(shred::carry_out(&setup, &request, &by).map(Box::new));
         worker::alone("shred", ended, Message::Shredded, work);
-        Ok(())
+        Ok(None)
     }
 
     /// Answers whoever asked; returns what is to be said.
@@ -123,6 +131,8 @@ impl Daemon<'_> {
             return Ok(());
         }
         let setup = self.setup_beside(&self.shredding.stop);
-        self.shredding.start(&self.configuration.setup, setup, &self.sender)
+        let said = self.shredding.start(&self.configuration.setup, setup, &self.sender)?;
+        said.into_iter().for_each(|line| self.tell(line));
+        Ok(())
     }
 }

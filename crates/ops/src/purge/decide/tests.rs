@@ -85,7 +85,7 @@ fn a_point_that_was_made_while_the_clock_was_behind_is_as_old_as_it_has_been_kno
     weeks.clock.set(right - SignedDuration::from_hours(24 * 400));
     std::fs::write(weeks.folder.path().join("site/behind"), "behind").unwrap();
     let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
-    let point = report.point.unwrap();
+    let point = report.point.clone().unwrap();
     assert_eq!(report.ending, Ending::Attention);
     assert!(report.troubles.iter().any(|t| t.message.contains("the clock was last read at")), "{report:?}");
 
