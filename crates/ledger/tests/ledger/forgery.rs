@@ -64,6 +64,7 @@ fn a_forger_who_drops_the_triggers_is_found() {
         ("UPDATE leaves SET happened_at = 0 WHERE sequence = 3", "its columns"),
         ("PRAGMA foreign_keys = OFF; DELETE FROM leaves WHERE sequence = 5", "leaf 5 is missing"),
         ("UPDATE points SET instant = instant - 1", "points"),
+        ("UPDATE points SET is_undated = 1", "points"),
         ("UPDATE checks SET outcome = 'damaged'", "checks"),
         ("DELETE FROM receipts", "receipts"),
         ("UPDATE purges SET state = 'done'", "purges"),
@@ -76,7 +77,7 @@ fn a_forger_who_drops_the_triggers_is_found() {
         ("UPDATE leases SET instance = 'nobody'", "leases"),
         ("UPDATE reports SET json = '{}'", "report of run"),
         (
-            "INSERT INTO points SELECT 'bb', repository, asset, dataset, kind, instant, recorded_at, leaf FROM points",
+            "INSERT INTO points SELECT 'bb', repository, asset, dataset, kind, instant, recorded_at, leaf, 0 FROM points",
             "points",
         ),
     ] {

@@ -98,10 +98,10 @@ fn a_point_that_was_made_while_the_clock_was_behind_is_as_old_as_it_has_been_kno
     assert!(report.troubles.iter().any(|t| t.message.contains("while the clock was wrong")), "{report:?}");
     assert_eq!(listed(&weeks), [3, 3]);
     // It goes with the one that was made after it; the first one is the last that is known to be good.
-    days_pass(&weeks, 60);
+    days_pass(&weeks, 59);
     purged(&weeks);
     assert_eq!(listed(&weeks), [3, 3]);
-    days_pass(&weeks, 1);
+    days_pass(&weeks, 2);
     purged(&weeks);
     assert_eq!(listed(&weeks), [1, 1]);
 }
@@ -119,11 +119,11 @@ fn nobodys_word_on_the_clock_takes_anything_away_before_its_minimum() {
     let report = purged(&weeks);
     let reason = &report.decisions[1].reason;
     assert!(reason.starts_with("100 days old, of which 0 are known to have passed"), "{reason}");
-    days_pass(&weeks, 30);
+    days_pass(&weeks, 29);
     purged(&weeks);
     assert_eq!(listed(&weeks), [2, 2]);
     // Neither is it kept for ever.
-    days_pass(&weeks, 1);
+    days_pass(&weeks, 2);
     purged(&weeks);
     assert_eq!(listed(&weeks), [1, 1]);
 }
@@ -225,10 +225,10 @@ fn what_a_client_left_behind_goes_by_age_to_the_last_point() {
     purged(&weeks);
     weeks.setup.estate.assets.clear();
     purged(&weeks);
-    days_pass(&weeks, 60);
+    days_pass(&weeks, 59);
     purged(&weeks);
     assert_eq!(listed(&weeks), [1, 1]);
-    days_pass(&weeks, 1);
+    days_pass(&weeks, 2);
     assert!(purged(&weeks).decisions[0].reason.contains("its asset left long ago"));
     assert_eq!(listed(&weeks), [0, 0]);
     assert_eq!(purged(&weeks).ending, Ending::Done);

@@ -96,7 +96,9 @@ fn a_pack_that_is_gone_is_an_alarm_on_the_next_day() {
     let mut called = Called::new();
     fs::remove_file(called.weeks.packs("there").first().unwrap()).unwrap();
     called.call();
-    let alarms = called.alarms(AlarmKind::DamageFound);
+    let mut alarms = called.alarms(AlarmKind::DamageFound);
+    // The purge, which cannot delete there, has one of its own.
+    alarms.retain(|alarm| !alarm.alarm.message.starts_with("no data of C-1 was deleted"));
     assert_eq!(alarms.len(), 1, "{alarms:?}");
     assert_eq!(alarms[0].alarm.subject, REPOSITORY);
     let said = &alarms[0].alarm.message;
