@@ -51,7 +51,7 @@ fn a_held_asset_keeps_every_point_until_the_hold_is_released() {
     });
     assert_eq!(hold::standing(&weeks.setup, "shop").unwrap().len(), 2);
     assert_eq!(hold::standing_for_client(&weeks.setup, REPOSITORY).unwrap().len(), 2);
-    days_pass(&weeks, 55);
+    days_pass(&weeks, 54);
     assert!(!hold::list(&weeks.setup).unwrap().holds.iter().any(|hold| hold.is_overdue));
     days_pass(&weeks, 100);
     weeks.back_up(3);
