@@ -51,7 +51,7 @@ fn a_held_asset_keeps_every_point_until_the_hold_is_released() {
     });
     assert_eq!(hold::standing(&weeks.setup, "shop").unwrap().len(), 2);
     assert_eq!(hold::standing_for_client(&weeks.setup, REPOSITORY).unwrap().len(), 2);
-    days_pass(&weeks, 54);
+    days_pass(&weeks, 55);
     assert!(!hold::list(&weeks.setup).unwrap().holds.iter().any(|hold| hold.is_overdue));
     days_pass(&weeks, 100);
     weeks.back_up(3);
@@ -217,7 +217,7 @@ fn what_a_client_left_behind_goes_by_age_to_the_last_point() {
     purged(&weeks);
     assert_eq!(listed(&weeks), [1, 1], "past its age, and not the last that is known to be good");
     // The last one stays for a maximum's time after somebody could have noticed; then it goes as well.
-    days_pass(&weeks, 55);
+    days_pass(&weeks, 54);
     purged(&weeks);
     assert_eq!(listed(&weeks), [1, 1]);
     // Back in the estate, and gone again: the time begins anew.
