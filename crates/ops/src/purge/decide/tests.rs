@@ -245,3 +245,33 @@ fn what_a_client_left_behind_can_be_held_by_its_client() {
     assert!(purged(&weeks).decisions[0].reason.starts_with("held by R. Iyer"));
     assert_eq!(listed(&weeks), [1, 1]);
 }
+
+#[test]
+fn junk_among_the_snapshots_is_an_alarm_once_a_day_and_stops_nothing() {
+    let weeks = Weeks::new();
+    weeks.back_up(0);
+    weeks.pass(24);
+    weeks.back_up(1);
+    days_pass(&weeks, 61);
+    weeks.back_up(2);
+    let (name, packs) = (Id::of(b"junk").to_hex(), weeks.packs("here").len());
+    let junk = weeks.folder.path().join("here").join(REPOSITORY).join("snapshots").join(&name);
+    std::fs::write(&junk, "junk").unwrap();
+    let report = purged(&weeks);
+    // The second one went, with its data, and nothing became of the junk.
+    assert_eq!(listed(&weeks), [3, 2], "{report:?}");
+    assert!(weeks.packs("here").len() < packs, "{report:?}");
+    let told = report.troubles.iter().any(|trouble| trouble.subject.contains(&name));
+    assert!(told && report.ending != Ending::Done, "{report:?}");
+    let alarms = || {
+        let all = weeks.setup.ledger().unwrap().read().alarms_between(Timestamp::MIN, weeks.now()).unwrap();
+        all.into_iter().filter(|alarm| alarm.alarm.message.contains("no run of ours recorded")).count()
+    };
+    purged(&weeks);
+    weeks.pass(1);
+    assert_eq!(alarms(), 1);
+    weeks.pass(24);
+    purged(&weeks);
+    weeks.pass(1);
+    assert_eq!(alarms(), 2);
+}
