@@ -2,6 +2,7 @@
 //! [`canary`](crate::canary)); others call a missing bucket a missing object. Both are asked for here before a word
 //! of theirs is believed.
 
+mod retention;
 mod transport;
 mod versions;
 
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use opendal::options::{ListOptions, ReadOptions, WriteOptions};
 use opendal::{ErrorKind as Kind, HttpTransporter, OperationContext, Operator, services};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 
@@ -19,6 +21,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http::Http;
 use crate::key::{Area, Key, is_reserved, valid_object, valid_repository};
+use crate::object_lock::{LockBreak, ObjectLock, Retained};
 use crate::secrets::Secrets;
 use crate::surroundings::Surroundings;
 use crate::walk::{Lying, Walk};
@@ -30,6 +33,7 @@ pub(crate) struct Bucket {
     pub(crate) prefix: String,
     pub(crate) endpoint: Option<String>,
     pub(crate) region: String,
+    pub(crate) object_lock: Option<ObjectLock>,
 }
 
 impl Bucket {
@@ -376,6 +380,25 @@ impl Location for S3 {
 
     fn erase(&self, lying: &Lying) -> Result<(), Error> {
         self.erase_one(&format!("erase {}", lying.path), lying)
+    }
+
+    fn retains(&self) -> bool {
+        self.bucket.object_lock.is_some()
+    }
+
+    fn retain(&self, key: &Key, until: Timestamp) -> Result<Retained, Error> {
+        let action = format!("lock {key}");
+        let path = self.checked(&action, key)?;
+        self.raise(&action, &path, until)
+    }
+
+    fn retained_until(&self, path: &str, version: Option<&str>) -> Result<Option<Timestamp>, Error> {
+        let action = format!("read the lock of {path}");
+        Ok(self.retention(&action, path, version)?.map(|retention| retention.until))
+    }
+
+    fn break_lock(&self, lying: &Lying, how: LockBreak) -> Result<(), Error> {
+        self.break_one(&format!("break the lock of {}", lying.path), lying, how)
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

@@ -23,7 +23,12 @@ pub fn surroundings() -> Surroundings {
 /// A place by URL and the text of a credentials file.
 pub fn place(url: &str, credentials: &str) -> Place {
     let credentials = (!credentials.is_empty()).then(|| Credentials::parse(credentials).unwrap());
-    Place { name: "somewhere".to_owned(), address: Address::parse(url).unwrap(), credentials }
+    Place {
+        name: "somewhere".to_owned(),
+        address: Address::parse(url).unwrap(),
+        credentials,
+        object_lock: None,
+    }
 }
 
 /// An established place.
