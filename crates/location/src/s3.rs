@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use opendal::options::{ListOptions, ReadOptions, WriteOptions};
 use opendal::{ErrorKind as Kind, HttpTransporter, OperationContext, Operator, services};
-use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::runtime::Runtime;
 

@@ -79,8 +79,32 @@ pub struct Location {
     pub credentials: Option<Credentials>,
     /// What it takes to delete, opened only by purge, prune and repair.
     pub delete_credentials: Option<Credentials>,
+    /// How it shall lock objects, where the estate says so. What that is worth is found out by trying.
+    pub object_lock: Option<Located<LockMode>>,
     /// Bytes a second that may go there, and as many that may come from there; unlimited where it is not said.
     pub bandwidth_bytes_per_second: Option<u64>,
+}
+
+/// Who may get rid of a lock before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockMode {
+    /// Whoever was given the right to bypass it.
+    Governance,
+    /// Nobody.
+    Compliance,
+}
+
+impl LockMode {
+    /// Both.
+    pub const ALL: [LockMode; 2] = [LockMode::Governance, LockMode::Compliance];
+
+    /// The word of the estate.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LockMode::Governance => "governance",
+            LockMode::Compliance => "compliance",
+        }
+    }
 }
 
 /// Where secrets stand; they never stand in the estate itself.

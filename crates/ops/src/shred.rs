@@ -105,6 +105,7 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
         location: None,
         points: 0,
         reason: left.to_string(),
+        locked_until: None,
     }));
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
@@ -213,6 +214,7 @@ fn wait(client: &str, at: &Shredded) -> Option<PurgeWait> {
         location: Some(at.location.clone()),
         points: 0,
         reason: at.failure.clone()?,
+        locked_until: at.locked.filter(|_| at.is_only_locked).map(|locked| locked.until),
     })
 }
 

@@ -131,6 +131,7 @@ impl Repository {
         let parent = self.parent_of(request.source, snapshots);
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
+        self.distrust_locks_where_owed(&catalog.mirrors, &debts);
         owe(debts, &catalog, &outbox, monitor);
         let early = EarlyReads::new(&self.cipher, catalog.mirrors.iter().map(AsRef::as_ref), &outbox);
         let (outcome, mut deliveries) = std::thread::scope(|scope| {

@@ -41,6 +41,13 @@ pub struct StillLocked {
     pub until: Timestamp,
 }
 
+impl StillLocked {
+    /// How one thing that a walk found is called.
+    pub fn name(lying: &Lying) -> String {
+        format!("{}@{}", lying.path, lying.version.as_deref().unwrap_or_default())
+    }
+}
+
 /// A repository at one location.
 #[derive(Clone)]
 pub struct Mirror {
@@ -211,8 +218,7 @@ impl Mirror {
         if error.kind == holdfast_location::ErrorKind::Refused
             && let Some(until) = self.locked_until(lying, now)
         {
-            let version = format!("{}@{}", lying.path, lying.version.as_deref().unwrap_or_default());
-            return Ok(Some(StillLocked { version, bytes: lying.bytes, until }));
+            return Ok(Some(StillLocked { version: StillLocked::name(lying), bytes: lying.bytes, until }));
         }
         Err(error.into())
     }

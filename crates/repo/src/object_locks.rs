@@ -115,7 +115,7 @@ impl Repository {
             .iter()
             .map(|lane| {
                 let mut known = self.known_locks(mirrors[*lane].name());
-                known.distrust(&locking.brought[*lane]);
+                known.distrust(locking.brought[*lane].iter());
                 (*lane, known)
             })
             .collect();
@@ -134,7 +134,8 @@ impl Repository {
         let mut outcomes = Vec::new();
         for lane in lanes {
             let mirror = &locking.catalog.mirrors[lane];
-            let mut outcome = LocationLocks { location: mirror.name().to_owned(), ..LocationLocks::default() };
+            let mut outcome =
+                LocationLocks { location: mirror.name().to_owned(), ..LocationLocks::default() };
             let Some(known) = known.get_mut(&lane) else { continue };
             let here: Vec<&PointToLock> = owed
                 .iter()
@@ -184,8 +185,7 @@ impl Repository {
             let (index, packs) = (locking.index, PackSet::new(locking.index));
             let note = |kind: BlobKind, id: &Id| packs.note_blob(index, kind, id);
             let roots = [locking.points[*number].tree];
-            let unseen =
-                walk_below(self, index, &locking.catalog.mirrors, roots, &used, &note, cancel)?;
+            let unseen = walk_below(self, index, &locking.catalog.mirrors, roots, &used, &note, cancel)?;
             if let Some(error) = unseen.unknown {
                 return Err(error);
             }

@@ -90,7 +90,9 @@ impl Trial<'_> {
         };
         let content = self.probe.random(BYTES);
         let key = self.probe.key(Area::Data, &content);
-        let until = whole_seconds(self.probe.surroundings.clock.now().saturating_add(LOCKED_FOR).unwrap_or(Timestamp::MAX));
+        let until = whole_seconds(
+            self.probe.surroundings.clock.now().saturating_add(LOCKED_FOR).unwrap_or(Timestamp::MAX),
+        );
         let location = self.probe.location;
         let stored = location.prepare(&self.probe.repository).and_then(|()| location.put(&key, content));
         if let Err(error) = stored.and_then(|_| location.retain(&key, until).map(|_| ())) {
@@ -98,7 +100,9 @@ impl Trial<'_> {
                 ErrorKind::Refused => {
                     "these credentials may not lock objects, or the clocks differ; nothing is immutable there"
                 }
-                ErrorKind::Unsupported => "the bucket was made without object lock; nothing is immutable there",
+                ErrorKind::Unsupported => {
+                    "the bucket was made without object lock; nothing is immutable there"
+                }
                 _ => "nothing can be locked there",
             };
             return no(error.to_string(), meaning);
@@ -136,9 +140,10 @@ impl Trial<'_> {
 
     /// Whether the locked version is still there and locked as long.
     fn is_kept(&self, locked: &Locked) -> Result<bool, Error> {
-        let is_there = self.versions(&locked.key)?.iter().any(|lying| {
-            lying.version == locked.lying.version && lying.what != What::DeleteMarker
-        });
+        let is_there = self
+            .versions(&locked.key)?
+            .iter()
+            .any(|lying| lying.version == locked.lying.version && lying.what != What::DeleteMarker);
         let version = locked.lying.version.as_deref();
         let until = self.probe.location.retained_until(&locked.lying.path, version);
         match until {
@@ -184,7 +189,8 @@ impl Trial<'_> {
     fn lock_stays(&self, locked: &Locked) -> Finding {
         let sooner = self.probe.surroundings.clock.now().saturating_add(SignedDuration::from_secs(30));
         let sooner = sooner.unwrap_or(locked.until).min(locked.until);
-        let shorten = move |location: &dyn Location| location.break_lock(&locked.lying, LockBreak::Shorten(sooner));
+        let shorten =
+            move |location: &dyn Location| location.break_lock(&locked.lying, LockBreak::Shorten(sooner));
         let bypass = |location: &dyn Location| location.break_lock(&locked.lying, LockBreak::Bypass);
         self.all_refused(
             Topic::LockStays,
@@ -212,11 +218,8 @@ impl Trial<'_> {
         let overwritten = self.probe.location.overwrite_raw(&locked.key, self.probe.random(BYTES));
         let hidden = self.deleter.delete(&locked.key);
         let word = |outcome: &Result<(), Error>| if outcome.is_ok() { "accepted" } else { "refused" };
-        let tried = format!(
-            "writing over it was {}, deleting it by name was {}",
-            word(&overwritten),
-            word(&hidden)
-        );
+        let tried =
+            format!("writing over it was {}, deleting it by name was {}", word(&overwritten), word(&hidden));
         match self.is_kept(locked) {
             Ok(true) => Finding::new(
                 what,

@@ -162,15 +162,17 @@ impl S3 {
 
     fn compare_clocks(&self, action: &str, answer: &Answer) -> Result<(), Error> {
         let date = answer.headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
-        let Some(theirs) = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp()) else {
+        let Some(theirs) = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp())
+        else {
             return Ok(());
         };
         let ours = self.surroundings.clock.now();
         if ours.duration_since(theirs).abs() <= CLOCKS_APART_MAX {
             return Ok(());
         }
-        let cause =
-            format!("its clock says {theirs} and ours {ours}: nothing is locked until the two agree to a day");
+        let cause = format!(
+            "its clock says {theirs} and ours {ours}: nothing is locked until the two agree to a day"
+        );
         Err(self.error(ErrorKind::Refused, action, &cause))
     }
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::relations;
-use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
+use super::{
+    Asset, Connect, Credentials, Estate, Host, Located, Location, LockMode, Settings, Site, WebsiteSettings,
+};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
@@ -169,6 +171,10 @@ fn read_location(
             .warning("same-credentials", &span, "writing and deleting use the same credentials")
             .hint("leave delete_credentials out, or give writing an account that cannot delete");
     }
+    let object_lock = fields.text(problems, "object_lock").and_then(|text| {
+        let is_bucket = matches!(address, None | Some(Address::S3 { .. }));
+        read_object_lock(problems, text, is_bucket)
+    });
     let bandwidth = fields.text(problems, "bandwidth").and_then(|text| {
         let rate = parse_rate(&text.value);
         rate.map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string())).ok()
@@ -182,8 +188,30 @@ fn read_location(
         address: address?,
         credentials: write,
         delete_credentials: delete,
+        object_lock,
         bandwidth_bytes_per_second: bandwidth,
     })
+}
+
+fn read_object_lock(
+    problems: &mut Problems<'_>,
+    text: Located<String>,
+    is_bucket: bool,
+) -> Option<Located<LockMode>> {
+    let span = text.span.range();
+    if !is_bucket {
+        problems
+            .error("bad-value", &span, "object_lock: only a bucket (s3://) can lock objects")
+            .hint("remove it; what keeps others from deleting elsewhere, `holdfast location test` finds out");
+        return None;
+    }
+    let mode = LockMode::ALL.into_iter().find(|mode| mode.as_str() == text.value);
+    if mode.is_none() {
+        problems.error("bad-value", &span, format!("there is no object_lock {:?}", text.value)).hint(
+            "write \"compliance\", which nobody can undo, or \"governance\", which an administrator can",
+        );
+    }
+    Some(Located { value: mode?, span: text.span })
 }
 
 fn read_credentials(

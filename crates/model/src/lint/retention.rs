@@ -110,7 +110,7 @@ pub(super) fn locks_and_holds(input: &LintInput<'_>, found: &mut Vec<Found>) {
                     "locked until made + {days} d, to be gone at {days} d; a pack that a point of the next day shares is locked until {} d",
                     days + 1
                 ))
-                .holdfast("sets no locks yet; a bucket that locks by default keeps its objects past the purge")
+                .holdfast("never locks past the maximum; a pack that a younger point shares stays locked, and the purge calls it exempt, not purged")
                 .hint("leave days between minimum and maximum where locations lock objects"),
         );
     }

@@ -5,9 +5,10 @@
 //! and stands here shows that something was lost there, and nothing is believed ([`KnownLocks::distrust`]); and whoever
 //! deletes or replaces objects throws all of it away first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use holdfast_format::{Id, decode_unpacked, encode_unpacked};
 use holdfast_location::Area;
@@ -15,6 +16,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::PointToLock;
+use crate::align::Debt;
+use crate::error::{Error, Result};
+use crate::mirror::Mirror;
 use crate::repository::{LocalFolders, Repository};
 
 /// The locks that are known of one location.
@@ -54,24 +58,39 @@ impl KnownLocks {
     }
 
     /// Believes nothing where something of it had to be stored again.
-    pub(super) fn distrust(&mut self, brought: &BTreeSet<(Area, Id)>) {
-        if brought.iter().any(|object| self.objects.contains_key(object)) {
+    pub(super) fn distrust<'a>(&mut self, mut brought: impl Iterator<Item = &'a (Area, Id)>) -> bool {
+        let is_lost = brought.any(|object| self.objects.contains_key(object));
+        if is_lost {
             *self = KnownLocks::default();
         }
-    }
-
-    /// Throws away what is known of every location.
-    ///
-    /// What cannot be removed would claim locks that may be gone, so that is an error.
-    pub(crate) fn discard(folders: &LocalFolders) -> std::io::Result<()> {
-        match fs::remove_dir_all(folder(folders)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        is_lost
     }
 }
 
 impl Repository {
+    /// Throws away what is known of every location, before objects are deleted or replaced there. What cannot be removed
+    /// would claim locks that are gone, so that is an error.
+    pub(crate) fn distrust_locks(&self) -> Result<()> {
+        let folder = folder(&self.folders);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::local("remove", &folder, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for each location that is about to get back what it lost, before it does: a run may die right after.
+    pub(crate) fn distrust_locks_where_owed(&self, mirrors: &[Arc<Mirror>], debts: &[Debt]) {
+        for (mirror, debt) in mirrors.iter().zip(debts).filter(|(mirror, _)| mirror.retains()) {
+            let objects: Vec<(Area, Id)> = debt.objects.iter().map(|(area, id, _)| (*area, *id)).collect();
+            let mut known = self.known_locks(mirror.name());
+            if known.distrust(objects.iter()) {
+                self.keep_locks(mirror.name(), &known);
+            }
+        }
+    }
+
     pub(super) fn known_locks(&self, location: &str) -> KnownLocks {
         self.read_locks(&folder(&self.folders).join(location)).unwrap_or_default()
     }
