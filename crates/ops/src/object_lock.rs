@@ -63,7 +63,8 @@ impl LockedSum {
     pub fn of<'a>(locked: impl IntoIterator<Item = &'a StillLocked>) -> Option<LockedSum> {
         locked.into_iter().fold(None, |sum: Option<LockedSum>, one| {
             let sum = sum.unwrap_or(LockedSum { objects: 0, bytes: 0, until: one.until });
-            let (objects, bytes, until) = (sum.objects + 1, sum.bytes + one.bytes, sum.until.max(one.until));
+            let (objects, bytes, until) =
+                (sum.objects + 1, sum.bytes + one.lying.bytes, sum.until.max(one.until));
             Some(LockedSum { objects, bytes, until })
         })
     }
@@ -73,6 +74,18 @@ impl LockedSum {
         let LockedSum { objects, bytes, until } = self;
         let objects = if *objects == 1 { "1 object".to_owned() } else { format!("{objects} objects") };
         format!("{objects} of {bytes} bytes EXEMPT, not purged: lock until {until}")
+    }
+}
+
+/// Takes what is locked out of the sums of what was deleted, by the folders of the areas: a deletion only hid it.
+pub(crate) fn subtract<'a>(
+    sums: &mut BTreeMap<&'static str, (u64, u64)>,
+    locked: impl IntoIterator<Item = &'a StillLocked>,
+) {
+    for one in locked {
+        if let Some(sum) = one.area().and_then(|area| sums.get_mut(area.folder())) {
+            *sum = (sum.0.saturating_sub(1), sum.1.saturating_sub(one.lying.bytes));
+        }
     }
 }
 

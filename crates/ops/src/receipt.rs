@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::known_points::{KnownPoints, LockedVersion};
+use crate::object_lock;
 use crate::setup::Setup;
 
 /// What became of the points whose purge was decided.
@@ -95,6 +96,10 @@ pub fn settle(
         let nothing = Hidden::default();
         let hidden = hidden.get(mirror.name()).unwrap_or(&nothing);
         let now = setup.world.clock.now();
+        // What was met before was deleted before.
+        let before = known.locked.get(mirror.name());
+        let is_new = |one: &&StillLocked| before.is_none_or(|before| !before.contains_key(&one.name()));
+        let newly_locked: Vec<StillLocked> = hidden.locked.iter().filter(is_new).cloned().collect();
         known.note_locked(mirror.name(), hidden, now);
         let KnownPoints { points, locked } = &mut *known;
         let locked = locked.get(mirror.name());
@@ -118,7 +123,8 @@ pub fn settle(
                 cleared.push(id.clone());
             }
         }
-        record(setup, purge, repository_name, mirror.name(), &own, hidden, unlisted, cleared)?;
+        let seen = Seen { own: &own, hidden, newly_locked: &newly_locked };
+        record(setup, purge, repository_name, mirror.name(), &seen, unlisted, cleared)?;
     }
     known.locked.retain(|location, _| configured.contains(location.as_str()));
     known.points.retain(|id, point| {
@@ -160,8 +166,8 @@ impl KnownPoints {
     fn note_locked(&mut self, location: &str, hidden: &Hidden, now: Timestamp) {
         let before = self.locked.remove(location).unwrap_or_default();
         let seen = |locked: &StillLocked| {
-            let since = before.get(&locked.version).map_or(now, |known| known.since);
-            (locked.version.clone(), LockedVersion { since, until: locked.until })
+            let since = before.get(&locked.name()).map_or(now, |known| known.since);
+            (locked.name(), LockedVersion { since, until: locked.until })
         };
         let mut locked: BTreeMap<String, LockedVersion> = hidden.locked.iter().map(seen).collect();
         if hidden.is_left {
@@ -175,24 +181,35 @@ impl KnownPoints {
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "all of it is one receipt")]
+/// What was seen at one location.
+struct Seen<'a> {
+    own: &'a [&'a Deletions],
+    hidden: &'a Hidden,
+    /// What this purge deleted and only hid, because it is locked.
+    newly_locked: &'a [StillLocked],
+}
+
 fn record(
     setup: &Setup,
     purge: &str,
     repository: &str,
     location: &str,
-    own: &[&Deletions],
-    hidden: &Hidden,
+    seen: &Seen<'_>,
     unlisted: Vec<String>,
     cleared: Vec<String>,
 ) -> Result<()> {
-    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for removed in own.iter().flat_map(|d| &d.removed) {
+    let mut sums: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+    for removed in seen.own.iter().flat_map(|d| &d.removed) {
         let sum = sums.entry(removed.group).or_default();
         *sum = (sum.0 + removed.objects, sum.1 + removed.bytes);
     }
-    if hidden.objects > 0 {
-        sums.insert("versions", (hidden.objects, hidden.bytes));
+    // The word on a point is that nobody lists it; of all else, that its bytes are gone.
+    object_lock::subtract(
+        &mut sums,
+        seen.newly_locked.iter().filter(|one| one.area() != Some(Area::Snapshots)),
+    );
+    if seen.hidden.objects > 0 {
+        sums.insert("versions", (seen.hidden.objects, seen.hidden.bytes));
     }
     let receipt = |phase, group: &str, points| {
         let (objects, bytes) = sums.get(group).copied().unwrap_or_default();

@@ -33,18 +33,21 @@ pub struct Erased {
 /// A version that cannot be removed before an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillLocked {
-    /// The object's path and the version, as the place names them.
-    pub version: String,
-    /// Its bytes.
-    pub bytes: u64,
+    /// What lies there.
+    pub lying: Lying,
     /// Until when.
     pub until: Timestamp,
 }
 
 impl StillLocked {
-    /// How one thing that a walk found is called.
-    pub fn name(lying: &Lying) -> String {
-        format!("{}@{}", lying.path, lying.version.as_deref().unwrap_or_default())
+    /// One name for one version.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.lying.path, self.lying.version.as_deref().unwrap_or_default())
+    }
+
+    /// The area of the object that it is a version of.
+    pub fn area(&self) -> Option<Area> {
+        Key::at(&self.lying.path).map(|key| key.area)
     }
 }
 
@@ -218,7 +221,7 @@ impl Mirror {
         if error.kind == holdfast_location::ErrorKind::Refused
             && let Some(until) = self.locked_until(lying, now)
         {
-            return Ok(Some(StillLocked { version: StillLocked::name(lying), bytes: lying.bytes, until }));
+            return Ok(Some(StillLocked { lying: lying.clone(), until }));
         }
         Err(error.into())
     }

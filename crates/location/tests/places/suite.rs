@@ -6,7 +6,7 @@ use std::thread;
 
 use bytes::Bytes;
 use holdfast_location::{
-    Area, Credentials, ErrorKind, Key, Location, MARKER_REPOSITORY, Place, Put, Surroundings,
+    Area, Credentials, ErrorKind, Key, Location, MARKER_REPOSITORY, ObjectLock, Place, Put, Surroundings,
 };
 use holdfast_model::Address;
 use holdfast_world::{SystemClock, SystemRandom};
@@ -34,6 +34,12 @@ pub fn place(url: &str, credentials: &str) -> Place {
 /// An established place.
 pub fn established(url: &str, credentials: &str) -> Arc<dyn Location> {
     holdfast_location::establish(&place(url, credentials), &surroundings()).unwrap()
+}
+
+/// An established place that locks objects.
+pub fn locking(url: &str, credentials: &str, lock: ObjectLock) -> Arc<dyn Location> {
+    let place = Place { object_lock: Some(lock), ..place(url, credentials) };
+    holdfast_location::establish(&place, &surroundings()).unwrap()
 }
 
 /// A place that is opened only.

@@ -205,10 +205,10 @@ impl Look<'_> {
             }
             let until = location.retained_until(&lying.path, lying.version.as_deref()).ok().flatten();
             let Some(until) = until.filter(|until| *until > self.now) else { return true };
-            locked.push(StillLocked { version: lying.path.clone(), bytes: lying.bytes, until });
+            locked.push(StillLocked { lying: lying.clone(), until });
             false
         });
-        let paths: BTreeSet<&str> = locked.iter().map(|one| one.version.as_str()).collect();
+        let paths: BTreeSet<&str> = locked.iter().map(|one| one.lying.path.as_str()).collect();
         walk.lying.retain(|lying| lying.what != What::DeleteMarker || !paths.contains(lying.path.as_str()));
         place.locked = LockedSum::of(&locked);
         walk

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::object_lock::LockedSum;
+use crate::object_lock::{self, LockedSum};
 use crate::setup::Setup;
 
 /// What a location removed.
@@ -41,6 +41,7 @@ pub(super) fn shred(setup: &Setup, purge: &str, client: &str, mirror: &Arc<Mirro
     let now = setup.world.clock.now();
     let outcome = empty(mirror, now, &mut sums, &mut locked).and_then(|()| left(mirror, &locked));
     let is_only_locked = matches!(outcome, Ok(0)) && !locked.is_empty();
+    object_lock::subtract(&mut sums, &locked);
     let locked = LockedSum::of(&locked);
     let failure = match (outcome, &locked) {
         (Err(error), _) => Some(error.to_string()),
@@ -123,12 +124,12 @@ fn add(sums: &mut Sums, group: &'static str, bytes: u64) {
 
 /// How much is left, by another look, beside what is locked.
 fn left(mirror: &Mirror, locked: &[StillLocked]) -> holdfast_repo::Result<u64> {
-    let versions: BTreeSet<&str> = locked.iter().map(|one| one.version.as_str()).collect();
-    let paths: BTreeSet<&str> =
-        versions.iter().filter_map(|version| version.rsplit_once('@')).map(|(path, _)| path).collect();
+    let name = |lying: &Lying| (lying.path.clone(), lying.version.clone());
+    let versions: BTreeSet<(String, Option<String>)> = locked.iter().map(|one| name(&one.lying)).collect();
+    let paths: BTreeSet<&str> = locked.iter().map(|one| one.lying.path.as_str()).collect();
     let is_left = |lying: &&Lying| match lying.what {
         What::DeleteMarker => !paths.contains(lying.path.as_str()),
-        _ => !versions.contains(StillLocked::name(lying).as_str()),
+        _ => !versions.contains(&name(lying)),
     };
     let mut left = mirror.walk()?.lying.iter().filter(is_left).count() as u64;
     for area in ORDER {
