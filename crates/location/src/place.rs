@@ -30,6 +30,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// A place by its URL, which says what kind it is.
+    pub fn at(name: &str, url: &str, credentials: Option<Credentials>) -> Result<Place, String> {
+        let address = Address::parse(url)?;
+        Ok(Place { name: name.to_owned(), address, credentials, object_lock: None })
+    }
+
     /// A folder of this machine, which takes no credentials.
     pub fn folder(name: &str, path: impl Into<PathBuf>) -> Place {
         let address = Address::Local { path: path.into() };

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use holdfast_location::{
     Area, Credentials, ErrorKind, Key, Location, MARKER_REPOSITORY, ObjectLock, Place, Put, Surroundings,
 };
-use holdfast_model::Address;
 use holdfast_world::{SystemClock, SystemRandom};
 use sha2::{Digest, Sha256};
 
@@ -23,12 +22,7 @@ pub fn surroundings() -> Surroundings {
 /// A place by URL and the text of a credentials file.
 pub fn place(url: &str, credentials: &str) -> Place {
     let credentials = (!credentials.is_empty()).then(|| Credentials::parse(credentials).unwrap());
-    Place {
-        name: "somewhere".to_owned(),
-        address: Address::parse(url).unwrap(),
-        credentials,
-        object_lock: None,
-    }
+    Place::at("somewhere", url, credentials).unwrap()
 }
 
 /// An established place.

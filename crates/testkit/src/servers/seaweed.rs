@@ -202,6 +202,30 @@ impl Seaweed {
         self.signed("PUT", &format!("{bucket}/{path}?retention="), &body);
     }
 
+    /// Lets the locks below a prefix end at another instant, as whoever may bypass governance can.
+    pub fn end_locks(&self, bucket: &str, prefix: &str, at: &str) {
+        let query = format!("{bucket}?prefix={}&versions=", prefix.replace('/', "%2F"));
+        let (_, said) = self.ask("GET", &query, &[], "");
+        for version in between(&said, "<Version>", "</Version>") {
+            let word = |begin, end| between(version, begin, end).next().unwrap_or_default();
+            let (path, id) = (word("<Key>", "</Key>"), word("<VersionId>", "</VersionId>"));
+            let object = format!("{bucket}/{path}?retention=&versionId={id}");
+            let (status, retention) = self.ask("GET", &object, &[], "");
+            if status != 200 {
+                continue;
+            }
+            let until =
+                between(&retention, "<RetainUntilDate>", "</RetainUntilDate>").next().unwrap_or_default();
+            let (status, said) = self.ask(
+                "PUT",
+                &object,
+                &["x-amz-bypass-governance-retention: true"],
+                &retention.replace(until, at),
+            );
+            assert_eq!(status, 200, "{said}");
+        }
+    }
+
     /// The versions of an object, as a client that is not ours lists them.
     pub fn version_ids(&self, bucket: &str, path: &str) -> Vec<String> {
         let (status, said) =
