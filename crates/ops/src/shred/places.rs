@@ -101,18 +101,29 @@ fn empty(
     }
     // A marker that goes before a locked version below it brings that back to sight.
     walk.lying.sort_by_key(|lying| lying.what == What::DeleteMarker);
-    let mut hidden = BTreeSet::new();
+    let (mut hidden, mut failure) = (BTreeSet::new(), None);
     for lying in &walk.lying {
         if lying.what == What::DeleteMarker && hidden.contains(&lying.path) {
             continue;
         }
-        if let Some(one) = mirror.erase_unless_locked(lying, now)? {
-            hidden.insert(lying.path.clone());
-            locked.push(one);
-            continue;
+        match mirror.erase_unless_locked(lying, now) {
+            Ok(None) => {
+                let group = if lying.version.is_some() { "versions" } else { "foreign" };
+                add(sums, group, lying.bytes);
+            }
+            Ok(Some(one)) => {
+                hidden.insert(lying.path.clone());
+                locked.push(one);
+            }
+            // The others go all the same: what is left unread by one refusal may be a version of the key file.
+            Err(error) => {
+                hidden.insert(lying.path.clone());
+                failure.get_or_insert(error);
+            }
         }
-        let group = if lying.version.is_some() { "versions" } else { "foreign" };
-        add(sums, group, lying.bytes);
+    }
+    if let Some(error) = failure {
+        return Err(error);
     }
     mirror.discard_empty()
 }
