@@ -4,6 +4,7 @@
 //! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
 //! each look like success until the day of the restore.
 
+mod object_lock;
 mod overlap;
 mod read;
 mod relations;
@@ -15,6 +16,7 @@ use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
+pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
 
@@ -83,28 +85,6 @@ pub struct Location {
     pub object_lock: Option<Located<LockMode>>,
     /// Bytes a second that may go there, and as many that may come from there; unlimited where it is not said.
     pub bandwidth_bytes_per_second: Option<u64>,
-}
-
-/// Who may get rid of a lock before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockMode {
-    /// Whoever was given the right to bypass it.
-    Governance,
-    /// Nobody.
-    Compliance,
-}
-
-impl LockMode {
-    /// Both.
-    pub const ALL: [LockMode; 2] = [LockMode::Governance, LockMode::Compliance];
-
-    /// The word of the estate.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LockMode::Governance => "governance",
-            LockMode::Compliance => "compliance",
-        }
-    }
 }
 
 /// Where secrets stand; they never stand in the estate itself.

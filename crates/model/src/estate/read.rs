@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::object_lock::read_object_lock;
 use super::relations;
-use super::{
-    Asset, Connect, Credentials, Estate, Host, Located, Location, LockMode, Settings, Site, WebsiteSettings,
-};
+use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
@@ -191,27 +190,6 @@ fn read_location(
         object_lock,
         bandwidth_bytes_per_second: bandwidth,
     })
-}
-
-fn read_object_lock(
-    problems: &mut Problems<'_>,
-    text: Located<String>,
-    is_bucket: bool,
-) -> Option<Located<LockMode>> {
-    let span = text.span.range();
-    if !is_bucket {
-        problems
-            .error("bad-value", &span, "object_lock: only a bucket (s3://) can lock objects")
-            .hint("remove it; what keeps others from deleting elsewhere, `holdfast location test` finds out");
-        return None;
-    }
-    let mode = LockMode::ALL.into_iter().find(|mode| mode.as_str() == text.value);
-    if mode.is_none() {
-        problems.error("bad-value", &span, format!("there is no object_lock {:?}", text.value)).hint(
-            "write \"compliance\", which nobody can undo, or \"governance\", which an administrator can",
-        );
-    }
-    Some(Located { value: mode?, span: text.span })
 }
 
 fn read_credentials(
