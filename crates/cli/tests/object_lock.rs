@@ -143,6 +143,7 @@ fn what_a_lock_keeps_is_exempt_from_a_purge_until_its_time_has_come() {
     customer.run(0, &["backup", ASSET]);
 
     let report = customer.json(0, &["purge"]);
+    assert_eq!(report["decisions"][0]["verdict"], "expire", "{report}");
     let of_repository = |report: &Value| report["repositories"][0].clone();
     let first = of_repository(&report);
     assert_eq!((first["forgotten"].as_u64(), first["exempt"].as_u64()), (Some(0), Some(1)), "{first}");
@@ -190,11 +191,12 @@ fn a_shredded_client_has_no_key_and_what_is_locked_is_told() {
     let customer = customer(&server, &server.credentials_toml());
     lock(&customer, "compliance");
     customer.run(0, &["location", "test", "there"]);
+    customer.another_site("blog");
+    customer.run(0, &["backup", "blog"]);
     let made = instant(&customer.json(0, &["backup", ASSET])[0]["time"]);
     let (pack, _) = locks(&server, "data").remove(0);
     let until = Timestamp::from_second(made.as_second() + 60 * 24 * 3600).unwrap();
     server.lock_object("locked", &pack, &until.to_string());
-    customer.another_site("blog");
     let path = customer.path("etc/estate.toml");
     let estate = fs::read_to_string(&path).unwrap();
     let begin = estate.find(&format!("[assets.\"{ASSET}\"]")).unwrap();

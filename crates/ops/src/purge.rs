@@ -146,7 +146,7 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
         troubles: Vec::new(),
         ending: Ending::Done,
     };
-    let promised = decide::Promised::load(setup);
+    let promised = Promised::load(setup);
     let mut names: BTreeSet<String> = setup.repositories().into_keys().collect();
     names.extend(setup.ring.repositories()?);
     for name in names {
@@ -195,7 +195,7 @@ struct Run<'a> {
     dry_run: bool,
     purge: &'a str,
     clock: &'a ClockEvidence,
-    promised: &'a Result<decide::Promised>,
+    promised: &'a Result<Promised>,
     troubles: &'a Troubles,
     progress: &'a Progress,
 }
