@@ -60,7 +60,7 @@ struct Vault {
 
 impl Vault {
     fn new() -> Vault {
-        Vault::of(|server| server.keeper_credentials_toml())
+        Vault::of(Seaweed::keeper_credentials_toml)
     }
 
     fn of(credentials: impl Fn(&Seaweed) -> String) -> Vault {

@@ -45,6 +45,9 @@ struct Trial<'a> {
     has_deleter: bool,
 }
 
+/// A way to get rid of what is locked.
+type Attempt<'a> = dyn Fn(&dyn Location) -> Result<(), Error> + 'a;
+
 /// The object of a trial.
 struct Locked {
     key: Key,
@@ -158,7 +161,7 @@ impl Trial<'_> {
         &self,
         what: Topic,
         locked: &Locked,
-        attempts: &[(&str, &dyn Fn(&dyn Location) -> Result<(), Error>)],
+        attempts: &[(&str, &Attempt<'_>)],
         good: &str,
         bad: &str,
     ) -> Finding {
