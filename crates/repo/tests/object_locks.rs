@@ -165,19 +165,27 @@ fn what_a_point_needs_is_locked_and_an_unchanged_run_asks_for_its_snapshot_alone
     }
     let (raised, asked) = (vault.count(Op::Retain), vault.count(Op::RetainedUntil));
     let second = vault.locked_run(first, &[(point.id, first)]);
-    assert_eq!(vault.count(Op::Retain) - raised, 1);
+    // The folders above the site belong to other tests as well: where they changed, there is a tree and its index file.
+    let new = vault.locks().keys().filter(|path| is_lockable(path) && !locks.contains_key(*path)).count();
+    assert!(new == 1 || new == 3, "{new}");
+    assert_eq!(vault.count(Op::Retain) - raised, new as u64);
     assert_eq!(vault.count(Op::RetainedUntil) - asked, 1);
     // The next day, everything that the new point needs, once, and nothing that it does not need.
     let raised = vault.count(Op::Retain);
     let earlier = [(point.id, first), (second.id, first)];
     let third = vault.locked_run(later, &earlier);
     let locks = vault.locks();
-    let lockable: Vec<_> = locks.iter().filter(|(path, _)| is_lockable(path)).collect();
-    for (path, until) in &lockable {
-        let is_older_point = [point.id, second.id].iter().any(|id| path.ends_with(&id.to_hex()));
-        assert_eq!(**until, Some(if is_older_point { first } else { later }), "{path}");
+    let lockable = || locks.iter().filter(|(path, _)| is_lockable(path));
+    let renewed = lockable().filter(|(_, until)| **until == Some(later)).count();
+    assert_eq!(vault.count(Op::Retain) - raised, renewed as u64);
+    assert!(lockable().all(|(_, until)| until.is_some_and(|until| until == first || until == later)));
+    for (point, until) in [(&point, first), (&second, first), (&third, later)] {
+        assert_eq!(locks[&format!("{REPOSITORY}/snapshots/{}", point.id)], Some(until));
     }
-    assert_eq!(vault.count(Op::Retain) - raised, lockable.len() as u64 - 2);
+    let objects = vault.server.objects("locked");
+    let data = objects.iter().filter(|(path, _)| path.starts_with(&format!("{REPOSITORY}/data/")));
+    let (pack, _) = data.max_by_key(|(_, size)| *size).unwrap();
+    assert_eq!(locks[pack], Some(later), "the pack of the site's files");
     assert_ne!(third.id, second.id);
 }
 
@@ -297,8 +305,8 @@ fn what_a_prune_rewrote_is_locked_anew_and_what_it_deleted_stays_until_its_lock_
     for one in &erased.locked {
         assert_eq!(vault.server.version_ids("locked", &one.lying.path).len(), 2, "{}", one.lying.path);
     }
-    let soon = Timestamp::from_second(SystemClock::new().now().as_second() + 2).unwrap();
-    vault.server.end_locks("locked", REPOSITORY, &soon.to_string());
+    let soon = || Timestamp::from_second(SystemClock::new().now().as_second() + 5).unwrap().to_string();
+    vault.server.end_locks("locked", REPOSITORY, &soon);
     while !erase().locked.is_empty() {
         std::thread::sleep(Duration::from_millis(200));
     }

@@ -202,8 +202,9 @@ impl Seaweed {
         self.signed("PUT", &format!("{bucket}/{path}?retention="), &body);
     }
 
-    /// Lets the locks below a prefix end at another instant, as whoever may bypass governance can.
-    pub fn end_locks(&self, bucket: &str, prefix: &str, at: &str) {
+    /// Lets the locks below a prefix end at other instants, as whoever may bypass governance can. Each must be still to come
+    /// when the server hears of it.
+    pub fn end_locks(&self, bucket: &str, prefix: &str, soon: &dyn Fn() -> String) {
         let query = format!("{bucket}?prefix={}&versions=", prefix.replace('/', "%2F"));
         let (_, said) = self.ask("GET", &query, &[], "");
         for version in between(&said, "<Version>", "</Version>") {
@@ -220,7 +221,7 @@ impl Seaweed {
                 "PUT",
                 &object,
                 &["x-amz-bypass-governance-retention: true"],
-                &retention.replace(until, at),
+                &retention.replace(until, &soon()),
             );
             assert_eq!(status, 200, "{said}");
         }
