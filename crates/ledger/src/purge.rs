@@ -100,6 +100,9 @@ pub struct PurgeWait {
     pub points: u64,
     /// Why.
     pub reason: String,
+    /// Set where nothing is left but what is locked, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
 }
 
 /// A recorded purge.

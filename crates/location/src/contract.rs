@@ -9,8 +9,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::error::Error;
+use jiff::Timestamp;
+
+use crate::error::{Error, ErrorKind};
 use crate::key::{Area, Key};
+use crate::object_lock::{LockBreak, Retained};
 use crate::walk::{self, Lying, Walk};
 
 /// The repository name that a place keeps for its marker object, see [`Location::establish`].
@@ -127,13 +130,29 @@ pub trait Location: Send + Sync {
 
     /// Removes one thing that a walk found, for good: this version, this upload. Idempotent.
     fn erase(&self, lying: &Lying) -> Result<(), Error> {
-        let action = format!("erase {}", lying.path);
-        Err(Error::new(
-            crate::ErrorKind::Unsupported,
-            self.name(),
-            action,
-            "this kind of place has no way to",
-        ))
+        Err(unable(self.name(), format!("erase {}", lying.path)))
+    }
+
+    /// Whether the estate says that this place locks objects. What that is worth, [`probe_lock`](crate::probe_lock()) shows.
+    fn retains(&self) -> bool {
+        false
+    }
+
+    /// Locks an object, as everybody sees it, until an instant at least. A lock is raised and never lowered. Refuses where
+    /// the place's clock and ours are further apart than a day: nobody could take back what was locked by a wrong one.
+    fn retain(&self, key: &Key, _until: Timestamp) -> Result<Retained, Error> {
+        Err(unable(self.name(), format!("lock {key}")))
+    }
+
+    /// Until when an object is locked, which may be past; `version` as a walk names it, else the object as everybody sees it.
+    fn retained_until(&self, path: &str, _version: Option<&str>) -> Result<Option<Timestamp>, Error> {
+        Err(unable(self.name(), format!("read the lock of {path}")))
+    }
+
+    /// Tries to get rid of a lock before its time. For [`probe_lock`](crate::probe_lock()) alone, as
+    /// [`Location::overwrite_raw`] is.
+    fn break_lock(&self, lying: &Lying, _how: LockBreak) -> Result<(), Error> {
+        Err(unable(self.name(), format!("break the lock of {}", lying.path)))
     }
 
     /// Tries to replace an existing object by other bytes with whatever means this place's credentials allow, past
@@ -142,11 +161,10 @@ pub trait Location: Send + Sync {
     /// `Ok` means that the call was accepted; what is there now must be read back. `Unsupported` means that this
     /// backend cannot try.
     fn overwrite_raw(&self, key: &Key, _bytes: Bytes) -> Result<(), Error> {
-        Err(Error::new(
-            crate::ErrorKind::Unsupported,
-            self.name(),
-            format!("overwrite {key}"),
-            "this backend has no way to try it",
-        ))
+        Err(unable(self.name(), format!("overwrite {key}")))
     }
+}
+
+fn unable(location: &str, action: String) -> Error {
+    Error::new(ErrorKind::Unsupported, location, action, "this kind of place has no way to")
 }

@@ -9,10 +9,12 @@ pub mod retry;
 pub mod throttle;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::contract::{Identity, Listed, Location, Put};
 use crate::error::Error;
 use crate::key::{Area, Key};
+use crate::object_lock::{LockBreak, Retained};
 use crate::walk::{Lying, Walk};
 
 /// The calls of the contract.
@@ -42,6 +44,12 @@ pub enum Op {
     Walk,
     /// [`Location::erase`].
     Erase,
+    /// [`Location::retain`].
+    Retain,
+    /// [`Location::retained_until`].
+    RetainedUntil,
+    /// [`Location::break_lock`].
+    BreakLock,
     /// [`Location::overwrite_raw`].
     OverwriteRaw,
 }
@@ -97,6 +105,8 @@ impl Answer for u64 {}
 impl Answer for Vec<String> {}
 impl Answer for Identity {}
 impl Answer for Walk {}
+impl Answer for Retained {}
+impl Answer for Option<Timestamp> {}
 
 impl Answer for Bytes {
     fn bytes_down(&self) -> u64 {
@@ -196,6 +206,24 @@ impl<L: Layer> Location for L {
     fn erase(&self, lying: &Lying) -> Result<(), Error> {
         let call = Call { path: lying.path.clone(), ..Call::place(Op::Erase) };
         self.around(&call, None, &|_| self.inner().erase(lying))
+    }
+
+    fn retains(&self) -> bool {
+        self.inner().retains()
+    }
+
+    fn retain(&self, key: &Key, until: Timestamp) -> Result<Retained, Error> {
+        self.around(&Call::object(Op::Retain, key, None), None, &|_| self.inner().retain(key, until))
+    }
+
+    fn retained_until(&self, path: &str, version: Option<&str>) -> Result<Option<Timestamp>, Error> {
+        let call = Call { path: path.to_owned(), ..Call::place(Op::RetainedUntil) };
+        self.around(&call, None, &|_| self.inner().retained_until(path, version))
+    }
+
+    fn break_lock(&self, lying: &Lying, how: LockBreak) -> Result<(), Error> {
+        let call = Call { path: lying.path.clone(), ..Call::place(Op::BreakLock) };
+        self.around(&call, None, &|_| self.inner().break_lock(lying, how))
     }
 
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {

@@ -9,6 +9,7 @@ mod key;
 pub mod layers;
 mod local;
 mod marker;
+mod object_lock;
 mod place;
 mod probe;
 mod rest;
@@ -23,7 +24,10 @@ pub use contract::{Identity, Listed, Location, MARKER_REPOSITORY, Put};
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
 pub use key::{Area, Key, is_reserved, valid_object, valid_repository};
+pub use object_lock::{LockBreak, ObjectLock, Retained};
 pub use place::{Place, establish, open};
-pub use probe::{Finding, Grade, Measure, PROBE_PREFIX, ProbeOptions, Topic, Unit, Verdict, probe};
+pub use probe::{
+    Finding, Grade, LOCK_TOPICS, Measure, PROBE_PREFIX, ProbeOptions, Topic, Unit, Verdict, probe, probe_lock,
+};
 pub use surroundings::{Surroundings, Timeouts};
 pub use walk::{Lying, Walk, What};

@@ -4,6 +4,7 @@
 //! called unknown.
 
 mod facts;
+mod locking;
 mod speed;
 
 use std::fmt;
@@ -17,6 +18,8 @@ use crate::contract::Location;
 use crate::error::Error;
 use crate::key::{Area, Key};
 use crate::surroundings::Surroundings;
+
+pub use self::locking::{LOCK_TOPICS, probe_lock};
 
 /// Repositories of probes begin so; [`Location::repositories`] leaves them out.
 pub const PROBE_PREFIX: &str = "holdfast-probe-";
@@ -66,6 +69,16 @@ pub enum Topic {
     DeleteRefused,
     /// May these credentials delete a lock?
     LockDelete,
+    /// Does the bucket lock by itself whatever is stored?
+    DefaultRetention,
+    /// Does an object say that it is locked, once it was?
+    LockSet,
+    /// Does a version outlive every attempt to delete it before its time?
+    LockedDeleteRefused,
+    /// Does it lie unchanged below what is written over it, and below its deletion by name?
+    LockedBelowOverwriting,
+    /// Does a lock refuse to be shortened or bypassed?
+    LockStays,
     /// The time of a small call.
     RoundTrip,
     /// The speed of storing.
@@ -190,6 +203,7 @@ pub fn probe(location: &dyn Location, surroundings: &Surroundings, options: Prob
         findings.push(probe.overwrite_refused());
         findings.push(probe.delete_refused());
         findings.push(probe.lock_delete());
+        findings.extend(probe.default_retention());
         findings.extend(probe.speed());
     }
     findings.push(probe.clean_up());

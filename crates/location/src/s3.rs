@@ -2,6 +2,8 @@
 //! [`canary`](crate::canary)); others call a missing bucket a missing object. Both are asked for here before a word
 //! of theirs is believed.
 
+mod errors;
+mod retention;
 mod transport;
 mod versions;
 
@@ -9,6 +11,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use opendal::options::{ListOptions, ReadOptions, WriteOptions};
 use opendal::{ErrorKind as Kind, HttpTransporter, OperationContext, Operator, services};
 use secrecy::ExposeSecret;
@@ -19,6 +22,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::http::Http;
 use crate::key::{Area, Key, is_reserved, valid_object, valid_repository};
+use crate::object_lock::{LockBreak, ObjectLock, Retained};
 use crate::secrets::Secrets;
 use crate::surroundings::Surroundings;
 use crate::walk::{Lying, Walk};
@@ -30,6 +34,7 @@ pub(crate) struct Bucket {
     pub(crate) prefix: String,
     pub(crate) endpoint: Option<String>,
     pub(crate) region: String,
+    pub(crate) object_lock: Option<ObjectLock>,
 }
 
 impl Bucket {
@@ -99,42 +104,6 @@ impl S3 {
             surroundings: surroundings.clone(),
             refuses_overwriting: OnceLock::new(),
         })
-    }
-
-    fn error(&self, kind: ErrorKind, action: &str, cause: &str) -> Error {
-        Error::new(kind, &self.name, action, self.secrets.hide(cause))
-    }
-
-    /// Sorts an error of the service. `NotFound` must have been dealt with.
-    fn failed(&self, action: &str, error: &opendal::Error) -> Error {
-        let text = said(error);
-        let kind = match error.kind() {
-            Kind::PermissionDenied => ErrorKind::Refused,
-            Kind::RangeNotSatisfied => ErrorKind::Corrupt,
-            Kind::Unsupported | Kind::ConfigInvalid => ErrorKind::Unsupported,
-            // SeaweedFS names it so; AWS has no end of space, but others have quotas.
-            _ if [
-                "QuotaExceeded",
-                "InsufficientStorage",
-                "XMinioStorageFull",
-                "no free volumes",
-                "HTTP 507",
-            ]
-            .iter()
-            .any(|word| text.contains(word)) =>
-            {
-                ErrorKind::Full
-            }
-            _ => ErrorKind::Unreachable,
-        };
-        let missing = text.contains("NoSuchBucket");
-        let kind = if missing { ErrorKind::Unreachable } else { kind };
-        let hint = match kind {
-            _ if missing => "the bucket does not exist: ",
-            ErrorKind::Refused => "key, secret or policy do not allow it: ",
-            _ => "",
-        };
-        self.error(kind, action, &format!("{hint}{text}"))
     }
 
     fn checked(&self, action: &str, key: &Key) -> Result<String, Error> {
@@ -378,24 +347,28 @@ impl Location for S3 {
         self.erase_one(&format!("erase {}", lying.path), lying)
     }
 
+    fn retains(&self) -> bool {
+        self.bucket.object_lock.is_some()
+    }
+
+    fn retain(&self, key: &Key, until: Timestamp) -> Result<Retained, Error> {
+        let action = format!("lock {key}");
+        let path = self.checked(&action, key)?;
+        self.raise(&action, &path, until)
+    }
+
+    fn retained_until(&self, path: &str, version: Option<&str>) -> Result<Option<Timestamp>, Error> {
+        let action = format!("read the lock of {path}");
+        Ok(self.retention(&action, path, version)?.map(|retention| retention.until))
+    }
+
+    fn break_lock(&self, lying: &Lying, how: LockBreak) -> Result<(), Error> {
+        self.break_one(&format!("break the lock of {}", lying.path), lying, how)
+    }
+
     fn overwrite_raw(&self, key: &Key, bytes: Bytes) -> Result<(), Error> {
         let action = format!("overwrite {key}");
         let path = self.checked(&action, key)?;
         self.write(&action, &path, bytes, false).map(|_| ())
     }
-}
-
-/// The message and the HTTP status of an error, without the headers that opendal prints along.
-fn said(error: &opendal::Error) -> String {
-    let full = error.to_string();
-    let status =
-        full.split_once("status: ").map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect());
-    let status = status.map(|code: String| format!("HTTP {code}")).unwrap_or_default();
-    let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let parts = [error.message().trim().to_owned(), source, status];
-    let mut parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() {
-        parts.push(error.kind().to_string());
-    }
-    parts.join("; ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect()
 }

@@ -4,6 +4,7 @@
 //! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
 //! each look like success until the day of the restore.
 
+mod object_lock;
 mod overlap;
 mod read;
 mod relations;
@@ -15,6 +16,7 @@ use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
+pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
 
@@ -79,6 +81,8 @@ pub struct Location {
     pub credentials: Option<Credentials>,
     /// What it takes to delete, opened only by purge, prune and repair.
     pub delete_credentials: Option<Credentials>,
+    /// How it shall lock objects, where the estate says so. What that is worth is found out by trying.
+    pub object_lock: Option<Located<LockMode>>,
     /// Bytes a second that may go there, and as many that may come from there; unlimited where it is not said.
     pub bandwidth_bytes_per_second: Option<u64>,
 }

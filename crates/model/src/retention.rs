@@ -12,9 +12,11 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::clock::{ClockEvidence, Refusal};
+pub use self::lock::lock_until;
 pub use self::minimum::{PastMinimum, days_min};
 
 mod clock;
+mod lock;
 mod minimum;
 
 /// How long points are kept.

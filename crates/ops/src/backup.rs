@@ -3,14 +3,15 @@
 use holdfast_asset::driver;
 use holdfast_model::estate::{Asset, Settings, repository_name};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Delivery, LocationState, Monitor, Progress, ReadBack, Repository, Totals,
-    Trouble, TroubleKind, Troubles,
+    ArchiveRequest, Archived, Delivery, LocationState, LockPlan, Monitor, Progress, ReadBack, Repository,
+    Totals, Trouble, TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
 use crate::{attest, clock_reading, journal, known_points, source_size};
 
@@ -68,6 +69,19 @@ pub struct CopyReport {
     pub reason: Option<String>,
     /// What was read back there; absent where it did not take the point.
     pub read_back: Option<ReadBack>,
+    /// What is locked there; absent where the estate says nothing of locks.
+    pub object_lock: Option<CopyLock>,
+}
+
+/// What is locked of a point at one location.
+#[derive(Clone, Debug, Serialize)]
+pub struct CopyLock {
+    /// Until when everything that the point refers to is locked there, as the location says; absent where not all is.
+    pub until: Option<Timestamp>,
+    /// When it was proven that its locks hold; without that nobody knows what they are worth.
+    pub proven: Option<Timestamp>,
+    /// Why it is not locked, or not known to be.
+    pub reason: Option<String>,
 }
 
 /// How to back up.
@@ -149,6 +163,12 @@ pub(crate) fn carry_out(
         driver.validate().map_err(|e| Error::not_done(e.to_string()))?;
         let source = driver.source().map_err(|e| Error::not_done(e.to_string()))?;
         let repository = setup.open_for_writing(&repository_name)?;
+        // A point without a lock is better than none.
+        let plan = Plan::of(setup, &repository_name, Some(asset_name)).unwrap_or_else(|error| {
+            let message = format!("nothing is locked: {}", error.message);
+            troubles.trouble(Trouble::new(TroubleKind::Warning, "object lock", message));
+            None
+        });
         let request = ArchiveRequest {
             source: &*source,
             cache_name: asset_name,
@@ -160,6 +180,7 @@ pub(crate) fn carry_out(
             ],
             excludes: excludes(asset),
             full,
+            locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
         };
         let archived = repository.archive(&request, &troubles, progress, &setup.cancel())?;
         Ok::<_, Error>((repository, archived))
@@ -171,6 +192,7 @@ pub(crate) fn carry_out(
             report.capture_seconds = Some((setup.world.clock.monotonic() - start).as_secs_f64());
             report.totals = Some(archived.totals);
             report.copies = archived.deliveries.iter().map(|d| CopyReport::of(d, &archived)).collect();
+            note_locks(setup, &archived, &mut report.copies, &troubles)?;
             remember(setup, &repository_name, &repository, &archived)?;
             let time = archived.snapshot.time;
             let is_accepted = how.accept_smaller;
@@ -191,6 +213,36 @@ pub(crate) fn carry_out(
     report.troubles = troubles.list();
     report.ending = report.ending.and(judge(&report));
     Ok(report)
+}
+
+/// Says of each copy whether it is locked. A lock that nobody proved is trouble, and nothing to rely on.
+fn note_locks(
+    setup: &Setup,
+    archived: &Archived,
+    copies: &mut [CopyReport],
+    monitor: &dyn Monitor,
+) -> Result<()> {
+    for copy in copies {
+        let Some(worth) = object_lock::worth(setup, &copy.location)? else { continue };
+        let set = archived.locks.iter().find(|locks| locks.location == copy.location);
+        let mut lock = CopyLock {
+            until: set.and_then(|locks| locks.until),
+            proven: None,
+            reason: set.and_then(|locks| locks.failure.clone()),
+        };
+        match worth {
+            Worth::Proven(time) => lock.proven = Some(time),
+            Worth::Unproven(why) => {
+                let message = format!(
+                    "that objects are locked there is not proven: {why}; run `holdfast location test`"
+                );
+                monitor.trouble(Trouble::new(TroubleKind::Warning, &copy.location, &message));
+                lock.reason.get_or_insert(message);
+            }
+        }
+        copy.object_lock = Some(lock);
+    }
+    Ok(())
 }
 
 /// Writes down that the point was made. Where the point before it was not written down, a run may have been killed at the
@@ -251,6 +303,7 @@ impl CopyReport {
             owed: delivery.owed,
             reason: delivery.failure.clone(),
             read_back: read_back.cloned(),
+            object_lock: None,
         };
         copy.has_point = !copy.is_owed() && !copy.is_damaged();
         copy

@@ -23,6 +23,18 @@ pub struct KnownPoints {
     /// Assets with points here that the estate does not back up into this repository any more, and since when that is known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<String, Timestamp>,
+    /// By location: versions of deleted objects that are locked there, as the last purge that looked saw them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub locked: BTreeMap<String, BTreeMap<String, LockedVersion>>,
+}
+
+/// A version of a deleted object that cannot be removed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedVersion {
+    /// When a purge first met it. What was purged before that left nothing in it.
+    pub since: Timestamp,
+    /// Until when it is locked.
+    pub until: Timestamp,
 }
 
 /// What is remembered of a point.
@@ -53,6 +65,9 @@ pub struct DecidedPurge {
     /// Locations of which it is not known yet that its bytes are gone there, too.
     #[serde(default)]
     pub bytes_at: BTreeSet<String>,
+    /// By location: since when nothing is left of it there but what is locked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub only_locked_since: BTreeMap<String, Timestamp>,
 }
 
 /// A point that should be there and is nowhere.
@@ -140,6 +155,7 @@ mod tests {
             decided: Timestamp::UNIX_EPOCH,
             waiting_at: BTreeSet::new(),
             bytes_at: BTreeSet::new(),
+            only_locked_since: BTreeMap::new(),
         });
         // Seen again, it is still to be purged.
         known.note(&ids[1], &snapshot(&[]), Some(Timestamp::MAX));

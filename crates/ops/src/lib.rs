@@ -20,6 +20,7 @@ pub mod left_behind;
 pub mod location;
 pub mod ls;
 mod measured;
+pub mod object_lock;
 pub mod points;
 pub mod policy;
 pub mod purge;

@@ -1,10 +1,11 @@
 //! Tries out what a location really does.
 
-use holdfast_location::{Finding, Grade, ProbeOptions, Topic, Verdict, probe};
+use holdfast_location::{Finding, Grade, ProbeOptions, Topic, Verdict, probe, probe_lock};
 use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::Result;
+use crate::object_lock::{self, Worth};
 use crate::setup::Setup;
 
 /// What trying out a location showed.
@@ -14,20 +15,34 @@ pub struct LocationReport {
     pub location: String,
     /// One row per thing tried.
     pub findings: Vec<Finding>,
-    /// Done; attention when it breaks a promise; not done when it could not be reached.
+    /// What its object lock is worth now; none where the estate says nothing of one.
+    pub object_lock: Option<Worth>,
+    /// Done; attention when it breaks a promise or its lock is not proven; not done when it could not be reached.
     #[serde(skip)]
     pub ending: Ending,
 }
 
-/// Tries out the location called `name` with the credentials for writing.
+/// Tries out the location called `name` with the credentials for writing, and its object lock with those for deleting as
+/// well. What that showed of the lock is written down: until it is proven nothing there is called locked.
 pub fn test(setup: &Setup, name: &str) -> Result<LocationReport> {
     let (location, surroundings) = setup.bare_location(name)?;
-    let findings = probe(&*location, &surroundings, ProbeOptions::default());
-    let is_reached = findings.iter().any(|f| f.what == Topic::Reachable && f.outcome == Verdict::Yes);
-    let ending = match (is_reached, findings.iter().any(|f| f.grade == Grade::Bad)) {
+    let mut findings = probe(&*location, &surroundings, ProbeOptions::default());
+    let is_yes = |topic| findings.iter().any(|f: &Finding| f.what == topic && f.outcome == Verdict::Yes);
+    let (is_reached, is_written) = (is_yes(Topic::Reachable), is_yes(Topic::Write));
+    if location.retains() && is_written {
+        // A lock that was tried with half of the credentials is not proven.
+        let deleter = setup.bare_deleter(name)?;
+        findings.extend(probe_lock(&*location, deleter.as_deref(), &surroundings));
+    }
+    if is_reached {
+        object_lock::keep(setup, name, &findings)?;
+    }
+    let object_lock = object_lock::worth(setup, name)?;
+    let is_bad = findings.iter().any(|f| f.grade == Grade::Bad);
+    let ending = match (is_reached, is_bad || matches!(object_lock, Some(Worth::Unproven(_)))) {
         (false, _) => Ending::NotDone,
         (true, true) => Ending::Attention,
         (true, false) => Ending::Done,
     };
-    Ok(LocationReport { location: name.to_owned(), findings, ending })
+    Ok(LocationReport { location: name.to_owned(), findings, object_lock, ending })
 }

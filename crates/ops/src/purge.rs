@@ -12,6 +12,8 @@ pub mod held_back;
 pub mod history;
 pub(crate) mod owners;
 
+pub(crate) use self::decide::Promised;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::Id;
@@ -19,8 +21,8 @@ use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_location::Area;
 use holdfast_model::retention::ClockEvidence;
 use holdfast_repo::{
-    Deletions, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones, Trouble,
-    TroubleKind, Troubles,
+    Deletions, Erased, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones,
+    Trouble, TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,6 +31,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::known_points::{self, DecidedPurge, KnownPoints};
 use crate::left_behind::{self, LeftBehind};
+use crate::object_lock::{self, LockedSum};
 use crate::points::{self, Found};
 use crate::receipt::{self, Done, Hidden, Settled};
 use crate::setup::Setup;
@@ -84,6 +87,10 @@ pub struct RepositoryPurge {
     pub waiting: usize,
     /// How many of them wait at which location.
     pub waiting_at: BTreeMap<String, u64>,
+    /// Points that go, and of which nothing is left but what an object lock keeps. They are not purged.
+    pub exempt: usize,
+    /// By location: what of deleted objects is locked there, and of how many points that is all that is left.
+    pub exempt_at: BTreeMap<String, Exempt>,
     /// What each location said about forgetting.
     pub forget: Option<Forgotten>,
     /// The plan, and what each location did.
@@ -92,6 +99,16 @@ pub struct RepositoryPurge {
     pub error: Option<String>,
     /// What to do about that.
     pub hint: Option<String>,
+}
+
+/// What an object lock keeps at a location.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Exempt {
+    /// Points of which nothing else is left there.
+    pub points: u64,
+    /// What is locked.
+    #[serde(flatten)]
+    pub locked: LockedSum,
 }
 
 impl RepositoryPurge {
@@ -132,7 +149,7 @@ pub fn purge(setup: &Setup, dry_run: bool, progress: &Progress) -> Result<PurgeR
         troubles: Vec::new(),
         ending: Ending::Done,
     };
-    let promised = decide::Promised::load(setup);
+    let promised = Promised::load(setup);
     let mut names: BTreeSet<String> = setup.repositories().into_keys().collect();
     names.extend(setup.ring.repositories()?);
     for name in names {
@@ -181,7 +198,7 @@ struct Run<'a> {
     dry_run: bool,
     purge: &'a str,
     clock: &'a ClockEvidence,
-    promised: &'a Result<decide::Promised>,
+    promised: &'a Result<Promised>,
     troubles: &'a Troubles,
     progress: &'a Progress,
 }
@@ -217,6 +234,8 @@ impl Run<'_> {
         known_points::keep(state, &name, &known)?;
         let outcome = self.delete(&found, &expired, &options, one);
         self.alarm_about(one, &outcome)?;
+        // What was rewritten is another pack, and the points that need it promised the same.
+        object_lock::raise(setup, &name, &found.repository, self.troubles)?;
         // Where forgetting is over, it was decided, whatever became of the rest.
         if outcome.is_err() && one.forget.is_none() {
             self.unmark_undecided(&found, &expired, &mut known)?;
@@ -232,8 +251,14 @@ impl Run<'_> {
             &mut known,
         )?;
         known_points::keep(state, &name, &known)?;
-        let Settled { gone, waiting, waiting_at, untrue } = settled;
+        let Settled { gone, waiting, waiting_at, exempt, exempt_at, untrue } = settled;
         (one.forgotten, one.waiting, one.waiting_at) = (gone, waiting, waiting_at);
+        one.exempt = exempt;
+        for (location, hidden) in &hidden {
+            let points = exempt_at.get(location).copied().unwrap_or_default();
+            let sum = LockedSum::of(&hidden.locked).map(|locked| Exempt { points, locked });
+            one.exempt_at.extend(sum.map(|exempt| (location.clone(), exempt)));
+        }
         self.tell_what_waits(&name, &deletions);
         for location in untrue {
             let message = format!("it still lists objects of {name} that it said it had deleted");
@@ -250,7 +275,8 @@ impl Run<'_> {
         for (id, _) in &found.snapshots {
             if let Some(point) = known.points.get_mut(&id.to_hex()) {
                 let (waiting_at, bytes_at) = (locations.clone(), locations.clone());
-                let decided = DecidedPurge { decided: self.clock.now, waiting_at, bytes_at };
+                let (decided, only_locked_since) = (self.clock.now, BTreeMap::new());
+                let decided = DecidedPurge { decided, waiting_at, bytes_at, only_locked_since };
                 point.purge = expired.contains(id).then_some(decided);
             }
         }
@@ -302,16 +328,16 @@ impl Run<'_> {
     fn erase_hidden(&self, repository: &Repository) -> BTreeMap<String, Hidden> {
         let mut hidden = BTreeMap::new();
         for mirror in repository.ready() {
-            let (objects, bytes, failure) = match mirror.erase_hidden(self.clock.now) {
+            let Erased { objects, bytes, locked, failure } = match mirror.erase_hidden(self.clock.now) {
                 Ok(None) => continue,
-                Ok(Some(erased)) => (erased.objects, erased.bytes, erased.failure),
-                Err(error) => (0, 0, Some(error)),
+                Ok(Some(erased)) => erased,
+                Err(error) => Erased { failure: Some(error), ..Erased::default() },
             };
             if let Some(error) = &failure {
                 let message = format!("older versions of what was deleted are left there: {error}");
                 self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
             }
-            let outcome = Hidden { objects, bytes, is_left: failure.is_some() };
+            let outcome = Hidden { objects, bytes, locked, is_left: failure.is_some() };
             hidden.insert(mirror.name().to_owned(), outcome);
         }
         hidden

@@ -3,17 +3,20 @@
 //! A receipt says only what was seen. A location that took the order and still lists the point has given none for it,
 //! and a point that is not listed any more is gone only once the packs are, too: so there are two, and the second is
 //! written when nothing waits to be deleted there and the location lists nothing that it said it had deleted. That may
-//! be many purges after the decision.
+//! be many purges after the decision. What an object lock keeps is neither deleted nor waiting for somebody: it is exempt,
+//! and the second receipt comes once nothing is left that was locked when the point went.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::Id;
 use holdfast_ledger::{NewReceipt, PurgePhase};
 use holdfast_location::Area;
-use holdfast_repo::{Deletions, Mirror, MirrorState, Repository};
+use holdfast_repo::{Deletions, Mirror, MirrorState, Repository, StillLocked};
+use jiff::Timestamp;
 
 use crate::error::Result;
-use crate::known_points::KnownPoints;
+use crate::known_points::{KnownPoints, LockedVersion};
+use crate::object_lock;
 use crate::setup::Setup;
 
 /// What became of the points whose purge was decided.
@@ -25,18 +28,24 @@ pub struct Settled {
     pub waiting: usize,
     /// How many of them, by location.
     pub waiting_at: BTreeMap<String, u64>,
+    /// Points of which nothing is left but what is locked.
+    pub exempt: usize,
+    /// How many of them, by location.
+    pub exempt_at: BTreeMap<String, u64>,
     /// Locations that list what they said they had deleted.
     pub untrue: Vec<String>,
 }
 
 /// What a place with versions kept of what was deleted, and was removed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hidden {
     /// Versions, delete markers and unfinished uploads that were removed.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Whether some are left.
+    /// What is locked and stays until that is over.
+    pub locked: Vec<StillLocked>,
+    /// Whether others are left.
     pub is_left: bool,
 }
 
@@ -63,6 +72,7 @@ pub fn settle(
 ) -> Result<Settled> {
     let Done { name: repository_name, deletions, is_pruned, hidden } = *done;
     let mut settled = Settled::default();
+    let mut only_locked: BTreeSet<(String, String)> = BTreeSet::new();
     let configured: BTreeSet<&str> = repository.states().map(|(mirror, _)| mirror.name()).collect();
     for (mirror, state) in repository.states() {
         let own: Vec<&Deletions> = deletions.iter().filter(|d| d.location == mirror.name()).collect();
@@ -83,30 +93,60 @@ pub fn settle(
                 (listed, is_done && is_true && !is_left)
             }
         };
+        let nothing = Hidden::default();
+        let hidden = hidden.get(mirror.name()).unwrap_or(&nothing);
+        let now = setup.world.clock.now();
+        // What was met before was deleted before.
+        let before = known.locked.get(mirror.name());
+        let is_new = |one: &&StillLocked| before.is_none_or(|before| !before.contains_key(&one.name()));
+        let newly_locked: Vec<StillLocked> = hidden.locked.iter().filter(is_new).cloned().collect();
+        known.note_locked(mirror.name(), hidden, now);
+        let KnownPoints { points, locked } = &mut *known;
+        let locked = locked.get(mirror.name());
         let (mut unlisted, mut cleared) = (Vec::new(), Vec::new());
-        for (id, point) in &mut known.points {
+        for (id, point) in points {
             let Some(purge) = &mut point.purge else { continue };
             if !listed.contains(id) && purge.waiting_at.remove(mirror.name()) {
                 unlisted.push(id.clone());
             }
-            if is_clear && !purge.waiting_at.contains(mirror.name()) && purge.bytes_at.remove(mirror.name()) {
+            if !is_clear
+                || purge.waiting_at.contains(mirror.name())
+                || !purge.bytes_at.contains(mirror.name())
+            {
+                continue;
+            }
+            let since = *purge.only_locked_since.entry(mirror.name().to_owned()).or_insert(now);
+            if locked.is_some_and(|locked| locked.values().any(|version| version.since <= since)) {
+                only_locked.insert((mirror.name().to_owned(), id.clone()));
+            } else {
+                purge.bytes_at.remove(mirror.name());
                 cleared.push(id.clone());
             }
         }
-        let hidden = hidden.get(mirror.name()).copied().unwrap_or_default();
-        record(setup, purge, repository_name, mirror.name(), &own, hidden, unlisted, cleared)?;
+        let seen = Seen { own: &own, hidden, newly_locked: &newly_locked };
+        record(setup, purge, repository_name, mirror.name(), &seen, unlisted, cleared)?;
     }
-    known.points.retain(|_, point| {
+    known.locked.retain(|location, _| configured.contains(location.as_str()));
+    known.points.retain(|id, point| {
         let Some(purge) = &mut point.purge else { return true };
         // A location that left the estate is nobody's to wait for.
         purge.waiting_at.retain(|location| configured.contains(location.as_str()));
         purge.bytes_at.retain(|location| configured.contains(location.as_str()));
-        let waiting: BTreeSet<&String> = purge.waiting_at.union(&purge.bytes_at).collect();
+        let left: BTreeSet<&String> = purge.waiting_at.union(&purge.bytes_at).collect();
+        let is_exempt = |location: &&String| only_locked.contains(&((*location).clone(), id.clone()));
+        let (exempt, waiting): (Vec<&String>, Vec<&String>) = left.into_iter().partition(is_exempt);
         for location in &waiting {
             *settled.waiting_at.entry((*location).clone()).or_default() += 1;
         }
-        *(if waiting.is_empty() { &mut settled.gone } else { &mut settled.waiting }) += 1;
-        !waiting.is_empty()
+        for location in &exempt {
+            *settled.exempt_at.entry((*location).clone()).or_default() += 1;
+        }
+        *(match (waiting.is_empty(), exempt.is_empty()) {
+            (false, _) => &mut settled.waiting,
+            (true, false) => &mut settled.exempt,
+            (true, true) => &mut settled.gone,
+        }) += 1;
+        !(waiting.is_empty() && exempt.is_empty())
     });
     Ok(settled)
 }
@@ -121,24 +161,55 @@ fn is_gone(mirror: &Mirror, own: &[&Deletions]) -> bool {
     })
 }
 
-#[allow(clippy::too_many_arguments, reason = "all of it is one receipt")]
+impl KnownPoints {
+    /// Takes note of what is locked at a location. Where not everything could be looked at, what was known stays.
+    fn note_locked(&mut self, location: &str, hidden: &Hidden, now: Timestamp) {
+        let before = self.locked.remove(location).unwrap_or_default();
+        let seen = |locked: &StillLocked| {
+            let since = before.get(&locked.name()).map_or(now, |known| known.since);
+            (locked.name(), LockedVersion { since, until: locked.until })
+        };
+        let mut locked: BTreeMap<String, LockedVersion> = hidden.locked.iter().map(seen).collect();
+        if hidden.is_left {
+            before.into_iter().for_each(|(version, known)| {
+                locked.entry(version).or_insert(known);
+            });
+        }
+        if !locked.is_empty() {
+            self.locked.insert(location.to_owned(), locked);
+        }
+    }
+}
+
+/// What was seen at one location.
+struct Seen<'a> {
+    own: &'a [&'a Deletions],
+    hidden: &'a Hidden,
+    /// What this purge deleted and only hid, because it is locked.
+    newly_locked: &'a [StillLocked],
+}
+
 fn record(
     setup: &Setup,
     purge: &str,
     repository: &str,
     location: &str,
-    own: &[&Deletions],
-    hidden: Hidden,
+    seen: &Seen<'_>,
     unlisted: Vec<String>,
     cleared: Vec<String>,
 ) -> Result<()> {
-    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for removed in own.iter().flat_map(|d| &d.removed) {
+    let mut sums: BTreeMap<&'static str, (u64, u64)> = BTreeMap::new();
+    for removed in seen.own.iter().flat_map(|d| &d.removed) {
         let sum = sums.entry(removed.group).or_default();
         *sum = (sum.0 + removed.objects, sum.1 + removed.bytes);
     }
-    if hidden.objects > 0 {
-        sums.insert("versions", (hidden.objects, hidden.bytes));
+    // The word on a point is that nobody lists it; of all else, that its bytes are gone.
+    object_lock::subtract(
+        &mut sums,
+        seen.newly_locked.iter().filter(|one| one.area() != Some(Area::Snapshots)),
+    );
+    if seen.hidden.objects > 0 {
+        sums.insert("versions", (seen.hidden.objects, seen.hidden.bytes));
     }
     let receipt = |phase, group: &str, points| {
         let (objects, bytes) = sums.get(group).copied().unwrap_or_default();

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::evidence;
+use crate::object_lock;
 use crate::setup::Setup;
 
 /// What repairing one repository did.
@@ -53,6 +54,7 @@ pub fn repair(
         let repaired = opened.repair(&request, None, &troubles, progress, &setup.cancel())?;
         if !request.dry_run {
             evidence::keep_healed(setup, repository, &repaired)?;
+            object_lock::raise(setup, repository, &opened, &troubles)?;
         }
         Ok(repaired)
     });

@@ -206,6 +206,13 @@ impl Setup {
         self.establish_one_on_first_use(name)?;
         Ok((self.connect_bare(name, spec, spec.credentials.as_ref())?, self.surroundings()))
     }
+
+    /// The same with the credentials for deleting, where the estate names some.
+    pub(crate) fn bare_deleter(&self, name: &str) -> Result<Option<Arc<dyn Location>>> {
+        let spec = self.spec(name)?;
+        let source = spec.delete_credentials.as_ref();
+        source.map(|source| self.connect_bare(name, spec, Some(source))).transpose()
+    }
 }
 
 /// A mark of this machine that tells nothing about it. One without a machine id goes by its name.

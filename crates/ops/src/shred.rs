@@ -131,6 +131,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         location: None,
         points: 0,
         reason: left.to_string(),
+        locked_until: None,
     }));
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
@@ -260,6 +261,7 @@ fn wait(client: &str, at: &Shredded) -> Option<PurgeWait> {
         location: Some(at.location.clone()),
         points: 0,
         reason: at.failure.clone()?,
+        locked_until: at.locked.filter(|_| at.is_only_locked).map(|locked| locked.until),
     })
 }
 

@@ -12,6 +12,7 @@ use holdfast_world::World;
 
 use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
+use crate::object_lock::{self, Worth};
 use crate::setup::{Places, Setup};
 use crate::{measured, policy};
 
@@ -112,6 +113,7 @@ fn load_estate(
     };
     if let Some(setup) = &setup {
         findings.extend(unopened(setup, &file));
+        findings.extend(unproven(setup, &file)?);
         findings.extend(strays(setup, &file)?);
     }
     Ok((setup, FileFindings { path, text, findings }))
@@ -131,6 +133,26 @@ fn unopened(setup: &Setup, file: &str) -> Vec<Diagnostic> {
         })
     };
     setup.unopened().filter_map(finding).collect()
+}
+
+/// Locations that shall lock, and of which nothing shows that they do.
+fn unproven(setup: &Setup, file: &str) -> Result<Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    for (name, location) in &setup.estate.locations {
+        let Some(mode) = &location.object_lock else { continue };
+        let Some(Worth::Unproven(why)) = object_lock::worth(setup, name.as_ref())? else { continue };
+        findings.push(Diagnostic {
+            severity: Severity::Warning,
+            code: "estate.object-lock-unproven".to_owned(),
+            message: format!("that the location {name} locks objects is not proven: {why}"),
+            file: file.to_owned(),
+            span: mode.span.range(),
+            hint: Some(format!(
+                "run `holdfast location test {name}`; until then nothing there counts as locked"
+            )),
+        });
+    }
+    Ok(findings)
 }
 
 /// Points of assets that the estate does not name any more, as far as the records know them.

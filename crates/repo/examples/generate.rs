@@ -51,6 +51,7 @@ fn blobs(path: &Path, count: u64, password: &str) -> Outcome<()> {
         tags: Vec::new(),
         excludes: Vec::new(),
         full: false,
+        locks: None,
     };
     let troubles = Troubles::default();
     let archived = repository.archive(&request, &troubles, &Progress::default(), &Cancel::default())?;

@@ -94,6 +94,7 @@ impl Stand<'_> {
             tags: Vec::new(),
             excludes: Vec::new(),
             full: false,
+            locks: None,
         };
         let troubles = Troubles::default();
         let archived = repository.archive(&request, &troubles, &Progress::default(), &Cancel::default())?;

@@ -13,23 +13,28 @@ mod record;
 mod run;
 mod stat_cache;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use holdfast_format::source::Source;
 use holdfast_format::{Id, Snapshot};
+use holdfast_location::Area;
 use serde::Serialize;
 
 use crate::align::owe;
 use crate::archive::run::Run;
 use crate::cancel::Cancel;
-use crate::catalog;
+use crate::catalog::{self, Catalog};
 use crate::doubts::Doubts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::Index;
 use crate::locks::{HeldLock, Mode};
 use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::object_locks::{LocationLocks, LockPlan, Locking, PointToLock, points_to_lock};
 use crate::outbox::{Delivery, Outbox};
+use crate::pack_set::PackSet;
 use crate::progress::Progress;
 use crate::repository::{MirrorState, Repository};
 use crate::spool::Spool;
@@ -49,6 +54,8 @@ pub struct ArchiveRequest<'a> {
     pub excludes: Vec<String>,
     /// Read every byte, whatever the caches know.
     pub full: bool,
+    /// Until when points keep what they refer to, where a location can lock; none where nothing is to be locked.
+    pub locks: Option<&'a dyn LockPlan>,
 }
 
 /// What became of an archive run.
@@ -62,6 +69,8 @@ pub struct Archived {
     pub deliveries: Vec<Delivery>,
     /// What was read back at each location that took the point.
     pub read_back: Vec<ReadBack>,
+    /// What became of the locks at each location that locks objects.
+    pub locks: Vec<LocationLocks>,
     /// What was counted.
     pub totals: Totals,
 }
@@ -116,9 +125,13 @@ impl Repository {
         let snapshots = self.load_snapshots(&catalog, monitor);
         let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);
         let index = trusted.index;
+        let locks = request.locks.filter(|_| catalog.mirrors.iter().any(|mirror| mirror.retains()));
+        let earlier = locks.map_or_else(Vec::new, |plan| points_to_lock(plan, &snapshots));
+        let needed = locks.map(|_| PackSet::new(&index));
         let parent = self.parent_of(request.source, snapshots);
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
+        self.distrust_locks_where_owed(&catalog.mirrors, &debts);
         owe(debts, &catalog, &outbox, monitor);
         let early = EarlyReads::new(&self.cipher, catalog.mirrors.iter().map(AsRef::as_ref), &outbox);
         let (outcome, mut deliveries) = std::thread::scope(|scope| {
@@ -130,6 +143,7 @@ impl Repository {
                 request,
                 catalog: &catalog,
                 index: &index,
+                needed: needed.as_ref(),
                 start,
                 monitor,
                 progress,
@@ -162,6 +176,14 @@ impl Repository {
                 objects: outbox.brought(lane),
             })
             .collect();
+        let locks = match (locks, needed) {
+            (Some(plan), Some(needed)) => {
+                let new = New { id: finished.id, snapshot: &finished.snapshot, needed: &needed };
+                let locking = locking(plan, &catalog, &index, &outbox, earlier, &new);
+                self.lock_objects(locking, monitor, cancel)
+            }
+            _ => Vec::new(),
+        };
         let read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
@@ -173,6 +195,7 @@ impl Repository {
             snapshot: finished.snapshot,
             deliveries,
             read_back,
+            locks,
             totals: finished.totals,
         })
     }
@@ -223,6 +246,37 @@ impl Repository {
     fn stat_cache_path(&self, name: &str) -> PathBuf {
         self.folders.cache.join(format!("{name}.stat"))
     }
+}
+
+/// The point of a run that took it to some location.
+struct New<'a> {
+    id: Id,
+    snapshot: &'a Snapshot,
+    /// The packs that were there and that it needs.
+    needed: &'a PackSet,
+}
+
+/// What the locks of a run are raised from. Of the packs that it stored the new point needs all.
+fn locking<'a>(
+    plan: &dyn LockPlan,
+    catalog: &'a Catalog,
+    index: &'a Index,
+    outbox: &Outbox<'_>,
+    mut points: Vec<PointToLock>,
+    new: &New<'_>,
+) -> Locking<'a> {
+    let lanes = 0..catalog.mirrors.len();
+    let brought: Vec<BTreeSet<(Area, Id)>> =
+        lanes.map(|lane| outbox.brought(lane).into_iter().collect()).collect();
+    if let Some(until) = plan.of_new(new.snapshot.time) {
+        let is_stored = |(area, id): &&(Area, Id)| *area == Area::Data && index.pack(id).is_none();
+        let took_it = (0..brought.len()).find(|lane| outbox.has(*lane, &new.id));
+        let stored = took_it.into_iter().flat_map(|lane| brought[lane].iter().filter(is_stored));
+        let mut packs = new.needed.names(index);
+        packs.extend(stored.map(|(_, id)| *id));
+        points.push(PointToLock { id: new.id, tree: new.snapshot.tree, until, packs: Some(packs) });
+    }
+    Locking { catalog, index, points, new: Some(new.id), brought }
 }
 
 fn not_reached(mirror: &Mirror, kind: ErrorKind, reason: String) -> Delivery {

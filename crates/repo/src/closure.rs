@@ -38,6 +38,14 @@ impl Monitor for Deaf {
     fn trouble(&self, _trouble: Trouble) {}
 }
 
+/// What a walk did not find.
+pub(crate) struct Unseen {
+    /// Blobs that are in no index, and trees that no place gave whole.
+    missing: Vec<(BlobKind, Id)>,
+    /// Trees of which it is not known whether they are whole, because a location broke off.
+    pub unknown: Option<Error>,
+}
+
 struct Walk {
     waiting: Vec<Id>,
     busy: usize,
@@ -59,7 +67,23 @@ pub(crate) fn close_over(
     cancel: &Cancel,
 ) -> Result<Closure> {
     let used = Claims::new();
+    let Unseen { missing, unknown } =
+        walk_below(repository, index, mirrors, roots, &used, &|_, _| {}, cancel)?;
+    Ok(Closure { used, missing, unknown })
+}
+
+/// Walks everything below `roots` that is not among the `used`, and tells `new` of each blob, once.
+pub(crate) fn walk_below(
+    repository: &Repository,
+    index: &Index,
+    mirrors: &[Arc<Mirror>],
+    roots: impl IntoIterator<Item = Id>,
+    used: &Claims,
+    new: &(dyn Fn(BlobKind, &Id) + Sync),
+    cancel: &Cancel,
+) -> Result<Unseen> {
     let waiting: Vec<Id> = roots.into_iter().filter(|id| used.claim(BlobKind::Tree, id)).collect();
+    waiting.iter().for_each(|id| new(BlobKind::Tree, id));
     let walk = Mutex::new(Walk { waiting, busy: 0 });
     let changed = Condvar::new();
     let missing = Mutex::new(Vec::new());
@@ -71,6 +95,7 @@ pub(crate) fn close_over(
             let mut found = Vec::new();
             let mut see = |kind, id: Id| {
                 if used.claim(kind, &id) {
+                    new(kind, &id);
                     match kind {
                         BlobKind::Tree => found.push(id),
                         BlobKind::Data if !index.contains(kind, &id) => missing.lock().push((kind, id)),
@@ -107,7 +132,7 @@ pub(crate) fn close_over(
     cancel.check()?;
     let mut missing = missing.into_inner();
     missing.sort_unstable();
-    Ok(Closure { used, missing, unknown: unknown.into_inner() })
+    Ok(Unseen { missing, unknown: unknown.into_inner() })
 }
 
 fn next(walk: &Mutex<Walk>, changed: &Condvar, cancel: &Cancel) -> Option<Id> {

@@ -200,6 +200,8 @@ impl Repository {
         if mirrors.iter().all(|m| tombstones.waiting_at(m.name()).is_empty()) {
             return Ok(Vec::new());
         }
+        // What is taken back may have been deleted and be stored anew.
+        self.distrust_locks()?;
         self.rescue(catalog, complete, tombstones, ours, monitor, cancel)?;
         let mut outcomes = Vec::new();
         for mirror in &mirrors {

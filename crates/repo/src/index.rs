@@ -122,8 +122,17 @@ impl Index {
         self.all(kind, id).next()
     }
 
+    /// The number of the pack that holds a blob, which is its place in [`Index::packs`].
+    pub(crate) fn pack_number(&self, kind: BlobKind, id: &Id) -> Option<u32> {
+        Some(self.entries(kind, id).next()?.pack & !TREE_BIT)
+    }
+
     /// Every place of a blob.
     pub fn all<'a>(&'a self, kind: BlobKind, id: &'a Id) -> impl Iterator<Item = BlobPlace> + 'a {
+        self.entries(kind, id).map(|entry| self.place(entry))
+    }
+
+    fn entries<'a>(&'a self, kind: BlobKind, id: &'a Id) -> impl Iterator<Item = &'a Entry> + 'a {
         let mut slot = self.first_slot(id);
         std::iter::from_fn(move || {
             loop {
@@ -134,7 +143,7 @@ impl Index {
                 slot = (slot + 1) & (self.table.len() - 1);
                 let entry = self.entry(number);
                 if entry.id == id.0 && entry.kind() == kind {
-                    return Some(self.place(entry));
+                    return Some(entry);
                 }
             }
         })

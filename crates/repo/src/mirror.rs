@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_format::Id;
-use holdfast_location::{Area, Key, Location, Lying, Put, Walk, What};
+use holdfast_location::{Area, Key, Location, Lying, Put, Retained, Walk, What};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -24,8 +24,31 @@ pub struct Erased {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Why some are left.
+    /// What is locked and stays until that is over.
+    pub locked: Vec<StillLocked>,
+    /// Why others are left.
     pub failure: Option<Error>,
+}
+
+/// A version that cannot be removed before an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StillLocked {
+    /// What lies there.
+    pub lying: Lying,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl StillLocked {
+    /// One name for one version.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.lying.path, self.lying.version.as_deref().unwrap_or_default())
+    }
+
+    /// The area of the object that it is a version of.
+    pub fn area(&self) -> Option<Area> {
+        Key::at(&self.lying.path).map(|key| key.area)
+    }
 }
 
 /// A repository at one location.
@@ -136,8 +159,8 @@ impl Mirror {
         Ok(self.writer.delete(&self.key(Area::Locks, id))?)
     }
 
-    /// Removes what a place with versions keeps below this repository of objects that were deleted or replaced, and parts of
-    /// uploads of theirs that nobody completed within a day. None where the place hides nothing. Names that are none of this
+    /// Removes what a place with versions keeps below this repository of objects that were deleted or replaced, as far as
+    /// it is not locked, and parts of uploads of theirs that nobody completed within a day. None where the place hides nothing. Names that are none of this
     /// repository's objects are left alone: who may write there chooses them, and a place may read them in its own way.
     pub fn erase_hidden(&self, now: Timestamp) -> Result<Option<Erased>> {
         if !self.writer.hides_versions() {
@@ -162,11 +185,15 @@ impl Mirror {
             if lying.what == What::DeleteMarker && kept.contains(lying.path.as_str()) {
                 continue;
             }
-            match self.deleter().erase(lying) {
-                Ok(()) => (erased.objects, erased.bytes) = (erased.objects + 1, erased.bytes + lying.bytes),
+            match self.erase_unless_locked(lying, now) {
+                Ok(None) => (erased.objects, erased.bytes) = (erased.objects + 1, erased.bytes + lying.bytes),
+                Ok(Some(locked)) => {
+                    kept.insert(lying.path.as_str());
+                    erased.locked.push(locked);
+                }
                 Err(error) => {
                     kept.insert(lying.path.as_str());
-                    erased.failure.get_or_insert(error.into());
+                    erased.failure.get_or_insert(error);
                 }
             }
         }
@@ -186,6 +213,40 @@ impl Mirror {
     /// Removes one thing that a walk found.
     pub fn erase(&self, lying: &Lying) -> Result<()> {
         Ok(self.deleter().erase(lying)?)
+    }
+
+    /// Removes one thing that a walk found, or says until when it is locked.
+    pub fn erase_unless_locked(&self, lying: &Lying, now: Timestamp) -> Result<Option<StillLocked>> {
+        let Err(error) = self.deleter().erase(lying) else { return Ok(None) };
+        if error.kind == holdfast_location::ErrorKind::Refused
+            && let Some(until) = self.locked_until(lying, now)
+        {
+            return Ok(Some(StillLocked { lying: lying.clone(), until }));
+        }
+        Err(error.into())
+    }
+
+    /// Until when one thing that a walk found is locked; none where it is not, or where the place does not say.
+    pub fn locked_until(&self, lying: &Lying, now: Timestamp) -> Option<Timestamp> {
+        let ask = |place: &dyn Location| place.retained_until(&lying.path, lying.version.as_deref());
+        // Credentials for deleting need not be able to look at locks.
+        let said = ask(self.deleter()).or_else(|_| ask(&*self.writer)).ok().flatten();
+        said.filter(|until| *until > now)
+    }
+
+    /// Whether the location is to lock objects.
+    pub fn retains(&self) -> bool {
+        self.writer.retains()
+    }
+
+    /// Locks an object until an instant at least.
+    pub fn retain(&self, area: Area, id: &Id, until: Timestamp) -> Result<Retained> {
+        Ok(self.writer.retain(&self.key(area, id), until)?)
+    }
+
+    /// Until when an object is locked, as the location says.
+    pub fn retained_until(&self, area: Area, id: &Id) -> Result<Option<Timestamp>> {
+        Ok(self.writer.retained_until(&self.key(area, id).path(), None)?)
     }
 
     /// Removes what is left of the repository's folders, where they are empty.

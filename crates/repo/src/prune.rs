@@ -86,6 +86,10 @@ impl Repository {
         )?;
         let catalog = catalog::list(&mirrors)?;
         let decision = self.decide(options, &catalog, &tombstones, monitor, cancel)?;
+        if decision.changes_packs() {
+            // The points need other packs and index files from here on.
+            self.distrust_locks()?;
+        }
         let written = self.rewrite(&decision, &catalog, &complete, monitor, progress, cancel)?;
         cancel.check()?;
         deleting.check()?;
@@ -146,7 +150,9 @@ impl Repository {
         let snapshots = self.load_snapshots(catalog, monitor);
         // What was deleted and is needed after all comes back right after this, so no point is kept back for it.
         let trusted = self.trusted_indexes(catalog, tombstones, monitor);
-        owe(self.debts(catalog, &trusted, &snapshots, tombstones, cancel), catalog, &outbox, monitor);
+        let debts = self.debts(catalog, &trusted, &snapshots, tombstones, cancel);
+        self.distrust_locks_where_owed(&catalog.mirrors, &debts);
+        owe(debts, catalog, &outbox, monitor);
         let deliveries = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);

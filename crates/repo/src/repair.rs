@@ -119,6 +119,8 @@ impl Repository {
         let before = self.survey(&everywhere, cancel)?;
         let mut held: Vec<(Arc<Mirror>, HeldLock)> = Vec::new();
         if !request.dry_run {
+            // What is replaced is another version, which nothing locks yet.
+            self.distrust_locks()?;
             for mirror in &before.mirrors {
                 let lock = HeldLock::take(mirror, &self.cipher, &self.writer, Mode::Exclusive)?;
                 held.push((Arc::clone(mirror), lock));

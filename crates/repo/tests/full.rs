@@ -66,6 +66,7 @@ fn poison(name: &str) -> Poisoned {
         tags: Vec::new(),
         excludes: Vec::new(),
         full: false,
+        locks: None,
     };
     let last =
         repository.archive(&request, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap();

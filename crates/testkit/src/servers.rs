@@ -5,6 +5,7 @@
 mod bending;
 mod by_user;
 mod front;
+mod lying_lock;
 mod process;
 mod rclone;
 mod rest_server;
@@ -14,6 +15,7 @@ mod tls;
 
 pub use bending::Bending;
 pub use by_user::ByUser;
+pub use lying_lock::LyingLock;
 pub use rclone::{RcloneRest, RcloneS3};
 pub use rest_server::{RestOptions, RestServer};
 pub use seaweed::Seaweed;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use holdfast_ops::backup::{self, BackupReport, CopyReport, How};
+use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::{Progress, Trouble, TroubleKind, state_lock};
@@ -17,8 +17,8 @@ use crate::{output, words};
 ///
 /// Each asset becomes a new point at every location, and what is new is read back there before the run is called done.
 /// Ends with 4 when a location did not give back what it was sent, with 1 when a file could not be read, when a location is owed its
-/// copy, or when the source is suspect because far fewer files are there than last time; and with 3 when no location took
-/// the point.
+/// copy, when the source is suspect because far fewer files are there than last time, or when a location that shall lock
+/// objects did not, or was not proven to; and with 3 when no location took the point.
 ///
 /// Runs with the lowest CPU and I/O priority; set HOLDFAST_FULL_SPEED=1 in the environment to run like any other program.
 #[derive(Args, Debug)]
@@ -125,6 +125,7 @@ fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) 
     super::print_troubles(context, &troubles);
     for copy in &report.copies {
         print_read_back(copy, &report.repository);
+        print_lock(copy);
     }
     if let Some(attestation) = &report.attestation {
         output::line(format!("  {}", attestation.words()));
@@ -138,6 +139,14 @@ fn print_read_back(copy: &CopyReport, repository: &str) {
         output::note(format!("DAMAGED: location {}: {}: {}", copy.location, problem.object, problem.message));
     }
     output::note(format!("  hint: `holdfast repair {repository}` heals what another location has"));
+}
+
+/// Says until when a copy is locked. What nobody proved is among the troubles.
+fn print_lock(copy: &CopyReport) {
+    if let Some(CopyLock { until: Some(until), proven: Some(proven), .. }) = &copy.object_lock {
+        let (until, proven) = (words::time(*until), words::time(*proven));
+        output::line(format!("  {}: locked until {until} (proven on {proven})", copy.location));
+    }
 }
 
 /// Says why a location is owed its copy: in full once, shortly where many assets share the reason.

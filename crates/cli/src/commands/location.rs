@@ -3,18 +3,22 @@
 use clap::Subcommand;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
+use holdfast_ops::object_lock::Worth;
 use holdfast_ops::{Finding, Grade, location};
 
 use crate::context::Context;
-use crate::output;
+use crate::{output, words};
 
 /// Look after the places for copies
 #[derive(Subcommand, Debug)]
 pub enum LocationCommand {
     /// Prove what a location really does: write, read back, overwrite, delete, list, speed
     ///
-    /// Everything is tried in a repository of its own that is removed again. Ends with 1 when the location breaks a promise
-    /// that backups stand on, and with 3 when it cannot be reached.
+    /// Everything is tried in a repository of its own that is removed again. Where estate.toml says object_lock, one small
+    /// object is locked for five minutes, and every way to delete, replace or unlock it is tried, with the credentials for
+    /// deleting as well; it stays until then, and the next test removes it. Only a lock that was proven so, in the last 92
+    /// days, counts as one. Ends with 1 when the location breaks a promise that backups stand on or its lock is not proven,
+    /// and with 3 when it cannot be reached.
     Test {
         /// The location, as estate.toml calls it
         name: String,
@@ -74,6 +78,13 @@ fn test(context: &Context, name: &str) -> Result<Ending> {
         &["Tried", "Outcome", "", "What happened, and what it means"],
         report.findings.iter().map(row).collect(),
     );
+    match &report.object_lock {
+        None => {}
+        Some(Worth::Proven(time)) => {
+            output::line(format!("Object lock: proven on {}", words::time(*time)));
+        }
+        Some(Worth::Unproven(why)) => output::note(format!("OBJECT LOCK NOT PROVEN: {why}")),
+    }
     Ok(report.ending)
 }
 

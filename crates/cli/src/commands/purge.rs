@@ -9,6 +9,7 @@ use clap::Args;
 use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
+use holdfast_ops::object_lock::LockedSum;
 use holdfast_ops::purge::{self, RepositoryPurge};
 use holdfast_ops::{clock_reading, state_lock};
 
@@ -34,7 +35,11 @@ use crate::{output, words};
 /// The clock is compared with the last time that holdfast read it. One that went back, or ahead by more than 7 days, stops
 /// every purge until it is right again; backups that stop do not.
 ///
-/// Ends with 0 when everything that was to go is gone at every location; with 1 when a location refused or could not be
+/// Where a location locks objects (object_lock in estate.toml), what was deleted there and is still locked is EXEMPT: nobody
+/// sees it any more, its bytes stay until the lock is over, and the first purge after that removes them. It never counts as
+/// purged.
+///
+/// Ends with 0 when everything that was to go is gone at every location, or locked; with 1 when a location refused or could not be
 /// reached and something waits to be deleted there, when a repository holds points that no asset of the estate owns, when
 /// the review of a hold is overdue, or when a foreign point claims to be of the future; with 3 when a repository is locked
 /// or out of reach, with 4 when damage was met, and with 5 when the clock cannot be right. After any of them running it
@@ -113,7 +118,14 @@ fn print(dry_run: bool, repository: &RepositoryPurge) {
             0 => String::new(),
             n => format!("; {} still to be deleted at some location", points(n)),
         };
-        output::line(format!("{name}: forgot {}{waiting}", points(repository.forgotten)));
+        let exempt = match repository.exempt {
+            0 => String::new(),
+            n => format!("; {} EXEMPT, locked", points(n)),
+        };
+        output::line(format!("{name}: forgot {}{waiting}{exempt}", points(repository.forgotten)));
+        for (location, exempt) in &repository.exempt_at {
+            output::line(format!("  {location}: {}", locked(&exempt.locked)));
+        }
     }
     if let Some(prune) = &repository.prune {
         let (plan, would) = (&prune.plan, if dry_run { "would be " } else { "" });
@@ -131,4 +143,10 @@ fn print(dry_run: bool, repository: &RepositoryPurge) {
     if let Some(hint) = &repository.hint {
         output::note(format!("  hint: {hint}"));
     }
+}
+
+/// What an object lock keeps of what was deleted.
+fn locked(locked: &LockedSum) -> String {
+    let (objects, bytes) = (words::count(locked.objects, "object"), words::bytes(locked.bytes));
+    format!("{objects}, {bytes}, EXEMPT and not purged: lock until {}", words::time(locked.until))
 }

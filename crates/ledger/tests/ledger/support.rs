@@ -215,6 +215,7 @@ pub fn wait() -> PurgeWait {
         location: Some("there".to_owned()),
         points: 1,
         reason: "it is away".to_owned(),
+        locked_until: None,
     }
 }
 

@@ -35,7 +35,8 @@ impl Around for AppendOnly {
         bytes: Option<&Bytes>,
         make: &dyn Fn(Option<&Bytes>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let removes = (call.op == Op::Delete && call.area != Some(Area::Locks)) || call.op == Op::Erase;
+        let removes = (call.op == Op::Delete && call.area != Some(Area::Locks))
+            || matches!(call.op, Op::Erase | Op::BreakLock);
         if removes || call.op == Op::OverwriteRaw {
             let verb = if removes { "delete" } else { "overwrite" };
             return Err(Error::new(

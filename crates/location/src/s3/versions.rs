@@ -1,12 +1,15 @@
 //! What a bucket holds besides the objects that everybody sees: older versions, delete markers, and uploads that were
 //! never completed. In a bucket with versioning a deletion deletes nothing: it hides.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use jiff::Timestamp;
 use opendal::options::{DeleteOptions, ListOptions};
 use reqsign_aws_v4::{RequestSigner, StaticCredentialProvider};
 use reqsign_core::{Context, Signer};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::S3;
 use crate::credentials::Credentials;
@@ -60,18 +63,38 @@ impl Requests {
         Requests { http, signer, base }
     }
 
-    async fn send(&self, method: Method, path_and_query: &str) -> Result<Answer, String> {
+    /// Sends a request with headers of its own, which are signed as well. A body goes with its checksum, for a service
+    /// may ask for that before it locks anything.
+    async fn send(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Answer, String> {
         let url = format!("{}{path_and_query}", self.base);
-        let request = http::Request::builder()
-            .method(method)
-            .uri(&url)
+        let mut request = http::Request::builder().method(method).uri(&url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request = match &body {
             // Nobody signs a body that is not there.
-            .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-            .body(())
-            .map_err(|error| error.to_string())?;
+            None => request.header("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+            Some(body) => {
+                let hash = Sha256::digest(body);
+                let hex = hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+                request
+                    .header("x-amz-content-sha256", hex)
+                    .header("x-amz-checksum-sha256", BASE64_STANDARD.encode(hash))
+            }
+        };
+        let request = request.body(()).map_err(|error| error.to_string())?;
         let (mut parts, ()) = request.into_parts();
         self.signer.sign(&mut parts, None).await.map_err(|error| error.to_string())?;
-        let request = self.http.request(parts.method, &parts.uri.to_string()).headers(parts.headers);
+        let mut request = self.http.request(parts.method, &parts.uri.to_string()).headers(parts.headers);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
         self.http.send(request.build().map_err(|_| "the request cannot be built".to_owned())?).await
     }
 }
@@ -126,10 +149,7 @@ impl S3 {
 
     /// Uploads of several parts that were never completed. We make none; other programs do.
     fn uploads(&self, action: &str, prefix: &str) -> Result<Vec<Lying>, Error> {
-        let root = match self.bucket.prefix.trim_matches('/') {
-            "" => String::new(),
-            folder => format!("{folder}/"),
-        };
+        let root = self.root();
         let full = format!("{root}{}", prefix.trim_start_matches('/'));
         let mut found = Vec::new();
         let (mut key, mut upload) = (String::new(), String::new());
@@ -168,19 +188,10 @@ impl S3 {
         }
         // opendal has no call for uploads, and takes a name that ends in a slash for a folder.
         if lying.what == What::Upload || lying.path.ends_with('/') {
-            let root = match self.bucket.prefix.trim_matches('/') {
-                "" => String::new(),
-                folder => format!("{folder}/"),
-            };
-            let path = format!("{root}{}", lying.path);
-            let path: Vec<String> = path
-                .split('/')
-                .map(|part| percent_encoding::utf8_percent_encode(part, SAFE).to_string())
-                .collect();
             let of = if lying.what == What::Upload { "uploadId" } else { "versionId" };
-            let id = lying.version.as_deref().map(|id| percent_encoding::utf8_percent_encode(id, SAFE));
+            let id = lying.version.as_deref().map(escaped);
             let query = id.map_or_else(String::new, |id| format!("?{of}={id}"));
-            let request = format!("/{}{query}", path.join("/"));
+            let request = format!("{}{query}", self.url_path(&lying.path));
             return match self.ask(action, Method::DELETE, &request) {
                 Err(error) if error.kind == ErrorKind::NotFound => Ok(()),
                 done => done.map(|_| ()),
@@ -202,9 +213,23 @@ impl S3 {
         }
     }
 
+    /// The prefix of every key, with its slash.
+    fn root(&self) -> String {
+        match self.bucket.prefix.trim_matches('/') {
+            "" => String::new(),
+            folder => format!("{folder}/"),
+        }
+    }
+
+    /// An object's path as it stands in a URL, below the bucket.
+    pub(super) fn url_path(&self, path: &str) -> String {
+        let path = format!("{}{path}", self.root());
+        let parts: Vec<String> = path.split('/').map(escaped).collect();
+        format!("/{}", parts.join("/"))
+    }
+
     fn ask(&self, action: &str, method: Method, path_and_query: &str) -> Result<Answer, Error> {
-        let answer = runtime::wait(&self.runtime, self.requests.send(method, path_and_query))
-            .map_err(|cause| self.error(ErrorKind::Unreachable, action, &cause))?;
+        let answer = self.asked(action, method, path_and_query, &[], None)?;
         let kind = match answer.status.as_u16() {
             200..=299 => return Ok(answer),
             401 | 403 => ErrorKind::Refused,
@@ -212,10 +237,32 @@ impl S3 {
             405 | 501 => ErrorKind::Unsupported,
             _ => ErrorKind::Unreachable,
         };
+        Err(self.said_no(kind, action, &answer))
+    }
+
+    /// The answer to a request, whatever it is.
+    pub(super) fn asked(
+        &self,
+        action: &str,
+        method: Method,
+        path_and_query: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Result<Answer, Error> {
+        runtime::wait(&self.runtime, self.requests.send(method, path_and_query, headers, body))
+            .map_err(|cause| self.error(ErrorKind::Unreachable, action, &cause))
+    }
+
+    pub(super) fn said_no(&self, kind: ErrorKind, action: &str, answer: &Answer) -> Error {
         let said = String::from_utf8_lossy(&answer.body);
         let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
-        Err(self.error(kind, action, &format!("HTTP {}: {said}", answer.status.as_u16())))
+        self.error(kind, action, &format!("HTTP {}: {said}", answer.status.as_u16()))
     }
+}
+
+/// A word as it may stand in a path or a query.
+pub(super) fn escaped(word: &str) -> String {
+    percent_encoding::utf8_percent_encode(word, SAFE).to_string()
 }
 
 /// What needs no escape in a path or a query that is signed.

@@ -10,6 +10,7 @@
 mod contract;
 mod layers;
 mod limits;
+mod locking;
 mod outages;
 mod probing;
 mod refusals;

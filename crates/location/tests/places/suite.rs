@@ -6,9 +6,8 @@ use std::thread;
 
 use bytes::Bytes;
 use holdfast_location::{
-    Area, Credentials, ErrorKind, Key, Location, MARKER_REPOSITORY, Place, Put, Surroundings,
+    Area, Credentials, ErrorKind, Key, Location, MARKER_REPOSITORY, ObjectLock, Place, Put, Surroundings,
 };
-use holdfast_model::Address;
 use holdfast_world::{SystemClock, SystemRandom};
 use sha2::{Digest, Sha256};
 
@@ -23,12 +22,18 @@ pub fn surroundings() -> Surroundings {
 /// A place by URL and the text of a credentials file.
 pub fn place(url: &str, credentials: &str) -> Place {
     let credentials = (!credentials.is_empty()).then(|| Credentials::parse(credentials).unwrap());
-    Place { name: "somewhere".to_owned(), address: Address::parse(url).unwrap(), credentials }
+    Place::at("somewhere", url, credentials).unwrap()
 }
 
 /// An established place.
 pub fn established(url: &str, credentials: &str) -> Arc<dyn Location> {
     holdfast_location::establish(&place(url, credentials), &surroundings()).unwrap()
+}
+
+/// An established place that locks objects.
+pub fn locking(url: &str, credentials: &str, lock: ObjectLock) -> Arc<dyn Location> {
+    let place = Place { object_lock: Some(lock), ..place(url, credentials) };
+    holdfast_location::establish(&place, &surroundings()).unwrap()
 }
 
 /// A place that is opened only.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
 use crate::address::plain_path;
@@ -169,6 +170,10 @@ fn read_location(
             .warning("same-credentials", &span, "writing and deleting use the same credentials")
             .hint("leave delete_credentials out, or give writing an account that cannot delete");
     }
+    let object_lock = fields.text(problems, "object_lock").and_then(|text| {
+        let is_bucket = matches!(address, None | Some(Address::S3 { .. }));
+        read_object_lock(problems, text, is_bucket)
+    });
     let bandwidth = fields.text(problems, "bandwidth").and_then(|text| {
         let rate = parse_rate(&text.value);
         rate.map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string())).ok()
@@ -182,6 +187,7 @@ fn read_location(
         address: address?,
         credentials: write,
         delete_credentials: delete,
+        object_lock,
         bandwidth_bytes_per_second: bandwidth,
     })
 }

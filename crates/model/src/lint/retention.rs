@@ -102,17 +102,22 @@ pub(super) fn locks_and_holds(input: &LintInput<'_>, found: &mut Vec<Found>) {
     let may_lock = input.estate.is_none_or(|estate| {
         estate.locations.values().any(|location| matches!(location.address, Address::S3 { .. }))
     });
+    let locks = input
+        .estate
+        .is_some_and(|estate| estate.locations.values().any(|location| location.object_lock.is_some()));
     for (what, rule) in schedules(input).filter(|(_, rule)| may_lock && is_single(rule)) {
         let days = rule.value.retention.max_days;
-        found.push(
-            Found::at(rule, format!("{what}: a lock for the minimum ends on the day of the maximum"))
+        let mut finding = Found::at(rule, format!("{what}: a lock for the minimum ends on the day of the maximum"))
                 .sum(format!(
                     "locked until made + {days} d, to be gone at {days} d; a pack that a point of the next day shares is locked until {} d",
                     days + 1
                 ))
-                .holdfast("sets no locks yet; a bucket that locks by default keeps its objects past the purge")
-                .hint("leave days between minimum and maximum where locations lock objects"),
-        );
+                .holdfast("never locks past the maximum; a pack that a younger point shares stays locked, and the purge calls it exempt, not purged")
+                .hint("leave days between minimum and maximum where locations lock objects");
+        if locks {
+            finding = finding.sum("no day of slack: every run renews the lock of each object that it needs, where a day of slack renews it once a day");
+        }
+        found.push(finding);
     }
     let retention = &input.policy.retention;
     if retention.holds.is_none()

@@ -221,6 +221,12 @@ fn an_estate_makes_the_sums_its_own() {
     assert_eq!(ids(&found(&single, &two(&far, "manchester"))), BTreeSet::from(["Q6"]));
     let bucket = two(&far, "manchester").replace("/srv/b", "s3://b/p?endpoint=https://s3.example&region=eu");
     assert_eq!(ids(&found(&single, &bucket)), BTreeSet::from(["Q11", "Q6"]));
+    let renewed = |estate: &str| {
+        let found = found(&single, estate);
+        found.iter().any(|finding| finding.arithmetic.iter().any(|sum| sum.contains("no day of slack")))
+    };
+    let locking = bucket.replace("url = \"s3:", "object_lock = \"compliance\"\nurl = \"s3:");
+    assert!(!renewed(&bucket) && renewed(&locking), "{locking}");
 }
 
 #[test]

@@ -12,10 +12,10 @@ mod lies;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
-use holdfast_location::{Area, Walk};
+use holdfast_location::{Area, Key, Walk, What, is_reserved};
 use holdfast_model::retention::RetentionRule;
 use holdfast_model::{Class, Dataset};
-use holdfast_repo::Troubles;
+use holdfast_repo::{StillLocked, Troubles};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,6 +25,7 @@ use crate::clock_reading;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::known_points;
+use crate::object_lock::LockedSum;
 use crate::points;
 use crate::setup::Setup;
 
@@ -56,6 +57,8 @@ pub struct PlaceAudit {
     pub findings: Vec<Finding>,
     /// Points past their age that stay, and why.
     pub exempt: Vec<ExemptPoint>,
+    /// Deleted objects that an object lock keeps, and until when.
+    pub locked: Option<LockedSum>,
     /// What should be gone soon: its grace is not over.
     pub within_grace: Sum,
     /// What this kind of place has no way to show.
@@ -177,6 +180,7 @@ impl Look<'_> {
     fn at(&self, place: &mut PlaceAudit, walk: Walk, listed: &mut BTreeMap<String, BTreeSet<(Area, Id)>>) {
         place.cannot_tell.clone_from(&walk.cannot_tell);
         place.reasons.extend(walk.refused.iter().cloned());
+        let walk = self.without_locked(place, walk);
         let sorted = Sorted::of(walk, place, self.now, self.rules.widest.grace());
         for (repository, objects) in &sorted.repositories {
             listed.entry(repository.clone()).or_default().extend(objects.keys().copied());
@@ -184,6 +188,30 @@ impl Look<'_> {
                 place.reasons.push(format!("{repository}: {}", error.message));
             }
         }
+    }
+
+    /// Sets apart the older versions that are locked, with the delete markers over them. The location is asked about each.
+    fn without_locked(&self, place: &mut PlaceAudit, mut walk: Walk) -> Walk {
+        let Ok(location) = self.setup.location(&place.place) else { return walk };
+        if !location.retains() {
+            return walk;
+        }
+        let mut locked = Vec::new();
+        walk.lying.retain(|lying| {
+            if lying.what != What::Version
+                || Key::at(&lying.path).is_none_or(|key| is_reserved(&key.repository))
+            {
+                return true;
+            }
+            let until = location.retained_until(&lying.path, lying.version.as_deref()).ok().flatten();
+            let Some(until) = until.filter(|until| *until > self.now) else { return true };
+            locked.push(StillLocked { lying: lying.clone(), until });
+            false
+        });
+        let paths: BTreeSet<&str> = locked.iter().map(|one| one.lying.path.as_str()).collect();
+        walk.lying.retain(|lying| lying.what != What::DeleteMarker || !paths.contains(lying.path.as_str()));
+        place.locked = LockedSum::of(&locked);
+        walk
     }
 
     fn repository(&self, place: &mut PlaceAudit, repository: &str, sorted: &Sorted) -> Result<()> {

@@ -230,17 +230,17 @@ impl Given<'_> {
 }
 
 /// What was promised: the versions of the policy in the ledger, where there is one. Read once for all assets.
-pub(super) struct Promised(Option<Versions>);
+pub(crate) struct Promised(Option<Versions>);
 
 impl Promised {
-    pub(super) fn load(setup: &Setup) -> Result<Promised> {
+    pub(crate) fn load(setup: &Setup) -> Result<Promised> {
         let reader = journal::reader(&setup.places.state)?;
         Ok(Promised(reader.map(|reader| Versions::load(&reader)).transpose()?))
     }
 
     /// The rule in force, and the minima of every version that was. An edited file is no version of the policy: it counts
     /// only where none is in force.
-    fn rule(
+    pub(crate) fn rule(
         &self,
         setup: &Setup,
         (class, dataset): (Class, Dataset),

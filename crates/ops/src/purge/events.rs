@@ -70,12 +70,20 @@ pub(super) fn end(setup: &Setup, purge: &str, repositories: &[RepositoryPurge]) 
             location: location.cloned(),
             points,
             reason: reason.to_owned(),
+            locked_until: None,
         };
         if let Some(error) = &one.error {
             waits.push(wait(None, one.waiting as u64, error));
         }
         for (location, points) in &one.waiting_at {
             waits.push(wait(Some(location), *points, one.why(location)));
+        }
+        for (location, exempt) in one.exempt_at.iter().filter(|(_, exempt)| exempt.points > 0) {
+            let locked_until = Some(exempt.locked.until);
+            waits.push(PurgeWait {
+                locked_until,
+                ..wait(Some(location), exempt.points, &exempt.locked.words())
+            });
         }
     }
     let state = if waits.is_empty() { PurgeState::Done } else { PurgeState::Waiting };

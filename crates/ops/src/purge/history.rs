@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use holdfast_ledger::{Purge, PurgeState, PurgedPoint, Receipt};
+use holdfast_ledger::{Purge, PurgeState, PurgeWait, PurgedPoint, Receipt};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -22,9 +22,15 @@ pub struct PastPurge {
 }
 
 impl PastPurge {
-    /// Whether something of it is not known to be gone.
-    pub fn is_open(&self) -> bool {
-        !matches!(self.purge.state, PurgeState::Done | PurgeState::Dropped)
+    /// Whether something of it is not known to be gone, beside what is locked until after `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        let is_locked = |wait: &PurgeWait| wait.locked_until.is_some_and(|until| until > now);
+        let waits = &self.purge.waits;
+        match self.purge.state {
+            PurgeState::Done | PurgeState::Dropped => false,
+            PurgeState::Waiting => waits.is_empty() || !waits.iter().all(is_locked),
+            PurgeState::Begun | PurgeState::CutOff => true,
+        }
     }
 }
 

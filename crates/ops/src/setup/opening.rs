@@ -12,8 +12,8 @@ use holdfast_location::layers::append_only::AppendOnly;
 use holdfast_location::layers::breaker::{Breaker, Circuit};
 use holdfast_location::layers::retry::{Retry, RetryPolicy};
 use holdfast_location::layers::throttle::Throttle;
-use holdfast_location::{Credentials, Location, Place, Surroundings, Walk};
-use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec};
+use holdfast_location::{Credentials, Location, ObjectLock, Place, Surroundings, Walk};
+use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec, LockMode};
 use holdfast_world::{ExposeSecret, secrets};
 
 use super::Setup;
@@ -100,7 +100,11 @@ impl Setup {
         source: Option<&CredentialSource>,
     ) -> Result<Arc<dyn Location>> {
         let credentials = source.map(|source| self.credentials(name, source)).transpose()?;
-        let place = Place { name: name.to_owned(), address: spec.address.clone(), credentials };
+        let object_lock = spec.object_lock.as_ref().map(|mode| match mode.value {
+            LockMode::Governance => ObjectLock::Governance,
+            LockMode::Compliance => ObjectLock::Compliance,
+        });
+        let place = Place { name: name.to_owned(), address: spec.address.clone(), credentials, object_lock };
         holdfast_location::open(&place, &self.surroundings()).map_err(|e| Error::usage(e.to_string()))
     }
 

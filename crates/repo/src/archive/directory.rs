@@ -179,7 +179,7 @@ impl Job<'_> {
         if let Some(known) = &directory.known {
             let is_same = done.len() == known.directory.entries.len()
                 && done.iter().all(|d| matches!(d, Some(Done::Same(_))))
-                && self.index.contains(BlobKind::Tree, &known.directory.tree);
+                && self.finds(BlobKind::Tree, &known.directory.tree);
             if let Some(sealed) = known.sealed.as_ref().filter(|_| is_same) {
                 self.counts.dirs_unmodified.add(1);
                 self.new_cache.add(&directory.path, sealed);

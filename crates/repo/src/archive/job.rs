@@ -20,6 +20,7 @@ use crate::compression::{LEVEL, Probe};
 use crate::error::{Error, Result};
 use crate::index::Index;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::pack_set::PackSet;
 use crate::packer::Packer;
 use crate::progress::{Count, Progress};
 use crate::writer::Writer;
@@ -39,6 +40,8 @@ pub(crate) struct Job<'a> {
     pub(crate) source: &'a dyn Source,
     pub(crate) cipher: &'a Cipher,
     pub(crate) index: &'a Index,
+    /// Where the packs are noted that the point needs, if somebody wants to know.
+    pub(crate) needed: Option<&'a PackSet>,
     pub(crate) writer: &'a Writer,
     pub(crate) packer: &'a Packer<'a>,
     pub(crate) monitor: &'a dyn Monitor,
@@ -128,7 +131,7 @@ impl Job<'_> {
     /// Stores a blob unless it is stored already, and names it.
     pub(crate) fn save(&self, hand: &mut Hand, kind: BlobKind, data: &[u8]) -> Result<Id> {
         let id = Id::of(data);
-        if self.index.contains(kind, &id) || !self.claims.claim(kind, &id) {
+        if self.finds(kind, &id) || !self.claims.claim(kind, &id) {
             return Ok(id);
         }
         hand.sealed.clear();
@@ -160,13 +163,34 @@ impl Job<'_> {
         Ok(id)
     }
 
-    /// Whether everything that `value` refers to is stored.
+    /// Whether everything that `value` refers to is stored; then the point is going to need it.
     pub(crate) fn is_stored(&self, value: &Value) -> bool {
         match value {
-            Value::Content(content) => content.iter().all(|id| self.index.contains(BlobKind::Data, id)),
-            Value::Subtree(id) => self.index.contains(BlobKind::Tree, id),
+            Value::Content(content) => match content.as_slice() {
+                [id] => self.finds(BlobKind::Data, id),
+                // A file of which a part is gone is read again, and may need none of the rest.
+                ids => {
+                    let is_stored = ids.iter().all(|id| self.index.contains(BlobKind::Data, id));
+                    if is_stored && self.needed.is_some() {
+                        ids.iter().for_each(|id| {
+                            self.finds(BlobKind::Data, id);
+                        });
+                    }
+                    is_stored
+                }
+            },
+            Value::Subtree(id) => self.finds(BlobKind::Tree, id),
             Value::Nothing => true,
         }
+    }
+
+    /// Whether a blob that the point is going to need is stored already.
+    pub(crate) fn finds(&self, kind: BlobKind, id: &Id) -> bool {
+        let Some(number) = self.index.pack_number(kind, id) else { return false };
+        if let Some(needed) = self.needed {
+            needed.note(number);
+        }
+        true
     }
 
     /// A node with the owner's names filled in.

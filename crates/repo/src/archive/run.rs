@@ -28,6 +28,7 @@ use crate::locks::HeldLock;
 use crate::mirror::Mirror;
 use crate::monitor::Monitor;
 use crate::outbox::Outbox;
+use crate::pack_set::PackSet;
 use crate::packer::{Packer, Sink};
 use crate::progress::Progress;
 use crate::repository::Repository;
@@ -39,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) request: &'a ArchiveRequest<'a>,
     pub(super) catalog: &'a Catalog,
     pub(super) index: &'a Index,
+    /// Where the packs are noted that the point needs, if somebody wants to know.
+    pub(super) needed: Option<&'a PackSet>,
     pub(super) start: Timestamp,
     pub(super) monitor: &'a dyn Monitor,
     pub(super) progress: &'a Progress,
@@ -71,6 +74,7 @@ impl Run<'_> {
             source: self.request.source,
             cipher: &repository.cipher,
             index: self.index,
+            needed: self.needed,
             writer: &repository.writer,
             packer: &packer,
             monitor: self.monitor,

@@ -184,6 +184,11 @@ fn usage(pack: &IndexPack, live: &Live, closure: &Closure) -> Use {
 }
 
 impl Decision {
+    /// Whether points find something in another pack or index file afterwards.
+    pub(super) fn changes_packs(&self) -> bool {
+        !self.deleted_packs.is_empty() || !self.replaced_indexes.is_empty()
+    }
+
     fn choose(&mut self, options: &PruneOptions, uses: BTreeMap<Id, Use>) {
         let used_total: u64 = uses.values().map(|u| u.used).sum();
         let mut unused: u64 =

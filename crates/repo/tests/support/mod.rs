@@ -138,6 +138,7 @@ impl Bench {
             tags: Vec::new(),
             excludes: Vec::new(),
             full,
+            locks: None,
         };
         let troubles = Troubles::default();
         let outcome = repository.archive(&request, &troubles, &Progress::default(), &Cancel::default());

@@ -33,6 +33,11 @@ impl Front {
         Front { port, is_ended }
     }
 
+    /// The port.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a folder that a REST server behind it serves.
     pub(super) fn rest_url(&self, name: &str) -> String {
         format!("rest:http://127.0.0.1:{}/{name}", self.port)

@@ -36,6 +36,8 @@ impl Seaweed {
                   "actions":["Admin","Read","Write","List","Tagging"]}},
                 {{"name":"operator","credentials":[{{"accessKey":"O{ACCESS_KEY}","secretKey":"O{SECRET_KEY}"}}],
                   "actions":["Read","Write","List"]}},
+                {{"name":"keeper","credentials":[{{"accessKey":"K{ACCESS_KEY}","secretKey":"K{SECRET_KEY}"}}],
+                  "actions":["Read","Write","List","GetObjectRetention","PutObjectRetention"]}},
                 {{"name":"reader","credentials":[{{"accessKey":"R{ACCESS_KEY}","secretKey":"R{SECRET_KEY}"}}],
                   "actions":["Read","List"]}}]}}"#
             ),
@@ -85,6 +87,11 @@ impl Seaweed {
     /// Credentials that may do what the bucket's policy lets them.
     pub fn operator_credentials_toml(&self) -> String {
         format!("access_key = \"O{ACCESS_KEY}\"\nsecret_key = \"O{SECRET_KEY}\"\n")
+    }
+
+    /// Credentials that may lock objects, and bypass no lock.
+    pub fn keeper_credentials_toml(&self) -> String {
+        format!("access_key = \"K{ACCESS_KEY}\"\nsecret_key = \"K{SECRET_KEY}\"\n")
     }
 
     /// Makes a bucket, waiting until the server has settled.
@@ -164,18 +171,101 @@ impl Seaweed {
         self.signed("DELETE", &format!("{bucket}?policy="), "");
     }
 
+    /// Makes a bucket in which objects can be locked.
+    pub fn make_locked_bucket(&self, bucket: &str) {
+        let (status, said) = self.ask("PUT", bucket, &["x-amz-bucket-object-lock-enabled: true"], "");
+        assert_eq!(status, 200, "{said}");
+    }
+
+    /// Makes a bucket lock by itself whatever is stored there.
+    pub fn lock_by_default(&self, bucket: &str, days: u32) {
+        let rule = format!(
+            "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+             <Mode>GOVERNANCE</Mode><Days>{days}</Days></DefaultRetention></Rule></ObjectLockConfiguration>"
+        );
+        self.signed("PUT", &format!("{bucket}?object-lock="), &rule);
+    }
+
+    /// Until when an object is locked, as a client that is not ours reads it; none where it is not.
+    pub fn locked_until(&self, bucket: &str, path: &str) -> Option<String> {
+        let (status, said) = self.ask("GET", &format!("{bucket}/{path}?retention="), &[], "");
+        let until = between(&said, "<RetainUntilDate>", "</RetainUntilDate>").next().map(str::to_owned);
+        assert!(status == 200 || status == 404, "{said}");
+        until
+    }
+
+    /// Locks an object until an instant, as its owner may by other means.
+    pub fn lock_object(&self, bucket: &str, path: &str, until: &str) {
+        let body = format!(
+            "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>"
+        );
+        self.signed("PUT", &format!("{bucket}/{path}?retention="), &body);
+    }
+
+    /// Lets the locks below a prefix end at other instants, as whoever may bypass governance can. Each must be still to come
+    /// when the server hears of it.
+    pub fn end_locks(&self, bucket: &str, prefix: &str, soon: &dyn Fn() -> String) {
+        let query = format!("{bucket}?prefix={}&versions=", prefix.replace('/', "%2F"));
+        let (_, said) = self.ask("GET", &query, &[], "");
+        for version in between(&said, "<Version>", "</Version>") {
+            let word = |begin, end| between(version, begin, end).next().unwrap_or_default();
+            let (path, id) = (word("<Key>", "</Key>"), word("<VersionId>", "</VersionId>"));
+            let object = format!("{bucket}/{path}?retention=&versionId={id}");
+            let (status, retention) = self.ask("GET", &object, &[], "");
+            if status != 200 {
+                continue;
+            }
+            let until =
+                between(&retention, "<RetainUntilDate>", "</RetainUntilDate>").next().unwrap_or_default();
+            let (status, said) = self.ask(
+                "PUT",
+                &object,
+                &["x-amz-bypass-governance-retention: true"],
+                &retention.replace(until, &soon()),
+            );
+            assert_eq!(status, 200, "{said}");
+        }
+    }
+
+    /// The versions of an object, as a client that is not ours lists them.
+    pub fn version_ids(&self, bucket: &str, path: &str) -> Vec<String> {
+        let (status, said) =
+            self.ask("GET", &format!("{bucket}?prefix={}&versions=", path.replace('/', "%2F")), &[], "");
+        assert_eq!(status, 200, "{said}");
+        between(&said, "<VersionId>", "</VersionId>").map(str::to_owned).collect()
+    }
+
+    /// Deletes a version as whoever may do everything; returns the status that the server answers.
+    pub fn delete_version(&self, bucket: &str, path: &str, version: &str) -> u16 {
+        self.ask("DELETE", &format!("{bucket}/{path}?versionId={version}"), &[], "").0
+    }
+
     /// A request that rclone has no word for.
     fn signed(&self, method: &str, path_and_query: &str, body: &str) {
-        let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
+        let (status, said) = self.ask(method, path_and_query, &[], body);
+        assert!((200..300).contains(&status), "{status}: {said}");
+    }
+
+    /// The same with headers, and with whatever the server answers.
+    fn ask(&self, method: &str, path_and_query: &str, headers: &[&str], body: &str) -> (u16, String) {
+        let mut command = Command::new("curl");
+        command
+            .args(["--silent", "--show-error", "--request", method, "--write-out", "\n%{http_code}"])
             .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{ACCESS_KEY}:{SECRET_KEY}")])
-            .args(["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--data-binary", body])
-            .arg(format!("http://127.0.0.1:{}/{path_and_query}", self.port))
-            .output()
-            .expect(
-                "curl is missing: run `cargo xtask test`, which installs it, or install the package curl",
-            );
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            .args(["--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"])
+            .args(headers.iter().flat_map(|header| ["--header", header]));
+        if !body.is_empty() || method == "POST" {
+            command.args(["--data-binary", body]);
+        }
+        let output = command.arg(format!("http://127.0.0.1:{}/{path_and_query}", self.port)).output().expect(
+            "curl is missing: run `cargo xtask test`, which installs it, or install the package curl",
+        );
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (said, status) = said.rsplit_once('\n').unwrap_or_default();
+        let status = status.parse().unwrap_or_else(|_| {
+            panic!("{method} {path_and_query}: {}", String::from_utf8_lossy(&output.stderr))
+        });
+        (status, said.to_owned())
     }
 
     /// Uploads that were begun and not completed, as a client that is not ours lists them.
@@ -252,4 +342,9 @@ impl Seaweed {
     pub fn thaw(&self) {
         self.process.thaw();
     }
+}
+
+/// What stands between two words of a text, each time.
+fn between<'a>(text: &'a str, begin: &'a str, end: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(begin).skip(1).filter_map(move |rest| rest.split_once(end)).map(|(word, _)| word)
 }

@@ -46,6 +46,9 @@ fn print(place: &PlaceAudit) {
         let point = words::short(&exempt.point);
         output::line(format!("{name}: exempt: point {point} of {}: {}", exempt.repository, exempt.reason));
     }
+    if let Some(locked) = &place.locked {
+        output::line(format!("{name}: older versions: {}", super::locked(locked)));
+    }
     if place.within_grace.objects > 0 {
         let objects = words::count(place.within_grace.objects, "object");
         output::line(format!("{name}: {objects} within grace, {}", words::bytes(place.within_grace.bytes)));

@@ -14,7 +14,8 @@ pub fn run(context: &Context, setup: &Setup, days: u32) -> Result<Ending> {
     let since = context.world.clock.now().checked_sub(back);
     let since = since.map_err(|error| Error::usage(format!("--days {days}: {error}")))?;
     let past = history::history(&setup.places.state, since)?;
-    let is_open = past.iter().any(PastPurge::is_open);
+    let now = context.world.clock.now();
+    let is_open = past.iter().any(|past| past.is_open(now));
     if context.options.json {
         output::json(&past);
     } else {
