@@ -2,6 +2,7 @@
 //!
 //! The settings are the durability. `synchronous = FULL` flushes the log at every commit: with the usual `NORMAL`, a power
 //! cut takes back commits that were already acknowledged. The write-ahead log lets readers read while one process writes.
+//! What is deleted is overwritten (`secure_delete`): a value that was erased must not lie on in a free page.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -48,7 +49,8 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     connection
         .batch_execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864;",
+             PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864; \
+             PRAGMA secure_delete = ON;",
         )
         .doing(|| format!("prepare {}", path.display()))?;
     // A file system that cannot share memory between processes silently keeps another mode.
@@ -143,6 +145,14 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
         }
     });
     outcome.doing(|| "bring the tables up to date".to_owned())
+}
+
+/// Writes the log back into the file and empties it: what was deleted may still stand in it otherwise. Readers that look at an
+/// older state keep it from happening; it is done when the ledger is closed, then.
+pub(crate) fn empty_log(connection: &mut Connection) -> Result<()> {
+    connection
+        .batch_execute("PRAGMA wal_checkpoint(TRUNCATE);")
+        .doing(|| "empty the log of the ledger".to_owned())
 }
 
 /// Reads every page, or the structure alone where `is_quick`; an error says what is wrong.
