@@ -232,11 +232,14 @@ impl Transaction<'_> {
         self.record(happened_at, &Fact::ActionReviewed(reviewed)).map(|_| ())
     }
 
-    /// Records of every action that an instance with a lower token wrote down, and that has no end, that it was cut off.
-    pub(crate) fn cut_off_actions(&mut self, below: u64, happened_at: Timestamp) -> Result<()> {
+    /// Records of every action that an instance before this one wrote down, and that has no end, that it was cut off.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn cut_off_actions(&mut self, happened_at: Timestamp) -> Result<()> {
         let orphans: Vec<String> = actions::table
             .filter(actions::outcome.is_null())
-            .filter(actions::token.lt(from_token(below)?))
+            .filter(actions::token.lt(from_token(self.token)?))
             .order((actions::begun_at, actions::id))
             .select(actions::id)
             .load(self.connection)

@@ -188,7 +188,7 @@ impl Transaction<'_> {
     pub fn interrupt_orphans(&mut self, happened_at: Timestamp) -> Result<Vec<Run>> {
         let own = from_token(self.token)?;
         self.cut_off_purges(self.token, happened_at)?;
-        self.cut_off_actions(self.token, happened_at)?;
+        self.cut_off_actions(happened_at)?;
         let rows: Vec<Row> = runs::table
             .filter(runs::state.eq(RunState::Begun.as_str()))
             .filter(runs::token.lt(own))

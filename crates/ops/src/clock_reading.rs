@@ -5,13 +5,15 @@
 //! follow the one before is not written down: else a clock that jumped would only have to be read twice to be believed.
 //! So a purge goes on refusing until the clock is right again, or until somebody says that it is.
 
+use holdfast_ledger::ActionKind;
 use holdfast_model::retention::ClockEvidence;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::Setup;
-use crate::{journal, record};
+use crate::{action, journal, record};
 
 /// A reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +65,8 @@ pub(crate) fn note(setup: &Setup) -> Result<()> {
 /// When it could not be written.
 pub fn confirm(setup: &Setup) -> Result<()> {
     let now = setup.world.clock.now();
-    record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now) })
+    let keep = || record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now) });
+    action::recorded(setup, action::by_us(setup, ActionKind::ClockConfirm, None), keep, |()| Ending::Done)
 }
 
 fn read(setup: &Setup) -> Result<Option<Reading>> {

@@ -29,9 +29,14 @@ pub fn path(state: &Path) -> PathBuf {
 
 /// Opens the ledger for writing, as `who`.
 pub(crate) fn open(world: &World, state: &Path, who: &str) -> Result<Ledger> {
+    Ok(open_briefly(world, state, who)?)
+}
+
+/// The same for one entry, for whoever can ask its owner instead.
+pub(crate) fn open_briefly(world: &World, state: &Path, who: &str) -> holdfast_ledger::Result<Ledger> {
     let environment = &world.environment;
     let instance = format!("{who}, process {} on {}", environment.pid(), environment.hostname());
-    Ok(Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))?)
+    Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))
 }
 
 /// The ledger, for questions; `None` where there is none yet.

@@ -6,6 +6,7 @@
 //! expected without a state, and the next instance goes on from there. What cannot be written down ends the daemon, because
 //! whatever it did then nobody could know.
 
+mod anchoring;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
@@ -28,14 +29,17 @@ use holdfast_location::layers::breaker::Tell;
 use holdfast_model::scheduler::{self, Event, Now, RunId, State};
 use holdfast_world::signals::Stop;
 use holdfast_world::{World, service};
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::anchoring::Anchoring;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
+use crate::action::attendant::Attendant;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -78,6 +82,8 @@ enum Message {
     Purged(purging::Outcome),
     /// Something came of reading old data again.
     Reread(rereading::Heard),
+    /// The audit log's signed head was carried to the locations, or could not be.
+    Anchored(anchoring::Outcome),
 }
 
 impl Message {
@@ -90,6 +96,8 @@ impl Message {
 /// The daemon at work.
 struct Daemon<'s> {
     service: &'s Service,
+    // Before the ledger, which it must have let go of by then.
+    attendant: Attendant,
     ledger: Arc<Ledger>,
     turns: Arc<Turns>,
     configuration: Configuration,
@@ -98,6 +106,7 @@ struct Daemon<'s> {
     memory: Memory,
     purging: Purging,
     rereading: Rereading,
+    anchoring: Anchoring,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -134,7 +143,8 @@ pub fn serve(service: &Service) -> Result<Served> {
     }
     service::stopping("ended");
     outcome?;
-    let Daemon { mut served, ledger, configuration, .. } = daemon;
+    let Daemon { mut served, ledger, configuration, attendant, .. } = daemon;
+    drop(attendant);
     if service.stop.interrupted.load(Ordering::SeqCst) {
         served.ending = Ending::Interrupted;
     }
@@ -158,7 +168,7 @@ impl Daemon<'_> {
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
         let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
-        while !self.is_over || self.purging.is_under_way || self.rereading.is_under_way {
+        while !self.is_over || self.is_busy_beside() {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
                 // There is always a sender: our own.
@@ -185,6 +195,7 @@ impl Daemon<'_> {
                 self.record_ahead(now.wall)?;
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
+                self.anchor_when_due(now.wall)?;
             }
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
@@ -212,11 +223,20 @@ impl Daemon<'_> {
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
     fn is_idle(&self, now: Timestamp) -> bool {
-        let is_busy = self.purging.is_under_way || self.rereading.is_under_way;
         self.scheduler.running() == 0
-            && !is_busy
+            && !self.is_busy_beside()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
+            && !self.anchoring.is_due(self.day_of(now), now)
+    }
+
+    /// Whether something goes on beside the runs.
+    fn is_busy_beside(&self) -> bool {
+        self.purging.is_under_way || self.rereading.is_under_way || self.anchoring.is_under_way
+    }
+
+    fn day_of(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.configuration.setup.policy.zone.clone()).date()
     }
 
     fn status(&self) -> String {
@@ -232,10 +252,17 @@ impl Daemon<'_> {
                     Some(why) => self.tell(format!("purge: not done: {why}")),
                     None => self.tell("purge: done"),
                 }
+                self.anchoring.want();
                 let alarm = self.purging.ended(&self.service.places.state, &outcome, now)?;
                 alarm.map_or(Ok(()), |alarm| self.raise(alarm))
             }
             Message::Reread(heard) => self.hear_of_rereading(heard),
+            Message::Anchored(outcome) => {
+                let now = self.now().wall;
+                let lines = self.anchoring.ended(&outcome, self.day_of(now), now);
+                lines.iter().for_each(|line| self.tell(line));
+                Ok(())
+            }
         }
     }
 
@@ -263,6 +290,7 @@ impl Daemon<'_> {
         self.is_draining = true;
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
+        self.anchoring.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -313,6 +341,15 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    fn anchor_when_due(&mut self, now: Timestamp) -> Result<()> {
+        if !self.anchoring.is_due(self.day_of(now), now) {
+            return Ok(());
+        }
+        let setup = self.setup_beside(&self.anchoring.stop)?;
+        self.anchoring.start(setup, &self.sender);
+        Ok(())
+    }
+
     fn hear_of_rereading(&mut self, heard: rereading::Heard) -> Result<()> {
         let now = self.now().wall;
         if let rereading::Heard::Read(report) = &heard {
@@ -330,7 +367,9 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
-        let beside = [self.purging.is_under_way, self.rereading.is_under_way];
+        self.anchoring.stop.store(true, Ordering::SeqCst);
+        let beside =
+            [self.purging.is_under_way, self.rereading.is_under_way, self.anchoring.is_under_way];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

@@ -106,6 +106,8 @@ pub fn shred(setup: &Setup, request: &ShredRequest<'_>) -> Result<ShredReport> {
         points: 0,
         reason: left.to_string(),
     }));
+    let by = events::by(setup, "client shred");
+    ledger.erase_private(client, &by, &format!("the client left: {}", request.reason))?;
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
     let now = setup.world.clock.now();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
+use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
@@ -72,6 +73,7 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
             break;
         }
     }
+    ending = ending.and(super::anchor(context, &setup, When::NewDay));
     if context.options.json {
         output::json(&reports);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use holdfast_ops::Progress;
+use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::purge::{self, RepositoryPurge};
@@ -79,9 +80,11 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
         let _line = progress_line::show(context, "purge", &progress, Totals::Exact);
         purge::purge(&setup, command.dry_run, &progress)?
     };
+    let anchored = if command.dry_run { Ending::Done } else { super::anchor(context, &setup, When::Now) };
+    let ending = report.ending.and(anchored);
     if context.options.json {
         output::json(&report);
-        return Ok(report.ending);
+        return Ok(ending);
     }
     let rows = report.decisions.iter().map(|d| {
         vec![
@@ -100,7 +103,7 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
         output::note(format!("LEFT BEHIND: {}", left.words()));
     }
     super::print_troubles(context, &report.troubles);
-    Ok(report.ending)
+    Ok(ending)
 }
 
 fn print(dry_run: bool, repository: &RepositoryPurge) {

@@ -67,19 +67,20 @@ fn write(
 ) -> Result<Exported> {
     let mut lines = Lines { out: BufWriter::new(file), failure: None };
     let key = log_key::verifier_line(setup)?;
-    let head = reader.tree_head(None)?;
-    lines.put(&json!({ "holdfast_log": 1, "key": key, "leaves": head.leaves, "root": head.root }));
-    let mut next = 0;
-    while next < head.leaves {
+    // Before the leaves: a log that grows meanwhile must not look shorter than what was signed.
+    let checkpoints = reader.checkpoints()?;
+    lines.put(&json!({ "holdfast_log": 1, "key": key }));
+    let (mut next, mut count) = (0, 0);
+    loop {
         let leaves = reader.leaves(next, LEAVES_AT_ONCE)?;
         let Some(last) = leaves.last() else { break };
-        let after = last.sequence + 1;
+        next = last.sequence + 1;
         // Whatever is wrong with them is for the verifier to find.
-        for leaf in leaves.iter().filter(|leaf| leaf.sequence < head.leaves) {
+        for leaf in &leaves {
             let hash: String = leaf.hash.iter().map(|byte| format!("{byte:02x}")).collect();
             lines.put(&json!({ "leaf": leaf.sequence, "hash": hash, "payload": leaf.payload }));
+            count += 1;
         }
-        next = after;
     }
     let mut values = 0;
     if with_values {
@@ -88,12 +89,12 @@ fn write(
             lines.put(&json!({ "value": value.value, "salt": value.salt, "hash": value.hash }));
         })?;
     }
-    let checkpoints = reader.checkpoints()?;
     for checkpoint in &checkpoints {
         lines.put(&json!({ "checkpoint": checkpoint.note }));
     }
+    lines.put(&json!({ "end": count }));
     lines.end().map_err(trouble)?;
-    Ok(Exported { file: std::path::PathBuf::new(), leaves: head.leaves, checkpoints: checkpoints.len(), values })
+    Ok(Exported { file: std::path::PathBuf::new(), leaves: count, checkpoints: checkpoints.len(), values })
 }
 
 /// Lines of JSON; the first failure is kept.

@@ -19,8 +19,6 @@ const BYTES_MAX: u64 = 1 << 20;
 /// Something that lies there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lying {
-    /// Its name.
-    pub(crate) name: String,
     /// Its content; none where it is not what its name says, or far too large.
     pub(crate) content: Option<Bytes>,
 }
@@ -43,16 +41,26 @@ pub(crate) fn read(location: &dyn Location, name: &str) -> Result<Lying> {
 }
 
 /// Reads one object of an area.
-pub(crate) fn read_from(location: &dyn Location, area: Area, name: &str) -> Result<Lying> {
+fn read_from(location: &dyn Location, area: Area, name: &str) -> Result<Lying> {
     let key = key(area, name);
     let is_small = location.size(&key).map_err(trouble)? <= BYTES_MAX;
     let content = if is_small { Some(location.get(&key, None).map_err(trouble)?) } else { None };
     let content = content.filter(|bytes| Id::of(bytes).to_hex() == name);
-    Ok(Lying { name: name.to_owned(), content })
+    Ok(Lying { content })
+}
+
+/// Reads one sealed record; none where it is not what its name says.
+pub(crate) fn read_record(location: &dyn Location, name: &str) -> Result<Option<Bytes>> {
+    Ok(read_from(location, LOG_RECORDS, name)?.content)
+}
+
+/// Stores a sealed record.
+pub(crate) fn store_record(location: &dyn Location, sealed: &[u8]) -> Result<()> {
+    store(location, LOG_RECORDS, sealed).map(|_| ())
 }
 
 /// Stores an object of the log under the hash of its content; returns the name.
-pub(crate) fn store(location: &dyn Location, area: Area, content: &[u8]) -> Result<String> {
+fn store(location: &dyn Location, area: Area, content: &[u8]) -> Result<String> {
     let name = Id::of(content).to_hex();
     location.prepare(LOG_REPOSITORY).map_err(trouble)?;
     location.put(&key(area, &name), Bytes::copy_from_slice(content)).map_err(trouble)?;
