@@ -55,12 +55,18 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
             }
             export.key = text("key").map(str::to_owned);
             is_begun = true;
-        } else if let (Some(leaf), Some(payload)) = (fields.get("leaf").and_then(Value::as_u64), text("payload")) {
+        } else if let (Some(leaf), Some(payload)) =
+            (fields.get("leaf").and_then(Value::as_u64), text("payload"))
+        {
             export.take_leaf(leaf, payload, text("hash"));
         } else if let (Some(value), Some(salt), Some(hash)) = (text("value"), text("salt"), text("hash")) {
             export.values += 1;
             if !is_hash_of(hash, salt, value) {
-                export.tell("value", None, format!("line {}: the value is not the one with this hash", number + 1));
+                export.tell(
+                    "value",
+                    None,
+                    format!("line {}: the value is not the one with this hash", number + 1),
+                );
             }
         } else if let Some(note) = text("checkpoint") {
             export.checkpoints.push(note.to_owned());
@@ -91,7 +97,11 @@ impl Export {
             self.tell("moved", Some(leaf), format!("leaf {leaf} stands where {expected} should"));
         }
         if hash != Some(hex(&tree::leaf(payload.as_bytes())).as_str()) {
-            self.tell("edited", Some(leaf), format!("the payload of leaf {leaf} is not the one with its hash"));
+            self.tell(
+                "edited",
+                Some(leaf),
+                format!("the payload of leaf {leaf} is not the one with its hash"),
+            );
         }
         // Whatever the file says of it, the tree is over the content.
         self.tree.push(payload.as_bytes());

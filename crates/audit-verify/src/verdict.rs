@@ -75,7 +75,8 @@ pub fn verify(export: &Export, key: &Key, from_elsewhere: &[(String, String)]) -
     let wrong: Vec<u64> =
         every.iter().filter(|signed| signed.leaves <= leaves && !fits(signed)).map(|s| s.leaves).collect();
     // By what came from elsewhere first: what lies in the export may have been signed after the forgery.
-    let wrong_theirs = theirs.iter().filter(|signed| signed.leaves <= leaves && !fits(signed)).map(|s| s.leaves);
+    let wrong_theirs =
+        theirs.iter().filter(|signed| signed.leaves <= leaves && !fits(signed)).map(|s| s.leaves);
     let first_wrong = wrong_theirs.filter(|size| *size > covers).min();
     if let Some(size) = first_wrong.or_else(|| wrong.iter().copied().filter(|size| *size > fitting).min()) {
         let from = if first_wrong.is_some() { covers } else { fitting };
@@ -86,10 +87,15 @@ pub fn verify(export: &Export, key: &Key, from_elsewhere: &[(String, String)]) -
         find("rewritten", Some((from, size)), message);
     }
     if let Some(size) = wrong.iter().find(|size| **size <= covers) {
-        find("fork", Some((0, *size)), format!("a checkpoint of {size} leaves is of another log than larger ones"));
+        find(
+            "fork",
+            Some((0, *size)),
+            format!("a checkpoint of {size} leaves is of another log than larger ones"),
+        );
     }
     if let Some(signed) = every.iter().rfind(|signed| signed.leaves > leaves) {
-        let message = format!("leaves {leaves} to {} were signed and are not in the export", signed.leaves - 1);
+        let message =
+            format!("leaves {leaves} to {} were signed and are not in the export", signed.leaves - 1);
         find("truncated", Some((leaves, signed.leaves)), message);
     }
     Verdict { leaves, covers, checkpoints: theirs.len(), findings }

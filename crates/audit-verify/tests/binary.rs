@@ -44,7 +44,8 @@ fn export(payloads: &[&str]) -> String {
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-audit-verify"));
     let output = command.current_dir(folder).args(arguments).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), text)
 }
 
@@ -80,7 +81,8 @@ fn it_says_what_agrees_and_what_does_not() {
     // The same key signed another tree.
     let other = checkpoint(&key, 4, &[9; 32]);
     write("other", &other);
-    let (code, said) = run(folder, &["whole", "--key", "key", "--checkpoint", "kept", "--checkpoint", "other"]);
+    let (code, said) =
+        run(folder, &["whole", "--key", "key", "--checkpoint", "kept", "--checkpoint", "other"]);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("FORK"), "{said}");
     // A key of somebody else, no checkpoint at all, and no key.
@@ -99,7 +101,8 @@ fn it_says_what_agrees_and_what_does_not() {
     let (code, said) = usual("relabelled");
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("EDITED") && said.contains("REWRITTEN"), "{said}");
-    let cut: String = export(&["a", "b", "c", "d", "e"]).lines().take(5).map(|line| format!("{line}\n")).collect();
+    let cut: String =
+        export(&["a", "b", "c", "d", "e"]).lines().take(5).map(|line| format!("{line}\n")).collect();
     write("cut", &cut);
     assert!(usual("cut").1.contains("CUT"));
 }

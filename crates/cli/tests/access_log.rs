@@ -23,12 +23,19 @@ fn log(customer: &Customer, filter: &[&str]) -> Vec<Value> {
 
 /// Reads by each way there is.
 fn read_all_ways(customer: &Customer, expected: i32) -> Vec<String> {
-    let target = customer.path(&format!("restored-{}", fs::read_dir(customer.folder.path()).unwrap().count()));
+    let target =
+        customer.path(&format!("restored-{}", fs::read_dir(customer.folder.path()).unwrap().count()));
     let target = target.to_str().unwrap();
     vec![
         customer.run(expected, &["ls", ASSET, "/", "--purpose", "ticket 1"]),
-        customer.run(expected, &["restore", ASSET, "--to", target, "--include", "*.php", "--purpose", "ticket 2"]),
-        customer.run(expected, &["restic", REPOSITORY, "--purpose", "ticket 3", "--", "dump", "latest", "/index.php"]),
+        customer.run(
+            expected,
+            &["restore", ASSET, "--to", target, "--include", "*.php", "--purpose", "ticket 2"],
+        ),
+        customer.run(
+            expected,
+            &["restic", REPOSITORY, "--purpose", "ticket 3", "--", "dump", "latest", "/index.php"],
+        ),
     ]
 }
 
@@ -41,9 +48,11 @@ fn every_way_to_read_is_an_entry_with_who_what_why_and_its_result() {
     let to = to.to_str().unwrap();
     customer.run(0, &["restore", ASSET, "--to", to, "--include", "*.php", "--purpose", "ticket 2"]);
     customer.run(0, &["restic", REPOSITORY, "--purpose", "ticket 3", "--", "ls", "latest"]);
-    for (kind, purpose, paths) in
-        [("ls", "ticket 1", vec!["/"]), ("restore", "ticket 2", vec!["*.php"]), ("restic", "ticket 3", vec!["ls", "latest"])]
-    {
+    for (kind, purpose, paths) in [
+        ("ls", "ticket 1", vec!["/"]),
+        ("restore", "ticket 2", vec!["*.php"]),
+        ("restic", "ticket 3", vec!["ls", "latest"]),
+    ] {
         let entries = log(&customer, &["--kind", kind]);
         assert_eq!(entries.len(), 2, "{kind}: {entries:?}");
         let (begun, ended) = (&entries[0], &entries[1]);
@@ -61,7 +70,10 @@ fn every_way_to_read_is_an_entry_with_who_what_why_and_its_result() {
     }
     assert_eq!(log(&customer, &["--kind", "restore"])[0]["fact"]["target"], to);
     // One that fails is one, too.
-    customer.run(2, &["restore", ASSET, "--to", customer.path("other").to_str().unwrap(), "--include", "nothing.xyz"]);
+    customer.run(
+        2,
+        &["restore", ASSET, "--to", customer.path("other").to_str().unwrap(), "--include", "nothing.xyz"],
+    );
     let failed = log(&customer, &["--kind", "restore"]).pop().unwrap();
     assert_eq!(failed["fact"]["outcome"], "usage", "{failed}");
     assert!(failed["fact"]["detail"].as_str().unwrap().contains("nothing.xyz"), "{failed}");
@@ -195,7 +207,10 @@ fn a_restore_that_was_killed_is_an_entry_without_a_result_and_is_told() {
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().code(), None, "it was over before it was killed");
     let told = customer.run(0, &["audit", "verify"]);
-    assert!(told.contains("without a result: restore shop.example") && told.contains("no result yet"), "{told}");
+    assert!(
+        told.contains("without a result: restore shop.example") && told.contains("no result yet"),
+        "{told}"
+    );
     fs::write(customer.path("site/new.php"), "<?php").unwrap();
     customer.run(0, &["backup", ASSET]);
     let told = customer.run(0, &["audit", "verify"]);

@@ -78,7 +78,9 @@ const FORGERIES: [(&str, fn(&mut Forger)); 5] = [
     }),
     ("delete", |forger| {
         let leaf = forger.review_of("B. Brown");
-        forger.sql(&format!("DELETE FROM leaves WHERE sequence = {leaf}; DELETE FROM policy_reviews WHERE leaf = {leaf}"));
+        forger.sql(&format!(
+            "DELETE FROM leaves WHERE sequence = {leaf}; DELETE FROM policy_reviews WHERE leaf = {leaf}"
+        ));
         forger.shift(leaf, -1);
     }),
     ("insert", |forger| {
@@ -119,13 +121,18 @@ fn whoever_has_the_database_is_found_out_by_what_lies_elsewhere() {
         drop(forger);
         // Here nothing is to be seen: the tables follow from the leaves, and no signed head contradicts them.
         let here = customer.json(1, &["audit", "verify"]);
-        assert_eq!((&here["verdict"], here["findings"].as_array().unwrap().len()), (&"NO_EVIDENCE".into(), 0), "{name}: {here}");
+        assert_eq!(
+            (&here["verdict"], here["findings"].as_array().unwrap().len()),
+            (&"NO_EVIDENCE".into(), 0),
+            "{name}: {here}"
+        );
         assert!(here["rows"].is_u64(), "{name}: {here}");
         let report = customer.json(4, &["audit", "verify", "--against", "there"]);
         assert_eq!(report["verdict"], "TAMPERED", "{name}: {report}");
         let expected = if name == "truncate" { "truncated" } else { "rewritten" };
         assert!(kinds(&report).contains(&expected), "{name}: {report}");
-        let finding = report["findings"].as_array().unwrap().iter().find(|f| f["kind"] == expected).unwrap().clone();
+        let finding =
+            report["findings"].as_array().unwrap().iter().find(|f| f["kind"] == expected).unwrap().clone();
         assert!(finding["from"].as_u64().unwrap() < finding["to"].as_u64().unwrap(), "{name}: {finding}");
         let (code, found) = judged(&customer, &key, "there");
         assert_eq!(code, 4, "{name}");
@@ -145,10 +152,20 @@ fn whoever_has_the_logs_key_as_well_is_found_out_too() {
         drop(forger);
         // Signing the forgery is as easy as asking for it. It goes nowhere.
         let refused = customer.json(4, &["audit", "checkpoint"]);
-        assert!(refused["locations"].as_array().unwrap().iter().all(|at| at["state"] == "FORK"), "{name}: {refused}");
-        assert_eq!(["here", "there"].map(|location| walk(&customer.path(location).join(LOG))), before, "{name}");
+        assert!(
+            refused["locations"].as_array().unwrap().iter().all(|at| at["state"] == "FORK"),
+            "{name}: {refused}"
+        );
+        assert_eq!(
+            ["here", "there"].map(|location| walk(&customer.path(location).join(LOG))),
+            before,
+            "{name}"
+        );
         let told = customer.run(1, &["slots"]);
-        assert!(told.contains("log-forked") || told.contains("rewritten, shortened or replaced"), "{name}: {told}");
+        assert!(
+            told.contains("log-forked") || told.contains("rewritten, shortened or replaced"),
+            "{name}: {told}"
+        );
         // Now everything here agrees, signature included.
         let here = customer.json(0, &["audit", "verify"]);
         assert_eq!(here["verdict"], "consistent", "{name}: {here}");
@@ -218,7 +235,8 @@ fn a_location_that_was_away_gets_what_it_lacks() {
     let (there, away) = (customer.path("there"), customer.path("away"));
     fs::rename(&there, &away).unwrap();
     let half = customer.json(1, &["audit", "checkpoint"]);
-    let states: Vec<&str> = half["locations"].as_array().unwrap().iter().map(|at| at["state"].as_str().unwrap()).collect();
+    let states: Vec<&str> =
+        half["locations"].as_array().unwrap().iter().map(|at| at["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["stored", "not stored"], "{half}");
     customer.run(1, &["audit", "verify", "--against", "there"]);
     fs::rename(&away, &there).unwrap();

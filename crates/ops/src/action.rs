@@ -75,7 +75,8 @@ impl Entry<'_> {
     pub(crate) fn end(self, ending: Ending, detail: Option<String>) -> Result<()> {
         let asked = Asked::End { id: self.id, outcome: outcome(ending), detail };
         write(self.setup, &asked).map(|_| ()).map_err(|error| {
-            let message = format!("it was done, but how it ended could not be written down: {}", error.message);
+            let message =
+                format!("it was done, but how it ended could not be written down: {}", error.message);
             Error { ending: Ending::NotDone, message, hint: error.hint }
         })
     }

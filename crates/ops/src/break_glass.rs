@@ -86,12 +86,15 @@ impl Broken<'_> {
             .map_err(|error| Error::not_done(format!("write what is done without the log: {error}")))?;
         let note = self.signer.sign(&format!("{}\n{json}\n", title(&self.signer)));
         durable::write(&self.file, note.as_bytes(), 0o600).map_err(|error| {
-            Error::not_done(format!("nothing is done without the log that is not written down beside it: {error}"))
+            Error::not_done(format!(
+                "nothing is done without the log that is not written down beside it: {error}"
+            ))
         })?;
         let sealed = Sealer::of(&self.signer).seal(self.setup, &note);
         let mut unreached = Vec::new();
         for name in self.setup.location_names() {
-            let stored = self.setup.location(name).and_then(|location| audit::store_record(&*location, &sealed));
+            let stored =
+                self.setup.location(name).and_then(|location| audit::store_record(&*location, &sealed));
             if let Err(error) = stored {
                 unreached.push(format!("location {name} has no record of it: {}", error.message));
             }
@@ -156,7 +159,8 @@ fn take_up(ledger: &Ledger, records: Vec<Record>) -> Result<usize> {
     let mut begun: BTreeMap<String, String> = BTreeMap::new();
     for record in records {
         let mark = mark(&record);
-        let is_open = known.get(&mark).is_none_or(|action| action.outcome.is_none_or(|o| o == ActionOutcome::CutOff));
+        let is_open =
+            known.get(&mark).is_none_or(|action| action.outcome.is_none_or(|o| o == ActionOutcome::CutOff));
         let id = known.get(&mark).map(|action| action.id.clone()).or_else(|| begun.get(&mark).cloned());
         let outcome = record.outcome.filter(|_| is_open && ended.insert(mark.clone()));
         if id.is_some() && outcome.is_none() {
@@ -217,11 +221,14 @@ pub fn review(setup: &Setup, id: &str, by: &str, note: &str) -> Result<Action> {
         return Err(Error::usage("a review needs a name and a conclusion"));
     }
     let ledger = setup.ledger()?;
-    let waiting = ledger.read().actions_without_log()?.into_iter().filter(|action| action.reviewed_at.is_none());
+    let waiting =
+        ledger.read().actions_without_log()?.into_iter().filter(|action| action.reviewed_at.is_none());
     let mut meant = waiting.filter(|action| action.id == id || action.id.rsplit('-').next() == Some(id));
     let Some(action) = meant.next() else {
-        return Err(Error::usage(format!("nothing that was done without the log waits for a review as {id}"))
-            .hint("`holdfast audit break-glass` lists it"));
+        return Err(Error::usage(format!(
+            "nothing that was done without the log waits for a review as {id}"
+        ))
+        .hint("`holdfast audit break-glass` lists it"));
     };
     let now = setup.world.clock.now();
     ledger.write(|transaction| transaction.review_action(&action.id, by, note, now))?;

@@ -368,8 +368,7 @@ impl Daemon<'_> {
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
         self.anchoring.stop.store(true, Ordering::SeqCst);
-        let beside =
-            [self.purging.is_under_way, self.rereading.is_under_way, self.anchoring.is_under_way];
+        let beside = [self.purging.is_under_way, self.rereading.is_under_way, self.anchoring.is_under_way];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

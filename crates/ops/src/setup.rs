@@ -74,8 +74,19 @@ impl Setup {
         let opened = BTreeMap::new();
         let (attendant, ledger) = (OnceLock::new(), OnceLock::new());
         let turns = Arc::default();
-        let mut setup =
-            Setup { world, places, estate, policy, ring, interrupted, tell, opened, attendant, ledger, turns };
+        let mut setup = Setup {
+            world,
+            places,
+            estate,
+            policy,
+            ring,
+            interrupted,
+            tell,
+            opened,
+            attendant,
+            ledger,
+            turns,
+        };
         let names: Vec<String> = setup.estate.locations.keys().map(ToString::to_string).collect();
         for name in names {
             let opened = setup.open_location(&name);

@@ -45,7 +45,11 @@ impl Forger {
 
     /// The leaf that says that somebody reviewed the policy.
     pub fn review_of(&mut self, reviewer: &str) -> i64 {
-        self.leaves("policy-reviewed").into_iter().find(|leaf| leaf.payload.contains(reviewer)).unwrap().sequence
+        self.leaves("policy-reviewed")
+            .into_iter()
+            .find(|leaf| leaf.payload.contains(reviewer))
+            .unwrap()
+            .sequence
     }
 
     fn leaves(&mut self, kind: &str) -> Vec<Leaf> {
@@ -55,9 +59,10 @@ impl Forger {
 
     /// Changes what a leaf says, and its hash with it.
     pub fn rewrite(&mut self, sequence: i64, old: &str, new: &str) {
-        let leaf: Leaf = sql_query(format!("SELECT sequence, payload FROM leaves WHERE sequence = {sequence}"))
-            .get_result(&mut self.connection)
-            .unwrap();
+        let leaf: Leaf =
+            sql_query(format!("SELECT sequence, payload FROM leaves WHERE sequence = {sequence}"))
+                .get_result(&mut self.connection)
+                .unwrap();
         assert!(leaf.payload.contains(old), "{}", leaf.payload);
         let payload = leaf.payload.replace(old, new);
         let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&payload).finalize().into();

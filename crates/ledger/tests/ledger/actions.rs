@@ -26,7 +26,9 @@ fn restore(repository: &str) -> NewAction {
 fn done(ledger: &Ledger, action: NewAction) -> String {
     let id = ledger.write(|t| t.begin_action(action, at(NOON))).unwrap();
     ledger
-        .write(|t| t.end_action(&id, ActionOutcome::Damage, Some("letters/jane-doe.txt was damaged"), at(NOON)))
+        .write(|t| {
+            t.end_action(&id, ActionOutcome::Damage, Some("letters/jane-doe.txt was damaged"), at(NOON))
+        })
         .unwrap();
     id
 }
@@ -106,9 +108,8 @@ fn a_value_that_is_gone_changed_or_back_is_found() {
         "DROP TRIGGER private_values_stay; UPDATE private_values SET value = 'bob as root' WHERE value LIKE 'alice%'",
     );
     assert!(changed.contains("is not the one recorded"), "{changed}");
-    let back = forge(
-        "INSERT INTO private_values SELECT hash, leaf, zeroblob(32), 'made up' FROM erasures LIMIT 1",
-    );
+    let back =
+        forge("INSERT INTO private_values SELECT hash, leaf, zeroblob(32), 'made up' FROM erasures LIMIT 1");
     assert!(back.contains("was erased and is there"), "{back}");
 }
 

@@ -95,6 +95,12 @@ pub(crate) struct Attendant {
 impl Attendant {
     /// Begins.
     pub(crate) fn begin(ledger: &Arc<Ledger>, state: &Path, clock: Arc<dyn Clock>) -> Result<Attendant> {
+        // Ours before anybody asks: root may ask a daemon that is not root, which then could not take anything away.
+        for kind in [ASKED, ANSWERED] {
+            let folder = state.join("records").join(kind);
+            holdfast_world::durable::create_directory(&folder, 0o700)
+                .map_err(|error| Error::not_done(format!("keep entries that are asked for: {error}")))?;
+        }
         let stop: Arc<AtomicBool> = Arc::default();
         let (asked_to, ledger, state) = (Arc::clone(&stop), Arc::downgrade(ledger), state.to_owned());
         let work = move || attend(&ledger, &state, &*clock, &asked_to);
@@ -144,7 +150,8 @@ fn attend_to(ledger: &Ledger, state: &Path, name: &str, now: Timestamp) {
 
 fn waiting(state: &Path) -> Vec<String> {
     let files = std::fs::read_dir(state.join("records").join(ASKED));
-    let name = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
+    let name =
+        |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
     let mut names: Vec<String> = files.into_iter().flatten().flatten().filter_map(name).collect();
     names.sort();
     names

@@ -68,7 +68,8 @@ pub fn anchor(setup: &Setup, when: When) -> Result<AnchorReport> {
             return Err(Error::new(Ending::Damage, why).hint("`holdfast audit verify` tells more"));
         }
     };
-    let mut report = AnchorReport { head: carrier.newest().map(|c| c.head.clone()), ..AnchorReport::default() };
+    let mut report =
+        AnchorReport { head: carrier.newest().map(|c| c.head.clone()), ..AnchorReport::default() };
     for name in due {
         let at = carrier.carry(&name)?;
         report.ending = report.ending.and(match at.state {
@@ -112,7 +113,9 @@ fn sign(ledger: &Ledger, signer: &Signer) -> Result<std::result::Result<Vec<Chec
                     head.leaves, signed.leaves
                 )));
             }
-            Err(error) => return Ok(Err(format!("the checkpoint of {size} leaves kept here {}", error.words()))),
+            Err(error) => {
+                return Ok(Err(format!("the checkpoint of {size} leaves kept here {}", error.words())));
+            }
         }
     }
     if kept.last().is_none_or(|last| last.head != head) {
@@ -170,7 +173,8 @@ impl Carrier<'_> {
         at.state = STORED;
         // What was done there without the log comes into it now.
         if let Err(error) = break_glass::merge_from(self.setup, self.ledger, &*location) {
-            at.reason = Some(format!("records of what was done without the log were not read: {}", error.message));
+            at.reason =
+                Some(format!("records of what was done without the log were not read: {}", error.message));
         }
         Ok(at)
     }
@@ -196,7 +200,9 @@ impl Carrier<'_> {
             };
             match self.verifier.open_checkpoint(note) {
                 Ok(head) => unknown.push((head, note.to_owned())),
-                Err(error) => return Ok(Err(format!("the object {name} among its checkpoints {}", error.words()))),
+                Err(error) => {
+                    return Ok(Err(format!("the object {name} among its checkpoints {}", error.words())));
+                }
             }
         }
         let sizes: BTreeSet<u64> = unknown.iter().map(|(head, _)| head.leaves).collect();

@@ -77,9 +77,11 @@ pub fn entries(setup: &Setup, filter: &Filter, see: &mut dyn FnMut(Entry)) -> Re
 type Known = BTreeMap<String, (Option<String>, Option<String>, Value)>;
 
 fn entry(reader: &Reader, leaf: &Leaf, begun: &mut Known) -> Result<Entry> {
-    let unreadable = || Error::not_done(format!("leaf {} cannot be read", leaf.sequence)).hint("`holdfast audit verify`");
+    let unreadable =
+        || Error::not_done(format!("leaf {} cannot be read", leaf.sequence)).hint("`holdfast audit verify`");
     let payload: Value = serde_json::from_str(&leaf.payload).map_err(|_| unreadable())?;
-    let mut fact = payload.get("fact").and_then(|fact| fact.get(&leaf.kind)).cloned().ok_or_else(unreadable)?;
+    let mut fact =
+        payload.get("fact").and_then(|fact| fact.get(&leaf.kind)).cloned().ok_or_else(unreadable)?;
     if leaf.kind.starts_with("action-") {
         fill_in(reader, &mut fact)?;
     }

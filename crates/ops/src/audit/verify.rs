@@ -244,15 +244,20 @@ fn without_result(reader: &Reader) -> Result<(Vec<String>, usize)> {
         let with = action.asset.as_ref().or(action.repository.as_ref()).map_or("", String::as_str);
         format!("{} {with} ({id}) {}", action.kind, state(*outcome))
     }));
-    open.extend(reader.runs_unfinished()?.iter().map(|run| {
-        format!("backup of {} ({}) has no result yet", run.asset, run.id)
-    }));
-    let is_cut = |purge: &&holdfast_ledger::Purge| matches!(purge.state, PurgeState::Begun | PurgeState::CutOff);
+    open.extend(
+        reader
+            .runs_unfinished()?
+            .iter()
+            .map(|run| format!("backup of {} ({}) has no result yet", run.asset, run.id)),
+    );
+    let is_cut =
+        |purge: &&holdfast_ledger::Purge| matches!(purge.state, PurgeState::Begun | PurgeState::CutOff);
     open.extend(reader.purges_open()?.iter().filter(is_cut).map(|purge| {
         let state = if purge.state == PurgeState::CutOff { "was cut off" } else { "has no result yet" };
         format!("purge {} {state}", purge.id)
     }));
-    let unreviewed = reader.actions_without_log()?.iter().filter(|action| action.reviewed_at.is_none()).count();
+    let unreviewed =
+        reader.actions_without_log()?.iter().filter(|action| action.reviewed_at.is_none()).count();
     Ok((open, unreviewed))
 }
 
@@ -290,7 +295,8 @@ fn judge(heads: &Heads, examination: &Examination) -> (PlaceVerdict, Vec<Finding
     }
     if let Some(head) = wrong.iter().find(|head| head.leaves <= covers) {
         let size = head.leaves;
-        let message = format!("a signed head of {size} leaves is of another log than the larger ones that fit");
+        let message =
+            format!("a signed head of {size} leaves is of another log than the larger ones that fit");
         find("fork", Some(0), Some(size), message);
     }
     if let Some(last) = heads.valid().map(|head| head.leaves).filter(|size| *size > here).max() {
@@ -306,7 +312,8 @@ fn judge(heads: &Heads, examination: &Examination) -> (PlaceVerdict, Vec<Finding
         let gone = heads.given.iter().filter(|(name, _)| !heads.found.contains_key(*name));
         let (count, last) = gone.fold((0, 0), |(count, last), (_, size)| (count + 1, last.max(*size)));
         if count > 0 {
-            let message = format!("{count} checkpoints that it was given, up to {last} leaves, are not there any more");
+            let message =
+                format!("{count} checkpoints that it was given, up to {last} leaves, are not there any more");
             find("removed", None, None, message);
         }
     }

@@ -21,7 +21,12 @@ pub(super) enum Witness<'s> {
 
 impl<'s> Witness<'s> {
     /// Has it in writing, before anything is restored.
-    pub(super) fn call(setup: &'s Setup, wish: &Wish, point: &Id, troubles: &Troubles) -> Result<Witness<'s>> {
+    pub(super) fn call(
+        setup: &'s Setup,
+        wish: &Wish,
+        point: &Id,
+        troubles: &Troubles,
+    ) -> Result<Witness<'s>> {
         let action = NewAction {
             asset: Some(wish.asset.clone()),
             repository: Some(repository_name(setup.asset(&wish.asset)?).to_string()),

@@ -78,7 +78,10 @@ fn row(entry: &Entry) -> Vec<String> {
 /// What a fact says besides, in short.
 fn what(fact: &Value) -> String {
     let Some(fields) = fact.as_object() else { return String::new() };
-    let names = ["kind", "point", "paths", "target", "purpose", "outcome", "detail", "reason", "state", "location", "message"];
+    let names = [
+        "kind", "point", "paths", "target", "purpose", "outcome", "detail", "reason", "state", "location",
+        "message",
+    ];
     let said = names.iter().filter_map(|name| {
         let text = match fields.get(*name)? {
             Value::String(text) if *name == "point" => words::short(text).to_owned(),
