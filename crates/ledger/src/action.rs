@@ -37,8 +37,6 @@ words! {
         LocationEstablish = "location-establish",
         /// A clock that was doubted is believed from now on.
         ClockConfirm = "clock-confirm",
-        /// The log is copied into a file.
-        AuditExport = "audit-export",
     }
 }
 

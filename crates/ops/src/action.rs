@@ -140,20 +140,20 @@ fn write(setup: &Setup, asked: &Asked) -> Result<String> {
             Err(error) => return Err(error.into()),
         }
         let state = &setup.places.state;
-        let name = match &request {
+        let name = match request.clone() {
             Some(name) => name,
-            None => request.insert(attendant::ask(setup, asked)?),
+            None => request.insert(attendant::ask(setup, asked)?).clone(),
         };
-        if let Some(answer) = attendant::answer_to(state, name)? {
+        if let Some(answer) = attendant::answer_to(state, &name)? {
             return answer;
         }
         if clock.monotonic().saturating_sub(begun) >= PATIENCE {
-            if attendant::withdraw(state, name)? {
+            if attendant::withdraw(state, &name)? {
                 return Err(Error::not_done("another holdfast has the ledger and did not answer")
                     .hint("see what it is doing, or wait until it is done"));
             }
             // It was taken at the last moment.
-            return attendant::answer_to(state, name)?.unwrap_or_else(|| {
+            return attendant::answer_to(state, &name)?.unwrap_or_else(|| {
                 Err(Error::not_done("another holdfast took the entry and did not say whether it is written"))
             });
         }

@@ -310,7 +310,8 @@ fn judge(heads: &Heads, examination: &Examination) -> (PlaceVerdict, Vec<Finding
     }
     if heads.failure.is_none() {
         let gone = heads.given.iter().filter(|(name, _)| !heads.found.contains_key(*name));
-        let (count, last) = gone.fold((0, 0), |(count, last), (_, size)| (count + 1, last.max(*size)));
+        let (count, last) =
+            gone.fold((0_usize, 0_u64), |(count, last), (_, size)| (count + 1, last.max(*size)));
         if count > 0 {
             let message =
                 format!("{count} checkpoints that it was given, up to {last} leaves, are not there any more");
