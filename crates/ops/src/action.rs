@@ -134,7 +134,7 @@ fn write(setup: &Setup, asked: &Asked) -> Result<String> {
     let begun = clock.monotonic();
     let mut request = None;
     loop {
-        match journal::open_briefly(&setup.world, &setup.places.state, "holdfast, for an entry") {
+        match journal::open_briefly(&setup.world, &setup.places.state, journal::FOR_AN_ENTRY) {
             Ok(ledger) => return write_here(setup, &ledger, asked, request).and_then(|id| close(ledger, id)),
             Err(error) if error.kind == ErrorKind::Owned => {}
             Err(error) => return Err(error.into()),

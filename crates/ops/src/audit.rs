@@ -19,6 +19,6 @@ pub use self::export::{Exported, export};
 pub use self::keeping::{anchor_after, tell_anchored};
 pub use self::log_key::verifier_line;
 pub(crate) use self::log_key::{Sealer, signer};
-pub(crate) use self::note::{Signer, Verifier};
+pub(crate) use self::note::Signer;
 pub(crate) use self::place::{LOG_RECORDS, LOG_REPOSITORY, read_record, store_record};
 pub use self::verify::{Finding, PlaceVerdict, VerifyReport, verify};

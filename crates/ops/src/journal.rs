@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_ledger::{
     Check, CheckOutcome, CheckScope, ErrorKind, Lasted, Ledger, NewRun, Point, Reader, Run, RunEnd,
@@ -27,9 +28,28 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("ledger.db")
 }
 
+/// What whoever opens the ledger for one entry calls itself.
+pub(crate) const FOR_AN_ENTRY: &str = "holdfast, for an entry";
+/// How long it is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Opens the ledger for writing, as `who`.
 pub(crate) fn open(world: &World, state: &Path, who: &str) -> Result<Ledger> {
-    Ok(open_briefly(world, state, who)?)
+    let clock = &world.clock;
+    let begun = clock.monotonic();
+    loop {
+        match open_briefly(world, state, who) {
+            // Whoever writes one entry has it for milliseconds.
+            Err(error)
+                if error.kind == ErrorKind::Owned
+                    && error.to_string().contains(FOR_AN_ENTRY)
+                    && clock.monotonic().saturating_sub(begun) < PATIENCE =>
+            {
+                clock.sleep(Duration::from_millis(20));
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// The same for one entry, for whoever can ask its owner instead.
