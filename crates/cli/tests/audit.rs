@@ -11,7 +11,7 @@ use std::fs;
 use forger::Forger;
 use holdfast_audit_verify::{Key, read, verify};
 use serde_json::Value;
-use support::{Customer, code, objects, text, walk};
+use support::{ASSET, Customer, code, objects, text, walk};
 
 const LOG: &str = "holdfast-log";
 
@@ -200,6 +200,30 @@ fn a_log_that_was_taken_back_and_went_on_otherwise_is_a_fork() {
     let told = customer.holdfast(&["purge"]);
     assert_eq!(code(&told), 4, "{}", text(&told));
     assert!(text(&told).contains("AUDIT LOG: location there"), "{}", text(&told));
+}
+
+#[test]
+fn a_ledger_that_was_lost_is_told_until_somebody_begins_a_new_log_and_that_is_told_as_well() {
+    let customer = customer();
+    fs::remove_file(customer.path("state/ledger.db")).unwrap();
+    let lost = customer.json(4, &["audit", "verify", "--against", "there"]);
+    assert_eq!(kinds(&lost), ["truncated"], "{lost}");
+    let told = customer.holdfast(&["backup", ASSET]);
+    assert_eq!(code(&told), 4, "{}", text(&told));
+    let lost = customer.json(4, &["audit", "verify", "--against", "there"]);
+    assert!(kinds(&lost).iter().any(|kind| ["truncated", "rewritten"].contains(kind)), "{lost}");
+    customer.run(2, &["audit", "restart", "--by", "M. Chen", "--reason", " "]);
+    let old = key(&customer);
+    customer.run(0, &["audit", "restart", "--by", "M. Chen", "--reason", "the disk died"]);
+    assert_ne!(key(&customer), old);
+    customer.run(0, &["audit", "checkpoint"]);
+    let anew = customer.json(1, &["audit", "verify", "--against-all"]);
+    assert_eq!(
+        (&anew["verdict"], &anew["restarts"][0]["by"]),
+        (&"consistent".into(), &"M. Chen".into()),
+        "{anew}"
+    );
+    assert_eq!(judged(&customer, &old, "there").0, 4);
 }
 
 #[test]

@@ -14,13 +14,13 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, checks, copies, erasures, holds, leases, points, policy_reviews,
+    actions, alarms, anchors, checks, copies, erasures, holds, leases, log_restarts, points, policy_reviews,
     policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    action, alarm, check, checkpoint, copies as copy, hold, point, policy_review, policy_version, private,
-    purge, receipt, run, slot, waiver,
+    action, alarm, check, checkpoint, copies as copy, hold, log_restart, point, policy_review,
+    policy_version, private, purge, receipt, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -76,6 +76,7 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("holds", hold::Row, holds::table.order(holds::id));
     compare!("actions", action::Row, actions::table.order(actions::id));
     compare!("erasures", private::ErasureRow, erasures::table.order(erasures::hash));
+    compare!("log_restarts", log_restart::Row, log_restarts::table.order(log_restarts::leaf));
     compare!("anchors", checkpoint::AnchorRow, anchors::table.order(anchors::leaf));
     compare!(
         "leases",

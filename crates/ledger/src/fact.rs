@@ -13,6 +13,7 @@ use crate::copies::CopyAt;
 use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
+use crate::log_restart::Restarted;
 use crate::point::Point;
 use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
@@ -22,8 +23,8 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, check, checkpoint, copies, hold, lease, point, policy_review, policy_version, private,
-    purge, receipt, run, slot, waiver,
+    action, alarm, check, checkpoint, copies, hold, lease, log_restart, point, policy_review, policy_version,
+    private, purge, receipt, run, slot, waiver,
 };
 
 /// A fact.
@@ -76,6 +77,8 @@ pub(crate) enum Fact {
     PrivateErased(Erased),
     /// A location was given a signed head of the tree.
     CheckpointAnchored(Anchored),
+    /// A new log began, with a new key.
+    LogRestarted(Restarted),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -120,6 +123,7 @@ impl Fact {
             Fact::ActionReviewed(_) => "action-reviewed",
             Fact::PrivateErased(_) => "private-erased",
             Fact::CheckpointAnchored(_) => "checkpoint-anchored",
+            Fact::LogRestarted(_) => "log-restarted",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -151,6 +155,7 @@ impl Fact {
             Fact::ActionReviewed(reviewed) => action::apply_reviewed(connection, reviewed, stamp),
             Fact::PrivateErased(erased) => private::apply_erased(connection, erased, stamp),
             Fact::CheckpointAnchored(anchored) => checkpoint::apply_anchored(connection, anchored, stamp),
+            Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

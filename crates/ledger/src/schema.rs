@@ -287,6 +287,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    log_restarts (leaf) {
+        leaf -> BigInt,
+        old_key -> Text,
+        by -> Text,
+        reason -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
     anchors (leaf) {
         leaf -> BigInt,
         location -> Text,

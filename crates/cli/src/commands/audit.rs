@@ -53,6 +53,18 @@ pub enum AuditCommand {
     /// Sign the head of the log now and store it at every location
     Checkpoint,
     BreakGlass(BreakGlass),
+    /// Begin a new log under a new key, because the ledger was lost, brought back from an old copy, or forged
+    ///
+    /// Whatever the old key signed says nothing of the new log. That it began anew is its entry, in your name, and makes every
+    /// `audit verify` end with 1 at best.
+    Restart {
+        /// Who
+        #[arg(long, value_name = "NAME")]
+        by: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 pub fn run(context: &Context, command: &AuditCommand) -> Result<Ending> {
@@ -76,6 +88,18 @@ pub fn run(context: &Context, command: &AuditCommand) -> Result<Ending> {
         AuditCommand::Log(command) => log::run(context, command),
         AuditCommand::Checkpoint => checkpoint(context),
         AuditCommand::BreakGlass(command) => break_glass::run(context, command),
+        AuditCommand::Restart { by, reason } => {
+            let setup = context.setup()?;
+            let pid = context.world.environment.pid();
+            let _lock = state_lock::take(&setup.places.state, "audit restart", pid)?;
+            let key = audit::restart(&setup, by, reason)?;
+            if context.options.json {
+                output::json(&serde_json::json!({ "key": key }));
+            } else {
+                output::line(format!("A new log begins, signed by {key}"));
+            }
+            Ok(Ending::Done)
+        }
     }
 }
 

@@ -73,7 +73,9 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
             break;
         }
     }
-    ending = ending.and(super::anchor(context, &setup, When::NewDay));
+    if ending != Ending::Interrupted {
+        ending = ending.and(super::anchor(context, &setup, When::NewDay));
+    }
     if context.options.json {
         output::json(&reports);
     }

@@ -68,6 +68,20 @@ BEGIN SELECT RAISE(ABORT, 'checkpoints are only ever appended'); END;
 CREATE TRIGGER checkpoints_never_go BEFORE DELETE ON checkpoints
 BEGIN SELECT RAISE(ABORT, 'checkpoints are only ever appended'); END;
 
+-- That a new log began, because the one before was lost or forged. Heads that the old key signed say nothing of this one.
+CREATE TABLE log_restarts (
+    leaf BIGINT NOT NULL PRIMARY KEY REFERENCES leaves (sequence),
+    old_key TEXT NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    happened_at BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL
+);
+CREATE TRIGGER log_restarts_stay BEFORE UPDATE ON log_restarts
+BEGIN SELECT RAISE(ABORT, 'restarts are only ever appended'); END;
+CREATE TRIGGER log_restarts_never_go BEFORE DELETE ON log_restarts
+BEGIN SELECT RAISE(ABORT, 'restarts are only ever appended'); END;
+
 -- That a location was given one.
 CREATE TABLE anchors (
     leaf BIGINT NOT NULL PRIMARY KEY REFERENCES leaves (sequence),

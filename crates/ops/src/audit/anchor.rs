@@ -62,7 +62,10 @@ pub fn anchor(setup: &Setup, when: When) -> Result<AnchorReport> {
     }
     let signer = log_key::signer(setup)?;
     let carrier = match sign(ledger, &signer)? {
-        Ok(checkpoints) => Carrier { setup, ledger, verifier: signer.verifier(), checkpoints },
+        Ok(checkpoints) => {
+            let retired = log_key::retired(ledger.read())?;
+            Carrier { setup, ledger, verifier: signer.verifier(), retired, checkpoints }
+        }
         Err(why) => {
             alarm(setup, ledger, "this machine", &why)?;
             return Err(Error::new(Ending::Damage, why).hint("`holdfast audit verify` tells more"));
@@ -100,7 +103,9 @@ fn due(setup: &Setup, ledger: &Ledger, when: When) -> Result<Vec<String>> {
 /// error says why the log cannot be signed: it does not continue what was signed before.
 fn sign(ledger: &Ledger, signer: &Signer) -> Result<std::result::Result<Vec<Checkpoint>, String>> {
     let reader = ledger.read();
-    let kept = reader.checkpoints()?;
+    let retired = log_key::retired(reader)?;
+    let mut kept = reader.checkpoints()?;
+    kept.retain(|checkpoint| !is_of_another(&retired, &checkpoint.note));
     let sizes: BTreeSet<u64> = kept.iter().map(|checkpoint| checkpoint.head.leaves).collect();
     let (heads, head) = reader.tree_heads(&sizes)?;
     for checkpoint in &kept {
@@ -122,7 +127,14 @@ fn sign(ledger: &Ledger, signer: &Signer) -> Result<std::result::Result<Vec<Chec
         let note = signer.checkpoint(&head);
         ledger.write(|transaction| transaction.keep_checkpoint(&head, &note))?;
     }
-    Ok(Ok(reader.checkpoints()?))
+    let mut all = reader.checkpoints()?;
+    all.retain(|checkpoint| !is_of_another(&retired, &checkpoint.note));
+    Ok(Ok(all))
+}
+
+/// Whether a key signed this that signed another log, before this one began.
+fn is_of_another(retired: &[Verifier], note: &str) -> bool {
+    retired.iter().any(|verifier| verifier.open_checkpoint(note).is_ok())
 }
 
 /// Carries signed heads to locations.
@@ -130,6 +142,8 @@ struct Carrier<'a> {
     setup: &'a Setup,
     ledger: &'a Ledger,
     verifier: &'a Verifier,
+    /// Of former logs, which say nothing of this one.
+    retired: Vec<Verifier>,
     checkpoints: Vec<Checkpoint>,
 }
 
@@ -199,6 +213,7 @@ impl Carrier<'_> {
                 return Ok(Err(format!("the object {name} among its checkpoints is not what its name says")));
             };
             match self.verifier.open_checkpoint(note) {
+                Err(_) if is_of_another(&self.retired, note) => {}
                 Ok(head) => unknown.push((head, note.to_owned())),
                 Err(error) => {
                     return Ok(Err(format!("the object {name} among its checkpoints {}", error.words())));

@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 
 use holdfast_format::MasterKey;
-use holdfast_world::{ExposeSecret, secrets};
+use holdfast_ledger::Reader;
+use holdfast_world::{ExposeSecret, durable, secrets};
 use sha2::{Digest, Sha256};
 
-use super::note::Signer;
+use super::note::{Signer, Verifier};
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 
@@ -55,6 +56,33 @@ pub(crate) fn signer(setup: &Setup) -> Result<Signer> {
         // Somebody else was first, or this one cannot be written.
         Err(error) => existing(setup)?.ok_or_else(|| Error::not_done(error.to_string())),
     }
+}
+
+/// The keys that signed logs before this one, by what the log itself says.
+pub(super) fn retired(reader: &Reader) -> Result<Vec<Verifier>> {
+    Ok(reader.log_restarts()?.iter().filter_map(|restart| Verifier::parse(&restart.old_key)).collect())
+}
+
+/// Begins a new log, in somebody's name: from now on another key signs. The old one is kept beside it.
+///
+/// # Errors
+/// A usage error without a name or a reason, or where nothing was signed yet.
+pub fn restart(setup: &Setup, by: &str, reason: &str) -> Result<String> {
+    if by.trim().is_empty() || reason.trim().is_empty() {
+        return Err(Error::usage("a new log begins in somebody's name, and for a reason"));
+    }
+    let Some(old) = existing(setup)? else {
+        return Err(Error::usage("this log was never signed, so nothing stands against it"));
+    };
+    let line = old.verifier().line();
+    let now = setup.world.clock.now();
+    setup.ledger()?.write(|transaction| transaction.restart_log(&line, by, reason, now))?;
+    let retired =
+        path(setup).with_file_name(format!("log-{}.retired", old.verifier().name().replace('/', "-")));
+    std::fs::rename(path(setup), &retired)
+        .and_then(|()| durable::sync_directory(&setup.places.config.join("keys")))
+        .map_err(|error| Error::not_done(format!("put the old key aside: {error}")))?;
+    Ok(signer(setup)?.verifier().line())
 }
 
 /// The public half as one line; none before the first use.

@@ -71,6 +71,17 @@ impl Verifier {
         format!("{}+{}+{}", self.name, hex(&self.id()), STANDARD.encode(bytes))
     }
 
+    /// Reads the line back; none where it is no such line.
+    pub(crate) fn parse(line: &str) -> Option<Verifier> {
+        let mut parts = line.trim().splitn(3, '+');
+        let (name, id, encoded) = (parts.next()?, parts.next()?, parts.next()?);
+        let bytes = STANDARD.decode(encoded).ok()?;
+        let (algorithm, public) = bytes.split_first()?;
+        let key = VerifyingKey::from_bytes(public.try_into().ok()?).ok()?;
+        let verifier = Verifier { name: name.to_owned(), key };
+        (*algorithm == ED25519 && hex(&verifier.id()) == id).then_some(verifier)
+    }
+
     /// The text of a note that this signer signed.
     pub(crate) fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
         let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
@@ -198,6 +209,7 @@ mod tests {
     fn a_note_of_another_implementation_is_accepted() {
         let line = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
         let signer = Signer::parse(line).unwrap();
+        assert_eq!(Verifier::parse(&signer.verifier().line()).as_ref(), Some(signer.verifier()));
         assert_eq!(
             signer.verifier().line(),
             "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

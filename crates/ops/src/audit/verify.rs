@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_ledger::{Action, ActionOutcome, Examination, PurgeState, Reader, TreeHead};
+use holdfast_ledger::{Action, ActionOutcome, Examination, LogRestart, PurgeState, Reader, TreeHead};
 use holdfast_location::Location;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::note::Verifier;
+use super::note::{NoteError, Signer, Verifier};
 use super::{log_key, place};
 use crate::ending::Ending;
 use crate::error::Result;
@@ -42,6 +42,8 @@ pub struct VerifyReport {
     pub open: Vec<String>,
     /// What was done without the log and nobody has reviewed.
     pub unreviewed: usize,
+    /// That this log began anew, each time; what the former ones said nobody can tell from it.
+    pub restarts: Vec<LogRestart>,
     /// `consistent`, `TAMPERED` or `NO_EVIDENCE`.
     pub verdict: &'static str,
     /// How it ended.
@@ -95,14 +97,17 @@ pub fn verify(setup: &Setup, against: &[String]) -> Result<VerifyReport> {
     }
     let reader = journal::reader(&setup.places.state)?;
     let signer = log_key::existing(setup)?;
-    let verifier = signer.as_ref().map(super::note::Signer::verifier);
-    let mut heads = vec![kept_here(reader.as_ref(), verifier)?];
+    let keys = Keys {
+        own: signer.as_ref().map(Signer::verifier),
+        retired: reader.as_ref().map_or_else(|| Ok(Vec::new()), log_key::retired)?,
+    };
+    let mut heads = vec![kept_here(reader.as_ref(), &keys)?];
     for name in against {
-        heads.push(found_at(setup, reader.as_ref(), verifier, name));
+        heads.push(found_at(setup, reader.as_ref(), &keys, name));
     }
     let examination = examine(reader.as_ref(), &heads)?;
     let mut report = VerifyReport {
-        key: verifier.map(Verifier::line),
+        key: keys.own.map(Verifier::line),
         leaves: examination.head.leaves,
         root: examination.head.root.clone(),
         rows: None,
@@ -112,6 +117,7 @@ pub fn verify(setup: &Setup, against: &[String]) -> Result<VerifyReport> {
         findings: of_leaves(&examination),
         open: Vec::new(),
         unreviewed: 0,
+        restarts: reader.as_ref().map_or_else(|| Ok(Vec::new()), Reader::log_restarts)?,
         verdict: CONSISTENT,
         ending: Ending::Done,
     };
@@ -129,7 +135,9 @@ pub fn verify(setup: &Setup, against: &[String]) -> Result<VerifyReport> {
     (report.verdict, report.ending) = match (report.findings.is_empty(), lacks_evidence) {
         (false, _) => (TAMPERED, Ending::Damage),
         (true, true) => (NO_EVIDENCE, Ending::Attention),
-        (true, false) if report.unreviewed > 0 => (CONSISTENT, Ending::Attention),
+        (true, false) if report.unreviewed > 0 || !report.restarts.is_empty() => {
+            (CONSISTENT, Ending::Attention)
+        }
         (true, false) => (CONSISTENT, Ending::Done),
     };
     Ok(report)
@@ -139,7 +147,7 @@ pub fn verify(setup: &Setup, against: &[String]) -> Result<VerifyReport> {
 struct Heads {
     place: String,
     /// By name, in no order: the head, or why there is none in it.
-    found: BTreeMap<String, std::result::Result<TreeHead, &'static str>>,
+    found: BTreeMap<String, Head>,
     newest: Option<Timestamp>,
     /// Heads that this place was given.
     given: BTreeMap<String, u64>,
@@ -147,47 +155,67 @@ struct Heads {
     failure: Option<String>,
 }
 
-fn kept_here(reader: Option<&Reader>, verifier: Option<&Verifier>) -> Result<Heads> {
+/// Whose signatures count.
+struct Keys<'a> {
+    own: Option<&'a Verifier>,
+    /// Of former logs.
+    retired: Vec<Verifier>,
+}
+
+fn kept_here(reader: Option<&Reader>, keys: &Keys<'_>) -> Result<Heads> {
     let mut heads = Heads::of(HERE);
     for checkpoint in reader.map_or_else(|| Ok(Vec::new()), Reader::checkpoints)? {
-        heads.found.insert(checkpoint.sha256, open(verifier, &checkpoint.note));
+        let Some(head) = open(keys, &checkpoint.note) else { continue };
+        heads.found.insert(checkpoint.sha256, head);
         heads.newest = heads.newest.max(Some(checkpoint.kept_at));
     }
     Ok(heads)
 }
 
-fn found_at(setup: &Setup, reader: Option<&Reader>, verifier: Option<&Verifier>, name: &str) -> Heads {
+fn found_at(setup: &Setup, reader: Option<&Reader>, keys: &Keys<'_>, name: &str) -> Heads {
     let mut heads = Heads::of(name);
-    let mut look = || {
-        if let Some(reader) = reader {
-            let given = reader.anchors(Some(name))?;
-            heads.newest = given.last().map(|anchor| anchor.happened_at);
-            heads.given = given.into_iter().map(|anchor| (anchor.checkpoint, anchor.head.leaves)).collect();
-        }
-        let location = setup.location(name)?;
-        read_all(&*location, verifier, &mut heads.found)
-    };
-    if let Err(error) = look() {
+    if let Err(error) = look_at(setup, reader, keys, &mut heads) {
         heads.failure = Some(error.message);
     }
     heads
 }
 
-type Found = BTreeMap<String, std::result::Result<TreeHead, &'static str>>;
+fn look_at(setup: &Setup, reader: Option<&Reader>, keys: &Keys<'_>, heads: &mut Heads) -> Result<()> {
+    if let Some(reader) = reader {
+        let given = reader.anchors(Some(&heads.place))?;
+        heads.newest = given.last().map(|anchor| anchor.happened_at);
+        heads.given = given.into_iter().map(|anchor| (anchor.checkpoint, anchor.head.leaves)).collect();
+    }
+    let location = setup.location(&heads.place)?;
+    read_all(&*location, keys, heads)
+}
 
-fn read_all(location: &dyn Location, verifier: Option<&Verifier>, found: &mut Found) -> Result<()> {
+fn read_all(location: &dyn Location, keys: &Keys<'_>, heads: &mut Heads) -> Result<()> {
     for name in place::names(location)? {
         let lying = place::read(location, &name)?;
         let note = lying.content.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let head = note.map_or(Err("is not what its name says"), |note| open(verifier, note));
-        found.insert(name, head);
+        match note.map_or(Some(Err("is not what its name says")), |note| open(keys, note)) {
+            Some(head) => {
+                heads.found.insert(name, head);
+            }
+            // It was given to this place by a former log, and is there.
+            None => {
+                heads.given.remove(&name);
+            }
+        }
     }
     Ok(())
 }
 
-fn open(verifier: Option<&Verifier>, note: &str) -> std::result::Result<TreeHead, &'static str> {
-    let verifier = verifier.ok_or("cannot be checked: the log's key is gone")?;
-    verifier.open_checkpoint(note).map_err(super::note::NoteError::words)
+type Head = std::result::Result<TreeHead, &'static str>;
+
+/// None for what a former log signed.
+fn open(keys: &Keys<'_>, note: &str) -> Option<Head> {
+    let Some(own) = keys.own else { return Some(Err("cannot be checked: the log's key is gone")) };
+    match own.open_checkpoint(note) {
+        Err(_) if keys.retired.iter().any(|retired| retired.open_checkpoint(note).is_ok()) => None,
+        head => Some(head.map_err(NoteError::words)),
+    }
 }
 
 fn examine(reader: Option<&Reader>, heads: &[Heads]) -> Result<Examination> {

@@ -46,6 +46,10 @@ fn print(report: &VerifyReport) {
     if report.open.len() > SHOWN {
         output::line(format!("... and {} more; --json lists all", report.open.len() - SHOWN));
     }
+    for restart in &report.restarts {
+        let when = words::minute(restart.happened_at);
+        output::line(format!("this log began anew on {when}, says {}: {}", restart.by, restart.reason));
+    }
     if report.unreviewed > 0 {
         let count = words::count(report.unreviewed as u64, "restore");
         output::line(format!("{count} without the log, not reviewed: `holdfast audit break-glass`"));
