@@ -23,7 +23,6 @@ use crate::setup::Setup;
 pub const NOT_STATED: &str = "not stated";
 
 /// An entry whose result is still to be written.
-#[derive(Debug)]
 #[must_use = "an entry without a result is one that was cut off"]
 pub(crate) struct Entry<'s> {
     setup: &'s Setup,
