@@ -49,6 +49,8 @@ pub fn repair(
     if request.dry_run {
         return Ok(carry_out(setup, repository, request, progress, &troubles));
     }
+    // Owned from the beginning: whoever takes the ledger later takes an entry without a result for one of the dead.
+    setup.ledger()?;
     let action = NewAction {
         repository: Some(repository.to_owned()),
         paths: if request.write_off { vec!["--write-off".to_owned()] } else { Vec::new() },
