@@ -92,11 +92,11 @@ fn run(given: &Given) -> Result<u8, String> {
         println!("{}: {}", finding.kind.to_uppercase(), finding.message);
     }
     println!(
-        "{}: {} leaves; {} checkpoints from elsewhere cover {} of them",
+        "{}: {} leaves; {} of them are covered by checkpoints from elsewhere ({})",
         verdict.word(),
         verdict.leaves,
-        verdict.checkpoints,
-        verdict.covers
+        verdict.covers,
+        verdict.checkpoints
     );
     Ok(verdict.code())
 }

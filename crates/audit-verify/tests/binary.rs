@@ -65,7 +65,7 @@ fn it_says_what_agrees_and_what_does_not() {
     let usual = |export: &str| run(folder, &[export, "--key", "key", "--checkpoint", "kept"]);
     let (code, said) = usual("whole");
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("2 checkpoints from elsewhere cover 4 of them"), "{said}");
+    assert!(said.contains("4 of them are covered by checkpoints from elsewhere (2)"), "{said}");
     for (name, payloads, kind, range) in [
         ("edited", &["a", "b", "X", "d", "e"][..], "REWRITTEN", "leaves 2 to 3"),
         ("deleted", &["a", "b", "d", "e"], "REWRITTEN", "leaves 2 to 3"),

@@ -122,7 +122,7 @@ pub(crate) fn outcome(ending: Ending) -> ActionOutcome {
 
 /// How long whoever owns the ledger is given.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Has something written: by us where we own the ledger or nobody does, else by its owner. Returns the entry's id.
 fn write(setup: &Setup, asked: &Asked) -> Result<String> {

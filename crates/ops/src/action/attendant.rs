@@ -4,6 +4,9 @@
 //! the owner looks for them many times a second: `ls` waits for it. A request is taken away before it is carried out: one
 //! that a crash cuts off was not answered, so nothing was done on the strength of it.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -49,7 +52,7 @@ enum Answer {
 const ASKED: &str = "entries";
 const ANSWERED: &str = "entries-answered";
 /// How often the owner looks.
-const LOOK: Duration = Duration::from_millis(25);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Writes it.
 pub(super) fn carry_out(ledger: &Ledger, asked: Asked, now: Timestamp) -> Result<String> {
@@ -66,8 +69,27 @@ pub(super) fn ask(setup: &Setup, asked: &Asked) -> Result<String> {
     let mut random = [0; 8];
     setup.world.random.fill(&mut random);
     let name = format!("{}-{}", setup.world.clock.now().as_nanosecond(), u64::from_le_bytes(random));
-    record::keep(&setup.places.state, ASKED, &name, asked)?;
+    leave(&setup.places.state, ASKED, &name, asked)?;
     Ok(name)
+}
+
+/// Leaves a file, absent or whole. It is not flushed, because `ls` waits for it: what a power cut takes away, nobody has
+/// acted upon.
+fn leave<T: Serialize>(state: &Path, kind: &str, name: &str, content: &T) -> Result<()> {
+    let path = path(state, kind, name);
+    let trouble = |error: std::io::Error| Error::not_done(format!("write {}: {error}", path.display()));
+    let json = serde_json::to_vec(content).map_err(|error| trouble(error.into()))?;
+    create_folder(state, kind)?;
+    let temporary = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(trouble)?;
+    file.write_all(&json).and_then(|()| std::fs::rename(&temporary, &path)).map_err(trouble)
+}
+
+fn create_folder(state: &Path, kind: &str) -> Result<()> {
+    let folder = state.join("records").join(kind);
+    holdfast_world::durable::create_directory(&folder, 0o700)
+        .map_err(|error| Error::not_done(format!("keep entries that are asked for: {error}")))
 }
 
 /// The answer, if there is one yet; it is taken away.
@@ -96,11 +118,8 @@ impl Attendant {
     /// Begins.
     pub(crate) fn begin(ledger: &Arc<Ledger>, state: &Path, clock: Arc<dyn Clock>) -> Result<Attendant> {
         // Ours before anybody asks: root may ask a daemon that is not root, which then could not take anything away.
-        for kind in [ASKED, ANSWERED] {
-            let folder = state.join("records").join(kind);
-            holdfast_world::durable::create_directory(&folder, 0o700)
-                .map_err(|error| Error::not_done(format!("keep entries that are asked for: {error}")))?;
-        }
+        create_folder(state, ASKED)?;
+        create_folder(state, ANSWERED)?;
         let stop: Arc<AtomicBool> = Arc::default();
         let (asked_to, ledger, state) = (Arc::clone(&stop), Arc::downgrade(ledger), state.to_owned());
         let work = move || attend(&ledger, &state, &*clock, &asked_to);
@@ -145,7 +164,7 @@ fn attend_to(ledger: &Ledger, state: &Path, name: &str, now: Timestamp) {
         Err(unreadable) => Err(unreadable),
     };
     let answer = outcome.map_or_else(|error| Answer::Refused(error.message), Answer::Recorded);
-    let _ = record::keep(state, ANSWERED, name, &answer);
+    let _ = leave(state, ANSWERED, name, &answer);
 }
 
 fn waiting(state: &Path) -> Vec<String> {

@@ -24,7 +24,8 @@ pub struct Log {
     /// About this asset, client or repository
     #[arg(long, value_name = "NAME")]
     asset: Option<String>,
-    /// Of this kind: e.g. run-ended, purge-decided, action-begun, or an action: ls, restore, restic, repair
+    /// Of this kind: e.g. run-ended, purge-decided, action-begun, or an action: ls, restore, restic, repair [default: all; the
+    /// table leaves out lease-taken and lease-returned]
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
 }
@@ -47,6 +48,10 @@ pub fn run(context: &Context, command: &Log) -> Result<Ending> {
     if context.options.json {
         output::json(&entries);
         return Ok(Ending::Done);
+    }
+    // Every command takes the ledger and gives it back; that is for whoever asks for it.
+    if command.kind.is_none() {
+        entries.retain(|entry| !entry.kind.starts_with("lease-"));
     }
     let header = ["Leaf", "Time", "Entry", "Who", "With", "What"];
     output::table(&header, entries.iter().map(row).collect());
