@@ -10,7 +10,8 @@ use holdfast_ops::Progress;
 use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::purge::{self, RepositoryPurge};
+use holdfast_ops::purge::{self, PurgeReport, RepositoryPurge};
+use holdfast_ops::setup::Setup;
 use holdfast_ops::{clock_reading, state_lock};
 
 use crate::context::Context;
@@ -80,8 +81,7 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
         let _line = progress_line::show(context, "purge", &progress, Totals::Exact);
         purge::purge(&setup, command.dry_run, &progress)?
     };
-    let anchored = if command.dry_run { Ending::Done } else { super::anchor(context, &setup, When::Now) };
-    let ending = report.ending.and(anchored);
+    let ending = report.ending.and(anchor(context, &setup, command.dry_run, &report));
     if context.options.json {
         output::json(&report);
         return Ok(ending);
@@ -104,6 +104,15 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
     }
     super::print_troubles(context, &report.troubles);
     Ok(ending)
+}
+
+/// What was deleted must not be deletable from the log as well. A purge that did not come to deleting changes nothing.
+fn anchor(context: &Context, setup: &Setup, dry_run: bool, report: &PurgeReport) -> Ending {
+    if dry_run || !matches!(report.ending, Ending::Done | Ending::Attention | Ending::Damage) {
+        return Ending::Done;
+    }
+    let has_deleted = report.repositories.iter().any(|one| one.forgotten > 0 || one.waiting > 0);
+    super::anchor(context, setup, if has_deleted { When::Now } else { When::NewDay })
 }
 
 fn print(dry_run: bool, repository: &RepositoryPurge) {
