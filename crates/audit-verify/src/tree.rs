@@ -34,7 +34,7 @@ impl Tree {
             let hashes = &mut self.levels[level];
             hashes.push(hash);
             match hashes.as_slice() {
-                [.., left, right] if hashes.len() % 2 == 0 => hash = node(left, right),
+                [.., left, right] if hashes.len().is_multiple_of(2) => hash = node(left, right),
                 _ => return,
             }
         }

@@ -16,7 +16,7 @@ use crate::setup::Setup;
 
 pub(super) enum Witness<'s> {
     Log(Entry<'s>),
-    Record(Broken<'s>),
+    Record(Box<Broken<'s>>),
 }
 
 impl<'s> Witness<'s> {
@@ -54,7 +54,7 @@ impl<'s> Witness<'s> {
         );
         troubles.trouble(Trouble::new(TroubleKind::Warning, &wish.asset, message));
         tell(troubles, &wish.asset, unreached);
-        Ok(Witness::Record(broken))
+        Ok(Witness::Record(Box::new(broken)))
     }
 
     /// Has the result in writing; returns it with the record that was made, where one was.
