@@ -84,7 +84,8 @@ impl Verifier {
 
     /// The text of a note that this signer signed.
     pub(crate) fn open<'n>(&self, note: &'n str) -> Result<&'n str, NoteError> {
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
+        let whole = Some(note).filter(|note| note.ends_with('\n')).ok_or(NoteError::Malformed)?;
+        let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NoteError::Malformed)?;
         let text = note.get(..=text.len()).ok_or(NoteError::Malformed)?;
         for line in signatures.lines() {
             let line = line.strip_prefix(SIGNATURE).ok_or(NoteError::Malformed)?;
