@@ -1,5 +1,6 @@
 //! The commands: one file each.
 
+mod audit;
 mod backup;
 mod client;
 mod hold;
@@ -25,9 +26,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::points::Which;
+use holdfast_ops::setup::Setup;
 use holdfast_ops::{Trouble, TroubleKind};
 use holdfast_world::signals::Stop;
 use holdfast_world::{World, limits, memory, priority, signals};
@@ -72,6 +75,8 @@ enum Command {
     Purge(purge::Purge),
     Hold(hold::Hold),
     Waive(waive::Waive),
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     #[command(subcommand)]
@@ -133,6 +138,7 @@ impl Command {
             Command::Purge(command) => purge::run(context, &command),
             Command::Hold(command) => hold::run(context, &command),
             Command::Waive(command) => waive::run(context, &command),
+            Command::Audit(command) => audit::run(context, &command),
             Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),
             Command::Client(command) => client::run(context, &command),
@@ -175,6 +181,23 @@ impl WhichPoint {
             (None, None) => Ok(Which::Latest),
         }
     }
+}
+
+/// What for, for whoever reads the log.
+#[derive(Args, Debug)]
+struct Purpose {
+    /// What for: a ticket, a name; it goes into the audit log [default: not stated]
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
+}
+
+/// Has the audit log's signed head at the locations, for a command that changed something; returns how that ended.
+fn anchor(context: &Context, setup: &Setup, when: When) -> Ending {
+    let (lines, ending) = holdfast_ops::audit::anchor_after(setup, when);
+    for line in lines.iter().filter(|_| !context.options.quiet || ending == Ending::Damage) {
+        output::note(line);
+    }
+    ending
 }
 
 /// Prints what went wrong on the way, at most a screenful.

@@ -19,6 +19,10 @@ fn customer_with_a_point() -> Customer {
 fn lose_key_and_state(customer: &Customer) {
     fs::remove_file(customer.path(&format!("etc/keys/{REPOSITORY}.toml"))).unwrap();
     fs::remove_dir_all(customer.path("state")).unwrap();
+    // The log is another matter: a lost one is told, whatever becomes of repositories.
+    for location in ["here", "there"] {
+        fs::remove_dir_all(customer.path(location).join("holdfast-log")).unwrap();
+    }
 }
 
 fn everything(repository: &Path) -> Vec<std::path::PathBuf> {
@@ -98,9 +102,11 @@ fn a_lost_state_folder_and_an_unmounted_disk_are_no_new_place() {
     let mount_point = customer.path("there");
     fs::create_dir(&mount_point).unwrap();
     let is_untouched = || fs::read_dir(&mount_point).unwrap().count() == 0;
-    let owed = customer.run(1, &["backup", ASSET]);
-    assert!(owed.contains("location establish there"), "{owed}");
+    // With the state folder the audit log is lost, and that is told until somebody begins a new one.
+    let owed = customer.run(4, &["backup", ASSET]);
+    assert!(owed.contains("location establish there") && owed.contains("AUDIT LOG: location here"), "{owed}");
     assert!(is_untouched(), "a repository was written below the mount point");
+    customer.run(0, &["audit", "restart", "--by", "M. Chen", "--reason", "the disk with the state died"]);
     customer.run(3, &["location", "test", "there"]);
     assert!(is_untouched(), "a test is no word that the place is new");
     // A key file that nobody can read is a key all the same.

@@ -48,5 +48,8 @@ fn without_its_ledger_nothing_is_begun_and_the_file_is_left_alone() {
         assert!(customer.run(3, command).contains("ledger.db"));
     }
     let target = customer.path("restored");
-    customer.run(0, &["restore", ASSET, "--to", target.to_str().unwrap()]);
+    let restore = ["restore", ASSET, "--to", target.to_str().unwrap()];
+    assert!(customer.run(3, &restore).contains("--break-glass"));
+    customer.run(1, &[&restore[..], &["--break-glass", "the ledger is gone"]].concat());
+    assert_eq!(fs::read_to_string(target.join("index.php")).unwrap(), "<?php");
 }

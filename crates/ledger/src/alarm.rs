@@ -31,6 +31,8 @@ words! {
         DamageFound = "damage-found",
         /// Stored bytes were not read again within the days in which all of them must be.
         RereadOverdue = "reread-overdue",
+        /// The audit log does not continue what was signed and carried away before.
+        LogForked = "log-forked",
     }
 }
 

@@ -14,13 +14,13 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    alarms, checks, copies, holds, leases, points, policy_reviews, policy_versions, purge_points, purges,
-    receipts, reports, run_slots, runs, slots, waivers,
+    actions, alarms, anchors, checks, copies, erasures, holds, leases, log_restarts, points, policy_reviews,
+    policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    alarm, check, copies as copy, hold, point, policy_review, policy_version, purge, receipt, run, slot,
-    waiver,
+    action, alarm, check, checkpoint, copies as copy, hold, log_restart, point, policy_review,
+    policy_version, private, purge, receipt, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -34,6 +34,10 @@ pub struct Audit {
     pub reports: u64,
     /// Reports that are gone; their leaves still say which they were.
     pub reports_erased: u64,
+    /// Private values that are what their leaves say.
+    pub values: u64,
+    /// Private values that were erased, as leaves say.
+    pub values_erased: u64,
 }
 
 const LEAVES_AT_ONCE: u32 = 1000;
@@ -70,6 +74,10 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("alarms", alarm::Row, alarms::table.order(alarms::leaf));
     compare!("waivers", waiver::Row, waivers::table.order(waivers::id));
     compare!("holds", hold::Row, holds::table.order(holds::id));
+    compare!("actions", action::Row, actions::table.order(actions::id));
+    compare!("erasures", private::ErasureRow, erasures::table.order(erasures::hash));
+    compare!("log_restarts", log_restart::Row, log_restarts::table.order(log_restarts::leaf));
+    compare!("anchors", checkpoint::AnchorRow, anchors::table.order(anchors::leaf));
     compare!(
         "leases",
         (i64, String, i64, Option<i64>, i64),
@@ -78,7 +86,8 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
             .order(leases::token)
     );
     let (reports, reports_erased) = check_reports(connection)?;
-    Ok(Audit { head, rows, reports, reports_erased })
+    let (values, values_erased) = private::check(connection)?;
+    Ok(Audit { head, rows, reports, reports_erased, values, values_erased })
 }
 
 /// Checks every leaf, and fills the scratch ledger from them.

@@ -2,6 +2,7 @@
 //!
 //! The settings are the durability. `synchronous = FULL` flushes the log at every commit: with the usual `NORMAL`, a power
 //! cut takes back commits that were already acknowledged. The write-ahead log lets readers read while one process writes.
+//! What is deleted is overwritten (`secure_delete`): a value that was erased must not lie on in a free page.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

@@ -7,21 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::NewAlarm;
 use crate::check::NewCheck;
+use crate::checkpoint::Anchored;
 use crate::connection::Connection;
 use crate::copies::CopyAt;
 use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
+use crate::log_restart::Restarted;
 use crate::point::Point;
 use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
+use crate::private::Erased;
 use crate::receipt::NewReceipt;
 use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    alarm, check, copies, hold, lease, point, policy_review, policy_version, purge, receipt, run, slot,
-    waiver,
+    action, alarm, check, checkpoint, copies, hold, lease, log_restart, point, policy_review, policy_version,
+    private, purge, receipt, run, slot, waiver,
 };
 
 /// A fact.
@@ -64,6 +67,18 @@ pub(crate) enum Fact {
     Released(Released),
     /// People had to be told something.
     AlarmRaised(NewAlarm),
+    /// Somebody is about to do something with clients' data or keys.
+    ActionBegun(action::Begun),
+    /// How that ended.
+    ActionEnded(action::Ended),
+    /// Somebody looked at what was done without the log.
+    ActionReviewed(action::Reviewed),
+    /// Values that leaves hold as hashes are erased.
+    PrivateErased(Erased),
+    /// A location was given a signed head of the tree.
+    CheckpointAnchored(Anchored),
+    /// A new log began, with a new key.
+    LogRestarted(Restarted),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -103,6 +118,12 @@ impl Fact {
             Fact::Held(_) => "held",
             Fact::Released(_) => "released",
             Fact::AlarmRaised(_) => "alarm-raised",
+            Fact::ActionBegun(_) => "action-begun",
+            Fact::ActionEnded(_) => "action-ended",
+            Fact::ActionReviewed(_) => "action-reviewed",
+            Fact::PrivateErased(_) => "private-erased",
+            Fact::CheckpointAnchored(_) => "checkpoint-anchored",
+            Fact::LogRestarted(_) => "log-restarted",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -129,6 +150,12 @@ impl Fact {
             Fact::Held(held) => hold::apply_held(connection, held, stamp),
             Fact::Released(released) => hold::apply_released(connection, released, stamp),
             Fact::AlarmRaised(alarm) => alarm::apply(connection, alarm, stamp),
+            Fact::ActionBegun(begun) => action::apply_begun(connection, begun, stamp),
+            Fact::ActionEnded(ended) => action::apply_ended(connection, ended, stamp),
+            Fact::ActionReviewed(reviewed) => action::apply_reviewed(connection, reviewed, stamp),
+            Fact::PrivateErased(erased) => private::apply_erased(connection, erased, stamp),
+            Fact::CheckpointAnchored(anchored) => checkpoint::apply_anchored(connection, anchored, stamp),
+            Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

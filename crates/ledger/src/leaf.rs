@@ -96,6 +96,16 @@ pub(crate) fn next_sequence(connection: &mut Connection) -> Result<i64> {
     Ok(last.map_or(0, |last| last + 1))
 }
 
+/// The first leaf that was recorded at an instant or later.
+pub(crate) fn first_since(connection: &mut Connection, instant: Timestamp) -> Result<Option<u64>> {
+    let first: Option<i64> = leaves::table
+        .filter(leaves::recorded_at.ge(to_nanoseconds(instant)?))
+        .select(diesel::dsl::min(leaves::sequence))
+        .first(connection)
+        .doing(|| format!("find the first leaf since {instant}"))?;
+    Ok(first.and_then(|first| u64::try_from(first).ok()))
+}
+
 /// Up to `count` leaves from number `from` on.
 pub(crate) fn load(connection: &mut Connection, from: u64, count: u32) -> Result<Vec<Leaf>> {
     let from = i64::try_from(from).unwrap_or(i64::MAX);

@@ -100,6 +100,18 @@ impl Ledger {
         connection::empty_log(&mut self.writer.lock())
     }
 
+    /// Erases what private values leaves have about a repository, see [`Transaction::erase_private`]; nothing of them is
+    /// left in the file or, unless somebody reads it now, in its log.
+    ///
+    /// # Errors
+    /// As [`Ledger::write`].
+    pub fn erase_private(&self, repository: &str, by: &str, reason: &str) -> Result<usize> {
+        let now = self.clock.now();
+        let erased = self.write(|transaction| transaction.erase_private(repository, by, reason, now))?;
+        connection::empty_log(&mut self.writer.lock())?;
+        Ok(erased)
+    }
+
     /// Gives the lease back and closes the files.
     ///
     /// # Errors

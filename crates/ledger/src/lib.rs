@@ -6,12 +6,15 @@
 //!
 //! One process writes, see [`Ledger::open`]; any number read, see [`Reader::open`], and never hold the writer up.
 
+mod action;
 mod alarm;
 mod audit;
 mod check;
+mod checkpoint;
 mod connection;
 mod copies;
 mod error;
+mod examination;
 mod fact;
 mod file;
 mod hold;
@@ -19,10 +22,12 @@ mod instant;
 mod leaf;
 mod lease;
 mod ledger;
+mod log_restart;
 mod owner;
 mod point;
 mod policy_review;
 mod policy_version;
+mod private;
 mod purge;
 mod reader;
 mod receipt;
@@ -33,18 +38,23 @@ mod tree;
 mod waiver;
 mod words;
 
+pub use action::{Action, ActionKind, ActionOutcome, NewAction};
 pub use alarm::{Alarm, AlarmKind, NewAlarm};
 pub use audit::Audit;
 pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
+pub use checkpoint::{Anchor, Checkpoint};
 pub use copies::PointCopy;
 pub use error::{Error, ErrorKind, Result};
+pub use examination::{BROKEN_MAX, BrokenLeaf, Examination};
 pub use hold::{Hold, NewHold};
 pub use leaf::Leaf;
 pub use lease::Lease;
 pub use ledger::{Ledger, Transaction};
+pub use log_restart::LogRestart;
 pub use point::Point;
 pub use policy_review::{NewPolicyReview, PolicyReview};
 pub use policy_version::{NewPolicyVersion, PolicyVersion};
+pub use private::{ERASED, PrivateValue};
 pub use purge::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait, PurgedPoint};
 pub use reader::Reader;
 pub use receipt::{NewReceipt, PurgePhase, Receipt};

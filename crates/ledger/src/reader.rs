@@ -3,10 +3,12 @@
 //! A question is one short statement, or a few within one snapshot. None holds the writer up: it appends to the log while
 //! readers look at what was there before.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use diesel::Connection as _;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::audit::{self, Audit};
@@ -73,6 +75,23 @@ impl Reader {
     /// When they cannot be read.
     pub fn tree_head(&self, count: Option<u64>) -> Result<TreeHead> {
         self.ask(|connection| tree::head(connection, count))
+    }
+
+    /// The heads at those of `sizes` that are no larger than the tree, the smallest first, and the head over all leaves; by
+    /// the hashes as they are stored.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn tree_heads(&self, sizes: &BTreeSet<u64>) -> Result<(Vec<TreeHead>, TreeHead)> {
+        self.ask(|connection| tree::heads(connection, sizes))
+    }
+
+    /// The number of the first leaf that was recorded at `instant` or later; none where there is no such leaf.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn first_leaf_since(&self, instant: Timestamp) -> Result<Option<u64>> {
+        self.ask(|connection| leaf::first_since(connection, instant))
     }
 
     /// Reads everything: that every page is whole, that each leaf is as it was written and none is missing, and that the

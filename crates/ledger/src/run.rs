@@ -195,14 +195,15 @@ impl Transaction<'_> {
         Ok(erased as u64)
     }
 
-    /// Ends every run that an earlier instance began and did not live to end, and returns them as they were. Purges without
-    /// an end are recorded as cut off.
+    /// Ends every run that an earlier instance began and did not live to end, and returns them as they were. Purges and
+    /// actions without an end are recorded as cut off.
     ///
     /// # Errors
     /// When it could not be written.
     pub fn interrupt_orphans(&mut self, happened_at: Timestamp) -> Result<Vec<Run>> {
         let own = from_token(self.token)?;
         self.cut_off_purges(self.token, happened_at)?;
+        self.cut_off_actions(happened_at)?;
         let rows: Vec<Row> = runs::table
             .filter(runs::state.eq(RunState::Begun.as_str()))
             .filter(runs::token.lt(own))

@@ -236,6 +236,81 @@ diesel::table! {
 }
 
 diesel::table! {
+    actions (id) {
+        id -> Text,
+        kind -> Text,
+        actor -> Text,
+        asset -> Nullable<Text>,
+        repository -> Nullable<Text>,
+        location -> Nullable<Text>,
+        point -> Nullable<Text>,
+        paths -> Text,
+        target -> Nullable<Text>,
+        purpose -> Text,
+        break_glass -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        detail -> Nullable<Text>,
+        token -> BigInt,
+        begun_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        reviewed_at -> Nullable<BigInt>,
+        reviewed_by -> Nullable<Text>,
+        review -> Nullable<Text>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    private_values (hash) {
+        hash -> Text,
+        leaf -> BigInt,
+        salt -> Binary,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    erasures (hash) {
+        hash -> Text,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    checkpoints (sha256) {
+        sha256 -> Text,
+        size -> BigInt,
+        root -> Text,
+        note -> Text,
+        kept_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    log_restarts (leaf) {
+        leaf -> BigInt,
+        old_key -> Text,
+        by -> Text,
+        reason -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    anchors (leaf) {
+        leaf -> BigInt,
+        location -> Text,
+        checkpoint -> Text,
+        size -> BigInt,
+        root -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
     // Diesel's own account of the migrations that were applied.
     __diesel_schema_migrations (version) {
         version -> Text,

@@ -2,6 +2,8 @@
 //!
 //! Only the right edge is kept while the leaves go by, so that a ledger of ten million leaves needs a few hundred bytes.
 
+use std::collections::BTreeSet;
+
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -66,6 +68,26 @@ pub(crate) fn head(connection: &mut Connection, count: Option<u64>) -> Result<Tr
         edge.push(hash.try_into().map_err(|_| Error::damaged("a leaf's hash is too short"))?);
     }
     Ok(edge.head())
+}
+
+/// The heads over the first so many leaves, for each of `sizes` that is no larger than the tree, and over all.
+pub(crate) fn heads(connection: &mut Connection, sizes: &BTreeSet<u64>) -> Result<(Vec<TreeHead>, TreeHead)> {
+    let doing = || "read the leaves".to_owned();
+    let query = leaves::table.select(leaves::hash).order(leaves::sequence);
+    let hashes = query.load_iter::<Vec<u8>, DefaultLoadingMode>(connection).doing(doing)?;
+    let (mut edge, mut heads, mut count) = (Edge::default(), Vec::new(), 0);
+    if sizes.contains(&0) {
+        heads.push(edge.head());
+    }
+    for hash in hashes {
+        let hash = hash.doing(doing)?;
+        edge.push(hash.try_into().map_err(|_| Error::damaged("a leaf's hash is too short"))?);
+        count += 1;
+        if sizes.contains(&count) {
+            heads.push(edge.head());
+        }
+    }
+    Ok((heads, edge.head()))
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ use crate::walk::{self, Lying, Walk};
 /// The repository name that a place keeps for its marker object, see [`Location::establish`].
 pub const MARKER_REPOSITORY: &str = "holdfast-location";
 
+/// The repository name under which a place keeps what belongs to the audit log: no repository to restic, and none of a client.
+pub const LOG_REPOSITORY: &str = "holdfast-log";
+
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {

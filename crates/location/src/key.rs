@@ -108,10 +108,11 @@ pub fn valid_object(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Whether a repository name is kept for the place's own use: its marker, and what [`probe`](crate::probe()) leaves
+/// Whether a repository name is kept for the place's own use: its marker, what belongs to the audit log, and what [`probe`](crate::probe()) leaves
 /// where it may not delete. Such names are no repositories to anybody else.
 pub fn is_reserved(name: &str) -> bool {
-    name == crate::contract::MARKER_REPOSITORY || name.starts_with(crate::probe::PROBE_PREFIX)
+    [crate::contract::MARKER_REPOSITORY, crate::contract::LOG_REPOSITORY].contains(&name)
+        || name.starts_with(crate::probe::PROBE_PREFIX)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! while the clock shows less than it did looks old the moment that the clock is right again: it is undated, and its age
 //! counts from when it is first seen by a clock that can be right.
 
+use holdfast_ledger::ActionKind;
 use holdfast_model::retention::{ClockEvidence, Refusal};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
-use crate::{journal, record};
+use crate::{action, journal, record};
 
 /// A reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +77,9 @@ pub fn confirm(setup: &Setup) -> Result<()> {
     jumps.retain(|(from, to)| from < to);
     let days = SignedDuration::from_hours(24 * i64::from(PAUSE_DAYS_MAX));
     jumps.extend(last_reading.filter(|last| now.duration_since(*last) > days).map(|last| (last, now)));
-    record::keep(&setup.places.state, KIND, NAME, &Reading { last: now, confirmed: Some(now), jumps })
+    let reading = Reading { last: now, confirmed: Some(now), jumps };
+    let keep = || record::keep(&setup.places.state, KIND, NAME, &reading);
+    action::recorded(setup, action::by_us(setup, ActionKind::ClockConfirm, None), keep, |()| Ending::Done)
 }
 
 /// Why a point that is made now is undated: the clock shows less than it did.

@@ -74,11 +74,12 @@ impl From<ledger::Error> for Error {
             ErrorKind::NotALedger => (Ending::NotDone, "move that file away, or use another --state"),
             ErrorKind::Damaged => (
                 Ending::Damage,
-                "move it away to begin a new one: its history is lost then, and no backup is; restoring needs no ledger",
+                "move it away to begin a new one: its history is lost then, and no backup is; `restore --break-glass` needs none",
             ),
-            ErrorKind::Contradiction | ErrorKind::System => {
-                (Ending::NotDone, "nothing is done that cannot be written down; restoring needs no ledger")
-            }
+            ErrorKind::Contradiction | ErrorKind::System => (
+                Ending::NotDone,
+                "nothing is done that cannot be written down; `restore --break-glass` needs no ledger",
+            ),
         };
         Error::new(ending, error.to_string()).hint(hint)
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_format::Id;
 use holdfast_ledger::{
@@ -28,11 +29,35 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("ledger.db")
 }
 
+/// What whoever opens the ledger for one entry calls itself.
+pub(crate) const FOR_AN_ENTRY: &str = "holdfast, for an entry";
+/// How long it is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Opens the ledger for writing, as `who`.
 pub(crate) fn open(world: &World, state: &Path, who: &str) -> Result<Ledger> {
+    let clock = &world.clock;
+    let begun = clock.monotonic();
+    loop {
+        match open_briefly(world, state, who) {
+            // Whoever writes one entry has it for milliseconds.
+            Err(error)
+                if error.kind == ErrorKind::Owned
+                    && error.to_string().contains(FOR_AN_ENTRY)
+                    && clock.monotonic().saturating_sub(begun) < PATIENCE =>
+            {
+                clock.sleep(Duration::from_millis(20));
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+/// The same for one entry, for whoever can ask its owner instead.
+pub(crate) fn open_briefly(world: &World, state: &Path, who: &str) -> holdfast_ledger::Result<Ledger> {
     let environment = &world.environment;
     let instance = format!("{who}, process {} on {}", environment.pid(), environment.hostname());
-    Ok(Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))?)
+    Ledger::open(&path(state), &instance, Arc::clone(&world.clock), Arc::clone(&world.random))
 }
 
 /// The ledger, for questions; `None` where there is none yet.

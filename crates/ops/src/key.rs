@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_repo::Repository;
 use holdfast_world::{ExposeSecret, SecretString, secrets};
 use serde::Serialize;
 
+use crate::action;
+use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::key_ring::RepositoryKey;
 use crate::setup::Setup;
@@ -39,7 +42,12 @@ pub fn import(setup: &Setup, repository: &str, password_file: &Path) -> Result<K
     let password = SecretString::from(text.expose_secret().trim().to_owned());
     let mirrors = setup.mirrors(repository, None)?;
     let identity = Repository::adopt(&mirrors, password.expose_secret())?;
-    setup.ring.put(repository, RepositoryKey { password, identity })?;
+    let action = NewAction {
+        repository: Some(repository.to_owned()),
+        ..action::by_us(setup, ActionKind::KeyImport, None)
+    };
+    let put = || setup.ring.put(repository, RepositoryKey { password, identity });
+    action::recorded(setup, action, put, |_| Ending::Done)?;
     let assets = setup.repositories().remove(repository).unwrap_or_default();
     Ok(KeyInfo { repository: repository.to_owned(), file: setup.ring.path(repository), assets })
 }

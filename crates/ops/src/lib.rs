@@ -3,8 +3,11 @@
 //! Commands, and later the server and the scheduler, call these; so what a person sees and what a record holds cannot
 //! differ.
 
+pub mod action;
 pub mod attest;
+pub mod audit;
 pub mod backup;
+pub mod break_glass;
 pub mod clock_reading;
 pub mod ending;
 pub mod error;
@@ -44,7 +47,7 @@ pub mod waiver;
 #[cfg(test)]
 mod weeks;
 
-pub use holdfast_ledger::{CheckOutcome, PurgePhase, PurgeState, Receipt, Run, RunOutcome, RunState};
+pub use holdfast_ledger::{Action, CheckOutcome, PurgePhase, PurgeState, Receipt, Run, RunOutcome, RunState};
 pub use holdfast_location::layers::breaker::Tell;
 pub use holdfast_location::{Finding, Grade};
 pub use holdfast_repo::{

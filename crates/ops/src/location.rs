@@ -1,8 +1,10 @@
-//! Tries out what a location really does.
+//! Tries out what a location really does, and takes up new ones.
 
+use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_location::{Finding, Grade, ProbeOptions, Topic, Verdict, probe, probe_lock};
 use serde::Serialize;
 
+use crate::action;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::object_lock::{self, Worth};
@@ -20,6 +22,19 @@ pub struct LocationReport {
     /// Done; attention when it breaks a promise or its lock is not proven; not done when it could not be reached.
     #[serde(skip)]
     pub ending: Ending,
+}
+
+/// Makes a new or replaced place ready, on somebody's word that it is one.
+///
+/// # Errors
+/// When that could not be written down, or the place cannot be had.
+pub fn establish(setup: &Setup, name: &str) -> Result<()> {
+    let action = NewAction {
+        location: Some(name.to_owned()),
+        ..action::by_us(setup, ActionKind::LocationEstablish, None)
+    };
+    setup.location(name)?;
+    action::recorded(setup, action, || setup.establish_location(name), |()| Ending::Done)
 }
 
 /// Tries out the location called `name` with the credentials for writing, and its object lock with those for deleting as

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use holdfast_format::source::EntryKind;
+use holdfast_ledger::{ActionKind, NewAction};
+use holdfast_model::estate::repository_name;
 use holdfast_repo::{Trouble, Troubles};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::action;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::points::{Which, find, pick, root_of};
@@ -45,18 +48,29 @@ pub struct LsReport {
     pub ending: Ending,
 }
 
-/// Lists a point of an asset: the folder `path` below its root, or everything below it.
+/// Lists a point of an asset: the folder `path` below its root, or everything below it. The log has it first.
 pub fn ls(
     setup: &Setup,
     asset_name: &str,
     which: &Which,
     path: Option<&str>,
     recursive: bool,
+    purpose: Option<&str>,
     see: &mut dyn FnMut(ListedEntry),
 ) -> Result<LsReport> {
     let troubles = Troubles::default();
     let found = find(setup, asset_name, None, &troubles)?;
-    let (_, snapshot) = pick(setup, asset_name, &found, which, &troubles)?;
+    let (id, snapshot) = pick(setup, asset_name, &found, which, &troubles)?;
+    let entry = action::begin(
+        setup,
+        NewAction {
+            asset: Some(asset_name.to_owned()),
+            repository: Some(repository_name(setup.asset(asset_name)?).to_string()),
+            point: Some(id.to_hex()),
+            paths: path.map(str::to_owned).into_iter().collect(),
+            ..action::by_us(setup, ActionKind::Ls, purpose)
+        },
+    )?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
     let root = root_of(setup.asset(asset_name)?).unwrap_or(Path::new("/"));
     let mut below = components(root);
@@ -76,10 +90,11 @@ pub fn ls(
         });
     };
     let mirrors = &found.catalog.mirrors;
-    found
+    let listed = found
         .repository
         .list_files(snapshot, &below, &|_: &[u8]| recursive, &index, mirrors, &troubles, &mut visit)
-        .map_err(Error::from)?;
+        .map_err(Error::from);
+    entry.end_with(listed, |_| ending_of(&troubles))?;
     Ok(LsReport { troubles: troubles.list(), ending: ending_of(&troubles) })
 }
 

@@ -1,8 +1,10 @@
 //! Heals locations from each other.
 
+use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_repo::{Progress, RepairRequest, Repaired, Trouble, Troubles};
 use serde::Serialize;
 
+use crate::action;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::evidence;
@@ -37,7 +39,7 @@ pub fn repositories(setup: &Setup) -> Result<Vec<String>> {
     Ok(known)
 }
 
-/// Repairs one repository, or in a dry run says what it would do.
+/// Repairs one repository, which the log has first, or in a dry run says what it would do.
 pub fn repair(
     setup: &Setup,
     repository: &str,
@@ -45,13 +47,34 @@ pub fn repair(
     progress: &Progress,
 ) -> Result<RepairReport> {
     let troubles = Troubles::default();
+    if request.dry_run {
+        return Ok(carry_out(setup, repository, request, progress, &troubles));
+    }
+    // Owned from the beginning: whoever takes the ledger later takes an entry without a result for one of the dead.
+    setup.ledger()?;
+    let action = NewAction {
+        repository: Some(repository.to_owned()),
+        paths: if request.write_off { vec!["--write-off".to_owned()] } else { Vec::new() },
+        ..action::by_us(setup, ActionKind::Repair, None)
+    };
+    let work = || Ok(carry_out(setup, repository, request, progress, &troubles));
+    action::recorded(setup, action, work, |report| report.ending)
+}
+
+fn carry_out(
+    setup: &Setup,
+    repository: &str,
+    request: RepairRequest,
+    progress: &Progress,
+    troubles: &Troubles,
+) -> RepairReport {
     let opened =
         if request.dry_run { setup.open(repository, None) } else { setup.open_for_deleting(repository) };
     let outcome = opened.and_then(|mut opened| {
         if !request.dry_run {
             opened.establish();
         }
-        let repaired = opened.repair(&request, None, &troubles, progress, &setup.cancel())?;
+        let repaired = opened.repair(&request, None, troubles, progress, &setup.cancel())?;
         if !request.dry_run {
             evidence::keep_healed(setup, repository, &repaired)?;
             object_lock::raise(setup, repository, &opened, &troubles)?;
@@ -76,5 +99,5 @@ pub fn repair(
         }
     }
     report.troubles = troubles.list();
-    Ok(report)
+    report
 }

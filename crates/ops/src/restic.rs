@@ -6,9 +6,11 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_world::process::Invocation;
 use holdfast_world::{ExposeSecret, SecretString};
 
+use crate::action;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::restic_address::restic_access;
@@ -36,7 +38,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Runs restic with `arguments` on `repository` as it lies at `location`, or at the first one that can be opened. Returns
 /// restic's own exit code.
-pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments: &[String]) -> Result<u8> {
+pub fn restic(
+    setup: &Setup,
+    repository: &str,
+    location: Option<&str>,
+    arguments: &[String],
+    purpose: Option<&str>,
+) -> Result<u8> {
     let command = reading_command(arguments)?;
     let key = setup
         .ring
@@ -63,10 +71,23 @@ pub fn restic(setup: &Setup, repository: &str, location: Option<&str>, arguments
     for (variable, value) in access.secrets {
         invocation = invocation.secret(variable, value);
     }
-    let finished = invocation.run(Some(&setup.interrupted)).map_err(|e| {
-        Error::not_done(format!("run restic: {e}")).hint("install it: apt-get install restic")
-    })?;
-    Ok(finished.code.unwrap_or(1).clamp(0, 255) as u8)
+    let run = || {
+        let finished = invocation.run(Some(&setup.interrupted)).map_err(|e| {
+            Error::not_done(format!("run restic: {e}")).hint("install it: apt-get install restic")
+        })?;
+        Ok(finished.code.unwrap_or(1).clamp(0, 255) as u8)
+    };
+    // These two open no repository.
+    if matches!(command.as_str(), "help" | "version") {
+        return run();
+    }
+    let action = NewAction {
+        repository: Some(repository.to_owned()),
+        location: Some(name),
+        paths: arguments.to_vec(),
+        ..action::by_us(setup, ActionKind::Restic, purpose)
+    };
+    action::recorded(setup, action, run, |code| if *code == 0 { Ending::Done } else { Ending::Attention })
 }
 
 /// The command, which must come first. Behind an option the command is what restic makes of it: of an option that takes a

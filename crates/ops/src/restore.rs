@@ -4,9 +4,11 @@ mod all;
 pub mod export;
 mod selection;
 mod target;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
+use holdfast_format::Snapshot;
 use holdfast_repo::{
     self as repo, ErrorKind, Progress, RestoreRequest, Restored, Trouble, TroubleKind, Troubles,
 };
@@ -15,12 +17,13 @@ use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::points::{Which, find, pick, root_of};
+use crate::points::{Found, Which, find, pick, root_of};
 use crate::setup::Setup;
 
 pub use self::all::{recovery_order, restore_one_of_all};
 use self::selection::{Look, Selection};
 use self::target::check_target;
+use self::witness::Witness;
 
 /// What to restore, and where to.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,10 @@ pub struct Wish {
     pub include: Vec<String>,
     /// Into a folder that is not empty.
     pub overwrite: bool,
+    /// What for, as the log shall have it.
+    pub purpose: Option<String>,
+    /// Why it cannot wait for the log; absent where it is written there, as it should.
+    pub break_glass: Option<String>,
 }
 
 /// What a restore did.
@@ -54,24 +61,53 @@ pub struct RestoreReport {
     pub restored: Restored,
     /// Seconds it took.
     pub seconds: f64,
+    /// The record of a restore that the log does not have yet.
+    pub break_glass_record: Option<PathBuf>,
     /// What went wrong on the way.
     pub troubles: Vec<Trouble>,
     /// How it ended.
     pub ending: Ending,
 }
 
-/// Restores.
+/// Restores. The log has it first, or else a record beside the target.
 pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<RestoreReport> {
     let troubles = Troubles::default();
     let start = setup.world.clock.monotonic();
-    let asset = setup.asset(&wish.asset)?;
     check_target(setup, &wish.to)?;
+    Selection::new(&wish.include)?;
+    let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
+    let (id, snapshot) = pick(setup, &wish.asset, &found, &wish.which, &troubles)?;
+    let witness = Witness::call(setup, wish, id, &troubles)?;
+    let restored = carry_out(setup, wish, &found, snapshot, progress, &troubles);
+    let ending = |_: &Restored| ending_of(&troubles);
+    let (restored, break_glass_record) = witness.dismiss(restored, ending, &troubles)?;
+    let is_red = if break_glass_record.is_some() { Ending::Attention } else { Ending::Done };
+    Ok(RestoreReport {
+        asset: wish.asset.clone(),
+        point: id.to_hex(),
+        time: snapshot.time,
+        to: wish.to.clone(),
+        restored,
+        seconds: (setup.world.clock.monotonic() - start).as_secs_f64(),
+        break_glass_record,
+        troubles: troubles.list(),
+        ending: ending_of(&troubles).and(is_red),
+    })
+}
+
+fn carry_out(
+    setup: &Setup,
+    wish: &Wish,
+    found: &Found,
+    snapshot: &Snapshot,
+    progress: &Progress,
+    troubles: &Troubles,
+) -> Result<Restored> {
+    let asset = setup.asset(&wish.asset)?;
     let selection = Selection::new(&wish.include)?;
     let select = |path: &[u8], _is_directory: bool| selection.holds(path);
     let enter = |path: &[u8]| selection.may_hold_below(path);
-    let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
-    let (id, snapshot) = pick(setup, &wish.asset, &found, &wish.which, &troubles)?;
-    let index = found.repository.load_index(&found.catalog, &troubles).index;
+    let index = found.repository.load_index(&found.catalog, troubles).index;
     let root = components(root_of(asset).unwrap_or(Path::new("/")));
     let request = RestoreRequest {
         snapshot,
@@ -83,24 +119,13 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
         from: &found.catalog.mirrors,
     };
     if !wish.include.is_empty() {
-        let look = Look { found: &found, snapshot, index: &index, root: &root };
+        let look = Look { found, snapshot, index: &index, root: &root };
         look.require_match(&wish.asset, &selection)?;
     }
-    let restored = found
+    found
         .repository
-        .restore(&request, &index, &troubles, progress, &setup.cancel())
-        .map_err(|error| unfinished(error, wish))?;
-    let ending = ending_of(&troubles);
-    Ok(RestoreReport {
-        asset: wish.asset.clone(),
-        point: id.to_hex(),
-        time: snapshot.time,
-        to: wish.to.clone(),
-        restored,
-        seconds: (setup.world.clock.monotonic() - start).as_secs_f64(),
-        troubles: troubles.list(),
-        ending,
-    })
+        .restore(&request, &index, troubles, progress, &setup.cancel())
+        .map_err(|error| unfinished(error, wish))
 }
 
 /// How a restore or a listing ended, by its trouble: damage that was met, even where another location had it whole;

@@ -6,6 +6,7 @@
 //! expected without a state, and the next instance goes on from there. What cannot be written down ends the daemon, because
 //! whatever it did then nobody could know.
 
+mod anchoring;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
@@ -29,15 +30,18 @@ use holdfast_location::layers::breaker::Tell;
 use holdfast_model::scheduler::{self, Event, Now, RunId, State};
 use holdfast_world::signals::Stop;
 use holdfast_world::{World, service};
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::anchoring::Anchoring;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
+use crate::action::attendant::Attendant;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -82,6 +86,8 @@ enum Message {
     Reread(rereading::Heard),
     /// A shredding ended.
     Shredded(shredding::Outcome),
+    /// The audit log's signed head was carried to the locations, or could not be.
+    Anchored(anchoring::Outcome),
 }
 
 impl Message {
@@ -94,6 +100,8 @@ impl Message {
 /// The daemon at work.
 struct Daemon<'s> {
     service: &'s Service,
+    // Before the ledger, which it must have let go of by then.
+    attendant: Attendant,
     ledger: Arc<Ledger>,
     turns: Arc<Turns>,
     configuration: Configuration,
@@ -103,6 +111,7 @@ struct Daemon<'s> {
     purging: Purging,
     rereading: Rereading,
     shredding: Shredding,
+    anchoring: Anchoring,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -139,7 +148,8 @@ pub fn serve(service: &Service) -> Result<Served> {
     }
     service::stopping("ended");
     outcome?;
-    let Daemon { mut served, ledger, configuration, .. } = daemon;
+    let Daemon { mut served, ledger, configuration, attendant, .. } = daemon;
+    drop(attendant);
     if service.stop.interrupted.load(Ordering::SeqCst) {
         served.ending = Ending::Interrupted;
     }
@@ -191,6 +201,7 @@ impl Daemon<'_> {
                 self.shred_when_possible()?;
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
+                self.anchor_when_due(now.wall)?;
             }
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
@@ -218,7 +229,10 @@ impl Daemon<'_> {
 
     /// Whether anything is under way beside the runs.
     fn is_busy_beside(&self) -> bool {
-        self.purging.is_under_way || self.rereading.is_under_way || self.shredding.is_under_way()
+        self.purging.is_under_way
+            || self.rereading.is_under_way
+            || self.shredding.is_under_way()
+            || self.anchoring.is_under_way
     }
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
@@ -228,6 +242,11 @@ impl Daemon<'_> {
             && !self.shredding.is_busy()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
+            && !self.anchoring.is_due(self.day_of(now), now)
+    }
+
+    fn day_of(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.configuration.setup.policy.zone.clone()).date()
     }
 
     fn status(&self) -> String {
@@ -243,6 +262,7 @@ impl Daemon<'_> {
                     Some(why) => self.tell(format!("purge: not done: {why}")),
                     None => self.tell("purge: done"),
                 }
+                self.anchoring.want();
                 let alarm = self.purging.ended(&self.service.places.state, &outcome, now)?;
                 alarm.map_or(Ok(()), |alarm| self.raise(alarm))
             }
@@ -250,6 +270,12 @@ impl Daemon<'_> {
             Message::Shredded(outcome) => {
                 let said = self.shredding.ended(&self.service.places.state, outcome)?;
                 self.tell(said);
+                Ok(())
+            }
+            Message::Anchored(outcome) => {
+                let now = self.now().wall;
+                let lines = self.anchoring.ended(&outcome, self.day_of(now), now);
+                lines.iter().for_each(|line| self.tell(line));
                 Ok(())
             }
         }
@@ -280,6 +306,7 @@ impl Daemon<'_> {
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
         self.shredding.end(&self.service.places.state)?;
+        self.anchoring.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -336,6 +363,15 @@ impl Daemon<'_> {
         Ok(())
     }
 
+    fn anchor_when_due(&mut self, now: Timestamp) -> Result<()> {
+        if !self.anchoring.is_due(self.day_of(now), now) {
+            return Ok(());
+        }
+        let setup = self.setup_beside(&self.anchoring.stop)?;
+        self.anchoring.start(setup, &self.sender);
+        Ok(())
+    }
+
     fn hear_of_rereading(&mut self, heard: rereading::Heard) -> Result<()> {
         let now = self.now().wall;
         if let rereading::Heard::Read(report) = &heard {
@@ -354,7 +390,13 @@ impl Daemon<'_> {
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
         self.shredding.stop.store(true, Ordering::SeqCst);
-        let beside = [self.purging.is_under_way, self.rereading.is_under_way, self.shredding.is_under_way()];
+        self.anchoring.stop.store(true, Ordering::SeqCst);
+        let beside = [
+            self.purging.is_under_way,
+            self.rereading.is_under_way,
+            self.shredding.is_under_way(),
+            self.anchoring.is_under_way,
+        ];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

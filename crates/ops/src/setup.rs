@@ -24,6 +24,7 @@ use self::opening::OpenLocation;
 pub use self::repositories::unusable;
 pub(crate) use self::turns::Turn;
 pub use self::turns::Turns;
+use crate::action::attendant::Attendant;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::key_ring::KeyRing;
@@ -54,6 +55,8 @@ pub struct Setup {
     /// Told at once what somebody who waits must know, such as a location that stopped answering.
     tell: Tell,
     opened: BTreeMap<String, std::result::Result<OpenLocation, String>>,
+    // Before the ledger, which it must have let go of by then.
+    attendant: OnceLock<Attendant>,
     ledger: OnceLock<Arc<Ledger>>,
     turns: Arc<Turns>,
 }
@@ -70,10 +73,21 @@ impl Setup {
     ) -> Setup {
         let ring = KeyRing::new(&places.config.join("keys"));
         let opened = BTreeMap::new();
-        let ledger = OnceLock::new();
+        let (attendant, ledger) = (OnceLock::new(), OnceLock::new());
         let turns = Arc::default();
-        let mut setup =
-            Setup { world, places, estate, policy, ring, interrupted, tell, opened, ledger, turns };
+        let mut setup = Setup {
+            world,
+            places,
+            estate,
+            policy,
+            ring,
+            interrupted,
+            tell,
+            opened,
+            attendant,
+            ledger,
+            turns,
+        };
         setup.open_locations();
         setup
     }
@@ -96,15 +110,23 @@ impl Setup {
         Cancel::from_flag(Arc::clone(&self.interrupted))
     }
 
-    /// The ledger, owned by this process from the first call on. Runs that an earlier process began and did not end are
-    /// recorded as interrupted then.
+    /// The ledger, owned by this process from the first call on, which attends to the entries of others as long as it has it.
+    /// Runs that an earlier process began and did not end are recorded as interrupted then.
     pub fn ledger(&self) -> Result<&Ledger> {
         if let Some(ledger) = self.ledger.get() {
             return Ok(ledger);
         }
         let ledger = journal::open(&self.world, &self.places.state, "holdfast")?;
         ledger.write(|transaction| transaction.interrupt_orphans(self.world.clock.now()))?;
-        Ok(self.ledger.get_or_init(|| Arc::new(ledger)))
+        let ledger = self.ledger.get_or_init(|| Arc::new(ledger));
+        let attendant = Attendant::begin(ledger, &self.places.state, Arc::clone(&self.world.clock))?;
+        let _ = self.attendant.set(attendant);
+        Ok(ledger)
+    }
+
+    /// The ledger, where this process owns it already.
+    pub(crate) fn owned_ledger(&self) -> Option<&Ledger> {
+        self.ledger.get().map(|ledger| &**ledger)
     }
 
     /// The same configuration beside others of this process: with their ledger, waiting for their turns, and sharing the

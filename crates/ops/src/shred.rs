@@ -133,6 +133,8 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         reason: left.to_string(),
         locked_until: None,
     }));
+    let by = events::by(setup, "client shred");
+    ledger.erase_private(client, &by, &format!("the client left: {}", request.reason))?;
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
     let now = setup.world.clock.now();

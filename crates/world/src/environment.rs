@@ -33,6 +33,8 @@ pub struct Environment {
     uid: u32,
     gid: u32,
     pid: u32,
+    login_name: Option<String>,
+    terminal: Option<String>,
     machine_id: Option<String>,
     processes: Processes,
 }
@@ -72,6 +74,8 @@ impl Environment {
             uid,
             gid: rustix::process::getegid().as_raw(),
             pid: std::process::id(),
+            login_name: read_login_uid(Path::new("/proc/self/loginuid")).map(name_of),
+            terminal: terminal_of(Path::new("/proc/self/fd/0")),
             machine_id: read_machine_id(Path::new("/etc/machine-id")),
             processes: Processes::Real,
         }
@@ -88,6 +92,8 @@ impl Environment {
             uid: 0,
             gid: 0,
             pid: 4242,
+            login_name: None,
+            terminal: None,
             machine_id: Some("00112233445566778899aabbccddeeff".to_owned()),
             processes: Processes::Fixed(BTreeSet::from([4242])),
         }
@@ -199,6 +205,16 @@ impl Environment {
         self.pid
     }
 
+    /// Who logged in, by the kernel's word: it stays the same behind sudo and su. None for what no login started.
+    pub fn login_name(&self) -> Option<&str> {
+        self.login_name.as_deref()
+    }
+
+    /// The terminal that standard input is connected to.
+    pub fn terminal(&self) -> Option<&str> {
+        self.terminal.as_deref()
+    }
+
     /// The id in `/etc/machine-id`: 32 lower-case hex digits, where the file has them.
     pub fn machine_id(&self) -> Option<&str> {
         self.machine_id.as_deref()
@@ -233,6 +249,21 @@ impl std::fmt::Debug for Environment {
             .field("pid", &self.pid)
             .finish_non_exhaustive()
     }
+}
+
+/// The kernel's note of who logged in; it says all ones where nobody did.
+fn read_login_uid(path: &Path) -> Option<u32> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
+fn name_of(uid: u32) -> String {
+    let account = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    account.map_or_else(|| uid.to_string(), |account| account.name)
+}
+
+fn terminal_of(descriptor: &Path) -> Option<String> {
+    let path = std::fs::read_link(descriptor).ok()?.into_os_string().into_string().ok()?;
+    (path.starts_with("/dev/pts/") || path.starts_with("/dev/tty")).then_some(path)
 }
 
 fn read_machine_id(path: &Path) -> Option<String> {
@@ -276,6 +307,18 @@ mod tests {
         assert!(!system.pid_alive(0));
         assert!(!system.pid_alive(u32::MAX));
         assert!(!system.hostname().is_empty());
+    }
+
+    #[test]
+    fn nobody_logged_in_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loginuid");
+        for (text, uid) in [("4294967295", None), ("1000", Some(1000)), ("", None)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read_login_uid(&path), uid, "{text}");
+        }
+        assert_eq!(name_of(0), "root");
+        assert_eq!(terminal_of(&path), None);
     }
 
     #[test]

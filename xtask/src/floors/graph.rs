@@ -21,6 +21,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("holdfast-ledger", 1),
     ("holdfast-model", 0),
     ("holdfast-world", 0),
+    // Alone in the garden: it judges the house, so it imports none of it, nor does any of the house import it.
+    ("holdfast-audit-verify", 0),
 ];
 
 /// Crates beside the house: tests and tasks may see every floor.
@@ -208,6 +210,12 @@ mod tests {
     #[test]
     fn an_upper_floor_is_found_even_in_tests() {
         assert_eq!(one("holdfast-format", &[("holdfast-ops", true)]).len(), 1);
+    }
+
+    #[test]
+    fn the_judge_of_the_log_knows_nothing_of_holdfast() {
+        let found = one("holdfast-audit-verify", &[("holdfast-world", false), ("sha2", false)]);
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]

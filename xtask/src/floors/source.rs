@@ -20,8 +20,8 @@ const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helpers", "helper", "
 const MACROS: &[(&[&str], &[&str], &str)] = &[
     (
         &["print", "println", "eprint", "eprintln"],
-        &["cli", "xtask"],
-        "only cli prints; below it, words belong into results, errors and progress events",
+        &["audit-verify", "cli", "xtask"],
+        "only cli, and the log's verifier, print; below it, words belong into results, errors and progress events",
     ),
     (&["todo", "unimplemented", "dbg"], &[], "what is not built is absent, not pretended"),
 ];

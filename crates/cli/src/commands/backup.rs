@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
+use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
@@ -71,6 +72,9 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
         if is_interrupted {
             break;
         }
+    }
+    if ending != Ending::Interrupted {
+        ending = ending.and(super::anchor(context, &setup, When::NewDay));
     }
     if context.options.json {
         output::json(&reports);

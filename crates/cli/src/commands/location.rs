@@ -37,7 +37,7 @@ pub fn run(context: &Context, command: &LocationCommand) -> Result<Ending> {
     match command {
         LocationCommand::Test { name } => test(context, name),
         LocationCommand::Establish { name } => {
-            context.setup()?.establish_location(name)?;
+            location::establish(&context.setup()?, name)?;
             if context.options.json {
                 output::json(&serde_json::json!({ "location": name, "established": true }));
             } else {

@@ -10,6 +10,7 @@ use crate::{output, words};
 
 /// Show what is inside a point
 ///
+/// The audit log has it first: who, which point, which path, what for. Without the log nothing is shown.
 /// Ends with 4 when damage was met on the way, even if another location had the same whole.
 #[derive(Args, Debug)]
 pub struct Ls {
@@ -22,6 +23,8 @@ pub struct Ls {
     /// With everything below
     #[arg(long, short)]
     recursive: bool,
+    #[command(flatten)]
+    purpose: super::Purpose,
 }
 
 pub fn run(context: &Context, command: &Ls) -> Result<Ending> {
@@ -30,8 +33,8 @@ pub fn run(context: &Context, command: &Ls) -> Result<Ending> {
     let mut entries: Vec<ListedEntry> = Vec::new();
     let is_json = context.options.json;
     let mut see = |entry: ListedEntry| if is_json { entries.push(entry) } else { print(&entry) };
-    let report =
-        ls::ls(&setup, &command.asset, &which, command.path.as_deref(), command.recursive, &mut see)?;
+    let (path, purpose) = (command.path.as_deref(), command.purpose.purpose.as_deref());
+    let report = ls::ls(&setup, &command.asset, &which, path, command.recursive, purpose, &mut see)?;
     if is_json {
         output::json(&entries);
     }

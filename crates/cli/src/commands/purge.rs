@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use holdfast_ops::Progress;
+use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::object_lock::LockedSum;
-use holdfast_ops::purge::{self, RepositoryPurge};
+use holdfast_ops::purge::{self, PurgeReport, RepositoryPurge};
+use holdfast_ops::setup::Setup;
 use holdfast_ops::{clock_reading, state_lock};
 
 use crate::context::Context;
@@ -84,9 +86,10 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
         let _line = progress_line::show(context, "purge", &progress, Totals::Exact);
         purge::purge(&setup, command.dry_run, &progress)?
     };
+    let ending = report.ending.and(anchor(context, &setup, command.dry_run, &report));
     if context.options.json {
         output::json(&report);
-        return Ok(report.ending);
+        return Ok(ending);
     }
     let rows = report.decisions.iter().map(|d| {
         vec![
@@ -105,7 +108,16 @@ pub fn run(context: &Context, command: &Purge) -> Result<Ending> {
         output::note(format!("LEFT BEHIND: {}", left.words()));
     }
     super::print_troubles(context, &report.troubles);
-    Ok(report.ending)
+    Ok(ending)
+}
+
+/// What was deleted must not be deletable from the log as well. A purge that did not come to deleting changes nothing.
+fn anchor(context: &Context, setup: &Setup, dry_run: bool, report: &PurgeReport) -> Ending {
+    if dry_run || !matches!(report.ending, Ending::Done | Ending::Attention | Ending::Damage) {
+        return Ending::Done;
+    }
+    let has_deleted = report.repositories.iter().any(|one| one.forgotten > 0 || one.waiting > 0);
+    super::anchor(context, setup, if has_deleted { When::Now } else { When::NewDay })
 }
 
 fn print(dry_run: bool, repository: &RepositoryPurge) {

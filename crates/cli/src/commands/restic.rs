@@ -8,7 +8,7 @@ use crate::context::Context;
 
 /// Run a reading command of stock restic on a repository: the exit door
 ///
-/// For example: holdfast restic C-1042 -- snapshots
+/// The audit log has it first, with the arguments. For example: holdfast restic C-1042 -- snapshots
 #[derive(Args, Debug)]
 pub struct Restic {
     /// The repository: a client's id, or the name of an asset that has no client
@@ -16,6 +16,8 @@ pub struct Restic {
     /// The location to read from [default: the first that can be used]
     #[arg(long, value_name = "NAME")]
     location: Option<String>,
+    #[command(flatten)]
+    purpose: super::Purpose,
     /// restic's own arguments, after `--`
     #[arg(last = true, required = true)]
     args: Vec<String>,
@@ -24,5 +26,6 @@ pub struct Restic {
 /// Returns restic's exit code.
 pub fn run(context: &Context, command: &Restic) -> Result<u8> {
     let setup = context.setup()?;
-    restic::restic(&setup, &command.repository, command.location.as_deref(), &command.args)
+    let (location, purpose) = (command.location.as_deref(), command.purpose.purpose.as_deref());
+    restic::restic(&setup, &command.repository, location, &command.args, purpose)
 }

@@ -20,6 +20,9 @@ use crate::{output, words};
 /// DIR/<asset>, in the order in which the policy wants its classes back. What cannot be read whole at one location is read
 /// from the next; that ends with 4 even though the files are whole. What was interrupted goes on with --overwrite. DIR
 /// must lie neither among the copies nor in what is backed up.
+///
+/// The audit log has it first: who, which point, which paths, where to, what for. Without the log nothing is restored,
+/// unless somebody breaks the glass.
 #[derive(Args, Debug)]
 pub struct Restore {
     /// The asset, as estate.toml calls it
@@ -42,6 +45,14 @@ pub struct Restore {
     /// Restore over what is in DIR, writing only what differs; what is not in the point stays
     #[arg(long)]
     overwrite: bool,
+    #[command(flatten)]
+    purpose: super::Purpose,
+    /// Restore without the audit log, because it cannot be had and there is no time to mend it
+    ///
+    /// A signed record is written beside DIR and, sealed, at every location that can be reached. It comes into the log later
+    /// and is red until somebody reviews it: `holdfast audit break-glass`. Ends with 1 at best.
+    #[arg(long, value_name = "REASON")]
+    break_glass: Option<String>,
 }
 
 pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
@@ -53,6 +64,8 @@ pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
         location: command.location.clone(),
         include: command.include.clone(),
         overwrite: command.overwrite,
+        purpose: command.purpose.purpose.clone(),
+        break_glass: command.break_glass.clone(),
     };
     if command.all {
         return all(context, &setup, &wish);

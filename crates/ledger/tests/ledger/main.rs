@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "the histogram is part of the result")]
 #![allow(clippy::disallowed_methods, reason = "tests start programs, wait for them and look at the machine")]
 
+mod actions;
 mod facts;
 mod forgery;
 mod full_disk;

@@ -12,6 +12,7 @@ use holdfast_model::slot::{Slot, SlotKind, SlotState};
 use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
+use super::anchoring::Anchoring;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
@@ -19,6 +20,7 @@ use super::purging::Purging;
 use super::rereading::Rereading;
 use super::shredding::Shredding;
 use super::{Daemon, Served, Service, after, credit, translate};
+use crate::action::attendant::Attendant;
 use crate::error::{Error, Result};
 use crate::setup::{Setup, Turns};
 use crate::{journal, measured, validate};
@@ -50,10 +52,13 @@ impl<'s> Daemon<'s> {
         let turns: Arc<Turns> = Arc::default();
         let now = service.world.clock.now();
         let (configuration, looked) = Configuration::begin(service, &ledger, &turns, now)?;
+        ledger.write(|transaction| transaction.cut_off_actions(now))?;
+        let attendant = Attendant::begin(&ledger, state, Arc::clone(&service.world.clock))?;
         let (sender, messages) = mpsc::channel();
         let mut daemon = Daemon {
             scheduler: State::new(rules(&configuration)),
             service,
+            attendant,
             ledger,
             turns,
             configuration,
@@ -62,6 +67,7 @@ impl<'s> Daemon<'s> {
             purging: Purging::begin(state, now)?,
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
+            anchoring: Anchoring::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,

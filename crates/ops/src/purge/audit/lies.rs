@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_format::Id;
-use holdfast_location::{Area, Key, Lying, Walk, What, is_reserved, valid_repository};
+use holdfast_location::{Area, Key, LOG_REPOSITORY, Lying, Walk, What, is_reserved, valid_repository};
 use jiff::{SignedDuration, Timestamp};
 
 use super::PlaceAudit;
@@ -28,11 +28,11 @@ impl Sorted {
             place.objects += 1;
             place.bytes += lying.bytes;
             let top = lying.path.split('/').next().unwrap_or_default();
-            // Our own, and nothing of a client: the marker, and what trying out a location leaves.
-            if is_reserved(top) {
+            let object = object(&lying.path);
+            // Our own, and nothing of a client: the marker, what trying out a location leaves, and the audit log's objects.
+            if is_reserved(top) && (top != LOG_REPOSITORY || object.is_some()) {
                 continue;
             }
-            let object = object(&lying.path);
             let is_younger = |than| lying.modified.is_some_and(|m| now.duration_since(m) <= than);
             let is_lock = matches!(object, Some((Area::Locks, _)));
             let repository = valid_repository(top).then_some(top).filter(|_| lying.path.contains('/'));

@@ -1,0 +1,108 @@
+//! The program as an auditor runs it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests run programs")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signer, SigningKey};
+use holdfast_audit_verify::Tree;
+use sha2::{Digest, Sha256};
+
+const NAME: &str = "holdfast/test";
+
+fn id(key: &SigningKey) -> Vec<u8> {
+    let public = key.verifying_key().to_bytes();
+    Sha256::new().chain_update(NAME).chain_update([b'\n', 1]).chain_update(public).finalize()[..4].to_vec()
+}
+
+fn line(key: &SigningKey) -> String {
+    let id: String = id(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let public = [&[1][..], &key.verifying_key().to_bytes()].concat();
+    format!("{NAME}+{id}+{}", STANDARD.encode(public))
+}
+
+fn checkpoint(key: &SigningKey, leaves: u64, root: &[u8]) -> String {
+    let text = format!("{NAME}\n{leaves}\n{}\n", STANDARD.encode(root));
+    let signature = [id(key), key.sign(text.as_bytes()).to_bytes().to_vec()].concat();
+    format!("{text}\n\u{2014} {NAME} {}\n", STANDARD.encode(signature))
+}
+
+fn export(payloads: &[&str]) -> String {
+    let mut text = "{\"holdfast_log\":1,\"key\":null}\n".to_owned();
+    for (number, payload) in payloads.iter().enumerate() {
+        let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(payload).finalize().into();
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        text += &format!("{{\"leaf\":{number},\"hash\":\"{hash}\",\"payload\":\"{payload}\"}}\n");
+    }
+    text + &format!("{{\"end\":{}}}\n", payloads.len())
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-audit-verify"));
+    let output = command.current_dir(folder).args(arguments).output().unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), text)
+}
+
+#[test]
+fn it_says_what_agrees_and_what_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let mut tree = Tree::default();
+    ["a", "b", "c", "d"].iter().for_each(|payload| tree.push(payload.as_bytes()));
+    fs::create_dir(folder.join("kept")).unwrap();
+    write("kept/two", &checkpoint(&key, 2, &tree.root(2).unwrap()));
+    write("kept/four", &checkpoint(&key, 4, &tree.root(4).unwrap()));
+    write("key", &line(&key));
+    write("whole", &export(&["a", "b", "c", "d", "e"]));
+    let usual = |export: &str| run(folder, &[export, "--key", "key", "--checkpoint", "kept"]);
+    let (code, said) = usual("whole");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("4 of them are covered by checkpoints from elsewhere (2)"), "{said}");
+    for (name, payloads, kind, range) in [
+        ("edited", &["a", "b", "X", "d", "e"][..], "REWRITTEN", "leaves 2 to 3"),
+        ("deleted", &["a", "b", "d", "e"], "REWRITTEN", "leaves 2 to 3"),
+        ("inserted", &["a", "X", "b", "c", "d", "e"], "REWRITTEN", "leaves 0 to 1"),
+        ("reordered", &["a", "b", "d", "c", "e"], "REWRITTEN", "leaves 2 to 3"),
+        ("truncated", &["a", "b", "c"], "TRUNCATED", "leaves 3 to 3"),
+    ] {
+        write(name, &export(payloads));
+        let (code, said) = usual(name);
+        assert_eq!(code, Some(4), "{name}: {said}");
+        assert!(said.contains(kind) && said.contains(range), "{name}: {said}");
+    }
+    // The same key signed another tree.
+    let other = checkpoint(&key, 4, &[9; 32]);
+    write("other", &other);
+    let (code, said) =
+        run(folder, &["whole", "--key", "key", "--checkpoint", "kept", "--checkpoint", "other"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("FORK"), "{said}");
+    // A key of somebody else, no checkpoint at all, and no key.
+    let stranger = line(&SigningKey::from_bytes(&[8; 32]));
+    assert_eq!(run(folder, &["whole", "--key", &stranger, "--checkpoint", "kept"]).0, Some(4));
+    let (code, said) = run(folder, &["whole", "--key", "key"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("NO_EVIDENCE"), "{said}");
+    assert_eq!(run(folder, &["whole"]).0, Some(2));
+    let (code, said) = run(folder, &["whole", "--key", "key", "--checkpoint", "kept", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &document["verdict"]), (Some(0), &"consistent".into()));
+    // What a line says of itself counts for nothing.
+    let relabelled = export(&["a", "b", "c", "d", "e"]).replace("\"payload\":\"c\"", "\"payload\":\"X\"");
+    write("relabelled", &relabelled);
+    let (code, said) = usual("relabelled");
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("EDITED") && said.contains("REWRITTEN"), "{said}");
+    let cut: String =
+        export(&["a", "b", "c", "d", "e"]).lines().take(5).map(|line| format!("{line}\n")).collect();
+    write("cut", &cut);
+    assert!(usual("cut").1.contains("CUT"));
+}
