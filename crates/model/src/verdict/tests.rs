@@ -1,0 +1,1 @@
+//! Placeholder until the world is written.
