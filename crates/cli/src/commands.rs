@@ -17,6 +17,7 @@ mod restore;
 mod runs;
 mod serve;
 mod slots;
+mod status;
 mod validate;
 mod verify;
 mod waive;
@@ -64,6 +65,7 @@ enum Command {
     Points(points::Points),
     Runs(runs::Runs),
     Slots(slots::Slots),
+    Status(status::Status),
     Serve(serve::Serve),
     Ls(ls::Ls),
     Restore(restore::Restore),
@@ -124,6 +126,7 @@ impl Command {
             Command::Points(command) => points::run(context, &command),
             Command::Runs(command) => runs::run(context, &command),
             Command::Slots(command) => slots::run(context, &command),
+            Command::Status(command) => status::run(context, &command),
             Command::Serve(command) => serve::run(context, &command),
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),

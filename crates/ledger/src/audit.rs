@@ -14,13 +14,13 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    alarms, checks, copies, holds, leases, points, policy_reviews, policy_versions, purge_points, purges,
-    receipts, reports, run_slots, runs, slots, waivers,
+    alarms, assessments, checks, copies, holds, leases, observations, points, policy_reviews, policy_versions, purge_points, purges,
+    receipts, reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    alarm, check, copies as copy, hold, point, policy_review, policy_version, purge, receipt, run, slot,
-    waiver,
+    alarm, assessment, check, copies as copy, hold, observation, point, policy_review, policy_version, purge,
+    receipt, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -68,6 +68,13 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("receipts", receipt::Row, receipts::table.order(receipts::leaf));
     compare!("policy_reviews", policy_review::Row, policy_reviews::table.order(policy_reviews::leaf));
     compare!("alarms", alarm::Row, alarms::table.order(alarms::leaf));
+    compare!("observations", observation::Row, observations::table.order(observations::leaf));
+    compare!("assessments", assessment::Row, assessments::table.order(assessments::leaf));
+    compare!(
+        "verdicts",
+        assessment::VerdictRow,
+        verdicts::table.order((verdicts::leaf, verdicts::control, verdicts::target))
+    );
     compare!("waivers", waiver::Row, waivers::table.order(waivers::id));
     compare!("holds", hold::Row, holds::table.order(holds::id));
     compare!(

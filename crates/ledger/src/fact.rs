@@ -6,12 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::NewAlarm;
+use crate::assessment::NewAssessment;
 use crate::check::NewCheck;
 use crate::connection::Connection;
 use crate::copies::CopyAt;
 use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
+use crate::observation::NewObservation;
 use crate::point::Point;
 use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
@@ -20,12 +22,12 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    alarm, check, copies, hold, lease, point, policy_review, policy_version, purge, receipt, run, slot,
-    waiver,
+    alarm, assessment, check, copies, hold, lease, observation, point, policy_review, policy_version, purge,
+    receipt, run, slot, waiver,
 };
 
 /// A fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fact {
     /// A version of the policy was adopted.
@@ -64,6 +66,10 @@ pub(crate) enum Fact {
     Released(Released),
     /// People had to be told something.
     AlarmRaised(NewAlarm),
+    /// Something was looked at beside the runs.
+    Observed(NewObservation),
+    /// The verdicts as of an instant.
+    Assessed(NewAssessment),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -103,6 +109,8 @@ impl Fact {
             Fact::Held(_) => "held",
             Fact::Released(_) => "released",
             Fact::AlarmRaised(_) => "alarm-raised",
+            Fact::Observed(_) => "observed",
+            Fact::Assessed(_) => "assessed",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -129,6 +137,8 @@ impl Fact {
             Fact::Held(held) => hold::apply_held(connection, held, stamp),
             Fact::Released(released) => hold::apply_released(connection, released, stamp),
             Fact::AlarmRaised(alarm) => alarm::apply(connection, alarm, stamp),
+            Fact::Observed(observed) => observation::apply(connection, observed, stamp),
+            Fact::Assessed(assessed) => assessment::apply(connection, assessed, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

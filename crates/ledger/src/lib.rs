@@ -7,6 +7,7 @@
 //! One process writes, see [`Ledger::open`]; any number read, see [`Reader::open`], and never hold the writer up.
 
 mod alarm;
+mod assessment;
 mod audit;
 mod check;
 mod connection;
@@ -19,6 +20,7 @@ mod instant;
 mod leaf;
 mod lease;
 mod ledger;
+mod observation;
 mod owner;
 mod point;
 mod policy_review;
@@ -34,6 +36,7 @@ mod waiver;
 mod words;
 
 pub use alarm::{Alarm, AlarmKind, NewAlarm};
+pub use assessment::{Assessed, NewAssessment, VerdictChange};
 pub use audit::Audit;
 pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use copies::PointCopy;
@@ -42,7 +45,8 @@ pub use hold::{Hold, NewHold};
 pub use leaf::Leaf;
 pub use lease::Lease;
 pub use ledger::{Ledger, Transaction};
-pub use point::Point;
+pub use observation::{NewObservation, Observation};
+pub use point::{Point, RecordedPoint};
 pub use policy_review::{NewPolicyReview, PolicyReview};
 pub use policy_version::{NewPolicyVersion, PolicyVersion};
 pub use purge::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait, PurgedPoint};

@@ -193,6 +193,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    observations (leaf) {
+        leaf -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        body -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    assessments (leaf) {
+        leaf -> BigInt,
+        instant -> BigInt,
+        rules -> BigInt,
+        policy_version -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    verdicts (control, target, leaf) {
+        leaf -> BigInt,
+        control -> Text,
+        target -> Text,
+        document -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     waivers (id) {
         id -> Text,
         asset -> Text,

@@ -6,6 +6,7 @@
 //! expected without a state, and the next instance goes on from there. What cannot be written down ends the daemon, because
 //! whatever it did then nobody could know.
 
+mod assessing;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
@@ -31,6 +32,7 @@ use holdfast_world::{World, service};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use self::assessing::Assessing;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
@@ -78,6 +80,8 @@ enum Message {
     Purged(purging::Outcome),
     /// Something came of reading old data again.
     Reread(rereading::Heard),
+    /// Stock was taken.
+    Looked(assessing::Outcome),
 }
 
 impl Message {
@@ -98,6 +102,7 @@ struct Daemon<'s> {
     memory: Memory,
     purging: Purging,
     rereading: Rereading,
+    assessing: Assessing,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -158,7 +163,7 @@ impl Daemon<'_> {
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
         let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
-        while !self.is_over || self.purging.is_under_way || self.rereading.is_under_way {
+        while !self.is_over || self.is_busy_beside() {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
                 // There is always a sender: our own.
@@ -185,7 +190,9 @@ impl Daemon<'_> {
                 self.record_ahead(now.wall)?;
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
+                self.look_around_when_due(now.wall)?;
             }
+            self.assess_when_due(now)?;
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
                 self.happened(Event::Drain)?;
@@ -198,7 +205,7 @@ impl Daemon<'_> {
                 service::alive(&self.status());
             }
         }
-        Ok(())
+        self.assess()
     }
 
     /// How long nothing needs to be done.
@@ -212,11 +219,16 @@ impl Daemon<'_> {
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
     fn is_idle(&self, now: Timestamp) -> bool {
-        let is_busy = self.purging.is_under_way || self.rereading.is_under_way;
         self.scheduler.running() == 0
-            && !is_busy
+            && !self.is_busy_beside()
+            && !self.assessing.is_due(now)
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
+    }
+
+    /// Whether something goes on beside the runs.
+    fn is_busy_beside(&self) -> bool {
+        self.purging.is_under_way || self.rereading.is_under_way || self.assessing.is_under_way
     }
 
     fn status(&self) -> String {
@@ -224,6 +236,7 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
+        self.assessing.something_changed();
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
             Message::Purged(outcome) => {
@@ -236,6 +249,7 @@ impl Daemon<'_> {
                 alarm.map_or(Ok(()), |alarm| self.raise(alarm))
             }
             Message::Reread(heard) => self.hear_of_rereading(heard),
+            Message::Looked(outcome) => self.hear_of_stock(outcome),
         }
     }
 
@@ -248,6 +262,7 @@ impl Daemon<'_> {
         for action in actions {
             // Another instance's; the ledger would refuse it, too.
             if action.token == self.ledger.token() {
+                self.assessing.something_changed();
                 self.carry_out(action.order, now.wall)?;
             }
         }
@@ -263,6 +278,7 @@ impl Daemon<'_> {
         self.is_draining = true;
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
+        self.assessing.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -273,12 +289,14 @@ impl Daemon<'_> {
     fn look(&mut self) -> Result<()> {
         let now = self.now().wall;
         for line in requests::answer(&self.ledger, &self.service.places.state, now)? {
+            self.assessing.something_changed();
             self.tell(line);
         }
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {
             self.tell("the configuration was taken over");
+            self.assessing.look_again();
             self.take_over()?;
         }
         Ok(())
@@ -291,7 +309,8 @@ impl Daemon<'_> {
     }
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
-        if self.purging.is_due(now) {
+        // A walk through storage would take for lost what goes under its eyes.
+        if self.purging.is_due(now) && !self.assessing.is_under_way {
             // What is being read must not be deleted under the reader's eyes: it would look like damage.
             if self.rereading.is_under_way {
                 self.rereading.give_way();
@@ -330,7 +349,8 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
-        let beside = [self.purging.is_under_way, self.rereading.is_under_way];
+        self.assessing.stop.store(true, Ordering::SeqCst);
+        let beside = [self.purging.is_under_way, self.rereading.is_under_way, self.assessing.is_under_way];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

@@ -26,6 +26,7 @@ use crate::error::Result;
 use crate::known_points;
 use crate::points;
 use crate::setup::Setup;
+use crate::verdicts;
 
 /// What an audit found.
 #[derive(Debug, Serialize)]
@@ -127,7 +128,9 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
             ending = Ending::Attention;
         }
     }
-    Ok(AuditReport { time: now, places, ending })
+    let report = AuditReport { time: now, places, ending };
+    verdicts::walks::keep(setup, &report)?;
+    Ok(report)
 }
 
 /// By repository: points that retention itself lets stay, with the reason, or why that could not be decided.

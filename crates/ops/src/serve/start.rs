@@ -12,6 +12,7 @@ use holdfast_model::slot::{Slot, SlotKind, SlotState};
 use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
+use super::assessing::Assessing;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
@@ -50,6 +51,7 @@ impl<'s> Daemon<'s> {
         let now = service.world.clock.now();
         let (configuration, looked) = Configuration::begin(service, &ledger, &turns, now)?;
         let (sender, messages) = mpsc::channel();
+        let assessing = Assessing::begin(ledger.read(), now)?;
         let mut daemon = Daemon {
             scheduler: State::new(rules(&configuration)),
             service,
@@ -60,6 +62,7 @@ impl<'s> Daemon<'s> {
             memory: Memory::new(now),
             purging: Purging::begin(state, now)?,
             rereading: Rereading::begin(state, now)?,
+            assessing,
             sender,
             messages,
             recorded_until: Timestamp::MIN,
