@@ -35,6 +35,9 @@ pub struct AuditReport {
     pub time: Timestamp,
     /// By location; the last is this machine's state folder.
     pub places: Vec<PlaceAudit>,
+    /// Why it could not be written down as evidence: another process has the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -101,7 +104,7 @@ pub struct ExemptPoint {
     pub reason: String,
 }
 
-/// Walks every location and this machine.
+/// Walks every location and this machine, and writes down what was found.
 pub fn audit(setup: &Setup) -> Result<AuditReport> {
     let now = setup.world.clock.now();
     let look = Look { setup, now, widest: widest(setup), reprieves: &reprieves(setup) };
@@ -128,8 +131,8 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
             ending = Ending::Attention;
         }
     }
-    let report = AuditReport { time: now, places, ending };
-    verdicts::walks::keep(setup, &report)?;
+    let mut report = AuditReport { time: now, places, unrecorded: None, ending };
+    report.unrecorded = verdicts::walks::keep(setup, &report).err().map(|error| error.message);
     Ok(report)
 }
 
