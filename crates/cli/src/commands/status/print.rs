@@ -3,11 +3,12 @@
 //! Whoever looks has a minute. So the worst asset stands at the top, each section names its own count, what passes takes one
 //! line, and what is not built is one line in all.
 
+use std::time::Duration;
+
 use console::{Style, Term};
 use holdfast_model::show_duration;
 use holdfast_model::verdict::{ControlVerdict, Row, SECTIONS, Verdict};
 use holdfast_ops::status::StatusReport;
-use std::time::Duration;
 
 use crate::{output, words};
 
