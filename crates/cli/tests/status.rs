@@ -96,8 +96,13 @@ fn a_point_that_is_whole_at_two_places_keeps_the_objective() {
     let rpo = control(&status, "DR-04");
     assert_eq!(rpo["rows"].as_array().unwrap().len(), 1);
     assert!(rpo["evidence"][0]["kind"] == "point" && rpo["age_seconds"].is_i64(), "{rpo:#}");
-    let waiting: Vec<&Value> = status["controls"].as_array().unwrap().iter().filter(|c| c["verdict"] == "NOT_APPLICABLE").collect();
-    assert!(waiting.iter().all(|c| c["control"] != "TEST-01" || c["why"].as_str().unwrap().starts_with("not built")));
+    let waiting: Vec<&Value> =
+        status["controls"].as_array().unwrap().iter().filter(|c| c["verdict"] == "NOT_APPLICABLE").collect();
+    assert!(
+        waiting
+            .iter()
+            .all(|c| c["control"] != "TEST-01" || c["why"].as_str().unwrap().starts_with("not built"))
+    );
 }
 
 #[test]
@@ -130,10 +135,12 @@ fn a_review_is_overdue_until_somebody_records_one() {
 fn a_slot_that_nobody_served_is_missed_from_the_minute_on_in_which_it_was_due() {
     let customer = with_a_point_of(30);
     let policy = fs::read_to_string(customer.path("etc/policy.toml")).unwrap();
-    let approved = policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
+    let approved =
+        policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
     assert_ne!(policy, approved);
     let ledger = ledger(&customer);
-    let version = NewPolicyVersion { text: approved, effective: ago(400 * 24), approver: "D. Okafor".to_owned() };
+    let version =
+        NewPolicyVersion { text: approved, effective: ago(400 * 24), approver: "D. Okafor".to_owned() };
     let (opens, due) = (ago(20), ago(2));
     let slot = ExpectedSlot {
         id: format!("{ASSET}/site/incremental/every-12h/{opens}"),
@@ -245,7 +252,8 @@ fn a_lost_key_is_red_at_once() {
 
 /// Everything that `status` says of an instant.
 fn told_of(customer: &Customer, at: &str) -> [String; 2] {
-    [vec!["status", "--at", at, "--json"], vec!["status", "--at", at, "--all"]].map(|arguments| customer.run(1, &arguments))
+    [vec!["status", "--at", at, "--json"], vec!["status", "--at", at, "--all"]]
+        .map(|arguments| customer.run(1, &arguments))
 }
 
 #[test]
@@ -257,7 +265,13 @@ fn what_was_told_of_an_instant_is_told_again_whatever_changed_since() {
     customer.run(0, &["policy", "review", "--by", "A. Reviewer"]);
     let path = customer.path("etc/policy.toml");
     let policy = fs::read_to_string(&path).unwrap();
-    fs::write(&path, policy.replace("objective = \"24h\"", "objective = \"1h\"").replace("locations_min = 2", "locations_min = 3")).unwrap();
+    fs::write(
+        &path,
+        policy
+            .replace("objective = \"24h\"", "objective = \"1h\"")
+            .replace("locations_min = 2", "locations_min = 3"),
+    )
+    .unwrap();
     customer.another_site("blog.example");
     fs::remove_file(customer.path(&format!("etc/keys/{REPOSITORY}.toml"))).unwrap();
     let changed = status(&customer);
@@ -302,7 +316,8 @@ fn deadlines_that_passed_while_nobody_looked_are_judged_at_their_own_instants() 
     put_elsewhere(&customer);
     let found = status(&customer);
     assert_verdict(&found, "DR-04", "FAIL", "were over at");
-    let breaks_at: Timestamp = control(&found, "DR-04")["rows"][0]["rpo"]["breaks_at"].as_str().unwrap().parse().unwrap();
+    let breaks_at: Timestamp =
+        control(&found, "DR-04")["rows"][0]["rpo"]["breaks_at"].as_str().unwrap().parse().unwrap();
     assert!(ago(17) < breaks_at && breaks_at < ago(15), "{breaks_at}");
     let verdict_at = |at: Timestamp| {
         let told = customer.json(1, &["status", "--at", &at.to_string()]);
@@ -328,7 +343,9 @@ fn what_is_printed_fits_and_is_plain_where_nobody_sees_colours() {
     let section = customer.json(1, &["status", "--section", "10"]);
     assert_eq!(section["controls"].as_array().unwrap().len(), 2);
     let of_asset = customer.json(1, &["status", "--asset", ASSET]);
-    assert!(of_asset["controls"].as_array().unwrap().iter().all(|c| c["rows"].as_array().unwrap().len() == 1));
+    assert!(
+        of_asset["controls"].as_array().unwrap().iter().all(|c| c["rows"].as_array().unwrap().len() == 1)
+    );
     customer.run(2, &["status", "--section", "11"]);
     customer.run(2, &["status", "--asset", "nobody.example"]);
 }
@@ -351,7 +368,8 @@ fn the_ledger_with_verdicts_in_it_is_found_to_be_what_was_written() {
 fn edit(path: &Path) {
     let (from, to) = (&b"\"verdict\":\"FAIL\""[..], &b"\"verdict\":\"PASS\""[..]);
     let mut bytes = fs::read(path).unwrap();
-    let places: Vec<usize> = (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    let places: Vec<usize> =
+        (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     assert!(!places.is_empty());
     for place in places {
         bytes[place..place + to.len()].copy_from_slice(to);

@@ -124,16 +124,16 @@ impl Reader {
             let mut rows: BTreeMap<(i64, String, String), Option<String>> = BTreeMap::new();
             // Databases limit how many values a statement may name.
             for leaves in leaves.chunks(500) {
-                let found: Vec<VerdictRow> = verdicts::table
-                    .filter(verdicts::leaf.eq_any(leaves))
-                    .load(connection)
-                    .doing(doing)?;
+                let found: Vec<VerdictRow> =
+                    verdicts::table.filter(verdicts::leaf.eq_any(leaves)).load(connection).doing(doing)?;
                 rows.extend(found.into_iter().map(|row| ((row.leaf, row.control, row.target), row.document)));
             }
             let mut held = BTreeMap::new();
             for (control, target, leaf) in latest {
                 let Some(leaf) = leaf else { continue };
-                let Some(document) = rows.remove(&(leaf, control.clone(), target.clone())).flatten() else { continue };
+                let Some(document) = rows.remove(&(leaf, control.clone(), target.clone())).flatten() else {
+                    continue;
+                };
                 let document = serde_json::from_str(&document)
                     .map_err(|_| Error::damaged(format!("a verdict of leaf {leaf} cannot be read")))?;
                 held.insert((control, Some(target).filter(|target| !target.is_empty())), document);
@@ -142,7 +142,11 @@ impl Reader {
             Ok(Some(Assessed {
                 at: from_nanoseconds(newest.instant),
                 rules: u32::try_from(newest.rules).map_err(|_| damaged())?,
-                policy_version: newest.policy_version.map(u64::try_from).transpose().map_err(|_| damaged())?,
+                policy_version: newest
+                    .policy_version
+                    .map(u64::try_from)
+                    .transpose()
+                    .map_err(|_| damaged())?,
                 verdicts: held,
             }))
         })

@@ -8,6 +8,7 @@
 //! Time alone can turn a verdict. Each rule asks for the instants at which it would through [`Look::is_past`], and what is
 //! asked for there becomes the next deadline: no rule can have one that nobody waits for.
 
+mod by_asset;
 mod copies;
 mod encryption;
 mod facts;
@@ -39,6 +40,7 @@ pub use self::observed::{
     SiteDeclared, StorageWalked, Transport,
 };
 pub use self::rpo::{Breach, Rpo};
+use self::by_asset::ByAsset;
 use self::places::Places;
 use self::rows::Finding;
 use crate::control::{CONTROLS, Control, ControlEvidence};
@@ -196,7 +198,8 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
     let policy = facts.policy_at(now)?;
     let places = Places::of(&inventory.what, &facts.probes, now);
     let deadline = Cell::new(None);
-    let look = Look { facts, now, policy, inventory: &inventory.what, places, deadline: &deadline };
+    let by_asset = ByAsset::of(facts, now);
+    let look = Look { facts, now, policy, inventory: &inventory.what, places, by_asset, deadline: &deadline };
     let covered = coverage(&policy.policy);
     let judge = |control: &Control| {
         let serves = |c: &&crate::SentenceCoverage| c.controls.iter().any(|other| other.id == control.id);
@@ -240,6 +243,7 @@ struct Look<'f> {
     policy: &'f PolicyFact,
     inventory: &'f Inventory,
     places: Places,
+    by_asset: ByAsset<'f>,
     deadline: &'f Cell<Option<Timestamp>>,
 }
 

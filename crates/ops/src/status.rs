@@ -99,7 +99,8 @@ pub fn at(state: &Path, now: Timestamp, at: Timestamp, filter: &Filter) -> Resul
             .hint("`holdfast status` without --at brings them up to date"));
     }
     let assessed = reader.verdicts_at(at)?.ok_or_else(|| {
-        Error::not_done(format!("nothing was written down as of {at} or before")).hint("the first verdicts are later")
+        Error::not_done(format!("nothing was written down as of {at} or before"))
+            .hint("the first verdicts are later")
     })?;
     report(&assessed, at, filter, Vec::new())
 }
@@ -127,7 +128,8 @@ fn bring_up_to_date(setup: &Setup) -> Result<Option<String>> {
 }
 
 fn nothing_yet() -> Error {
-    Error::not_done("no verdict was written down yet").hint("`holdfast status` writes them down, and so does `holdfast serve`")
+    Error::not_done("no verdict was written down yet")
+        .hint("`holdfast status` writes them down, and so does `holdfast serve`")
 }
 
 /// From what is written down to what is told.
@@ -158,11 +160,16 @@ fn report(assessed: &Assessed, at: Timestamp, filter: &Filter, notes: Vec<String
         if target.is_some() || name == verdicts::HEADLINE {
             continue;
         }
-        let rows = assessed.verdicts.range((name.clone(), None)..).take_while(|((other, _), _)| other == name);
-        let rows: Vec<&Value> = rows.filter(|((_, target), _)| target.is_some()).map(|(_, row)| row).collect();
+        let rows =
+            assessed.verdicts.range((name.clone(), None)..).take_while(|((other, _), _)| other == name);
+        let rows: Vec<&Value> =
+            rows.filter(|((_, target), _)| target.is_some()).map(|(_, row)| row).collect();
         report.take(document, &rows, filter)?;
     }
-    report.shown.controls.sort_by(|a, b| (a.section, a.verdict, &a.control).cmp(&(b.section, b.verdict, &b.control)));
+    report
+        .shown
+        .controls
+        .sort_by(|a, b| (a.section, a.verdict, &a.control).cmp(&(b.section, b.verdict, &b.control)));
     let order: Vec<&str> = report.shown.controls.iter().map(|control| control.control.as_str()).collect();
     let place = |control: &Value| order.iter().position(|id| control["control"] == *id);
     report.controls.sort_by_key(place);
@@ -177,18 +184,26 @@ fn report(assessed: &Assessed, at: Timestamp, filter: &Filter, notes: Vec<String
 
 impl StatusReport {
     fn take(&mut self, document: &Value, rows: &[&Value], filter: &Filter) -> Result<()> {
-        let unreadable = |e: serde_json::Error| Error::not_done(format!("a verdict in the ledger cannot be read: {e}"));
+        let unreadable =
+            |e: serde_json::Error| Error::not_done(format!("a verdict in the ledger cannot be read: {e}"));
         let mut shown: ControlVerdict = serde_json::from_value(document.clone()).map_err(unreadable)?;
         if filter.section.is_some_and(|section| section != shown.section) {
             return Ok(());
         }
-        let is_asked = |row: &&Value| filter.asset.as_ref().is_none_or(|asset| row["asset"] == asset.as_str());
+        let is_asked =
+            |row: &&Value| filter.asset.as_ref().is_none_or(|asset| row["asset"] == asset.as_str());
         let rows: Vec<Value> = rows.iter().copied().filter(is_asked).cloned().collect();
         if filter.asset.is_some() && rows.is_empty() {
             return Ok(());
         }
-        shown.rows = rows.iter().map(|row| serde_json::from_value(row.clone())).collect::<std::result::Result<_, _>>().map_err(unreadable)?;
-        if let (Some(_), Some(worst)) = (&filter.asset, shown.rows.iter().min_by_key(|row| row.verdict).cloned()) {
+        shown.rows = rows
+            .iter()
+            .map(|row| serde_json::from_value(row.clone()))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(unreadable)?;
+        if let (Some(_), Some(worst)) =
+            (&filter.asset, shown.rows.iter().min_by_key(|row| row.verdict).cloned())
+        {
             narrow(&mut shown, worst);
         }
         shown.rows.sort_by(|a, b| (a.verdict, &a.target).cmp(&(b.verdict, &b.target)));

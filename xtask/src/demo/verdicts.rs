@@ -27,12 +27,17 @@ pub(super) fn tell(end: &Product) -> Result<()> {
     let red: BTreeMap<&str, &str> = controls
         .iter()
         .filter(|control| matches!(control["verdict"].as_str(), Some("FAIL" | "NO_EVIDENCE" | "STALE")))
-        .map(|control| (control["control"].as_str().unwrap_or_default(), control["why"].as_str().unwrap_or_default()))
+        .map(|control| {
+            (control["control"].as_str().unwrap_or_default(), control["why"].as_str().unwrap_or_default())
+        })
         .collect();
     let expected: Vec<&str> = EXPECTED_RED.iter().map(|(control, _)| *control).collect();
     let mut sorted = expected.clone();
     sorted.sort_unstable();
-    ensure!(red.keys().copied().eq(sorted.iter().copied()), "on one machine exactly {sorted:?} must be red, and there are {red:#?}");
+    ensure!(
+        red.keys().copied().eq(sorted.iter().copied()),
+        "on one machine exactly {sorted:?} must be red, and there are {red:#?}"
+    );
     say("Red, and rightly so, for exactly these reasons:");
     for (control, why) in EXPECTED_RED {
         say(&format!("  {control}: {why}"));
@@ -41,7 +46,10 @@ pub(super) fn tell(end: &Product) -> Result<()> {
     let at = status["assessed_at"].as_str().context("status --json has no instant")?;
     let told = end.json(&["status", "--at", at], 1)?;
     let again = end.json(&["status", "--at", at], 1)?;
-    ensure!(told == again && told["controls"].as_array().is_some_and(|all| all.len() == controls.len()), "the past changed");
+    ensure!(
+        told == again && told["controls"].as_array().is_some_and(|all| all.len() == controls.len()),
+        "the past changed"
+    );
     say("Asked again about the same instant, it tells the same: the past is looked up, never computed.");
     Ok(())
 }

@@ -15,7 +15,9 @@ pub(super) fn transit(look: &Look<'_>) -> Finding {
     let rows = look.places.iter().map(|(name, place)| {
         let row = |verdict, why: &str| Row::new(name, verdict, why);
         let how = match place.declared.transport {
-            Transport::Folder => return row(Verdict::NotApplicable, "a folder of this machine: nothing travels"),
+            Transport::Folder => {
+                return row(Verdict::NotApplicable, "a folder of this machine: nothing travels");
+            }
             Transport::Plain => {
                 return row(Verdict::Fail, "it is reached in the clear").next("use an address with https");
             }
@@ -27,17 +29,26 @@ pub(super) fn transit(look: &Look<'_>) -> Finding {
                 .next(format!("`holdfast location test {name}`"));
         };
         let row = match &probe.what.failure {
-            Some(failure) => Row::new(name, Verdict::NoEvidence, format!("the last connection failed: {failure}"))
-                .next(format!("`holdfast location test {name}`")),
+            Some(failure) => {
+                Row::new(name, Verdict::NoEvidence, format!("the last connection failed: {failure}"))
+                    .next(format!("`holdfast location test {name}`"))
+            }
             None if look.is_fresh(probe.recorded, hours(PROBE_FRESH_HOURS)) => {
                 Row::new(name, Verdict::Pass, format!("reached by {how}"))
             }
-            None => Row::new(name, Verdict::Stale, format!("last reached {} by {how}", minute(probe.recorded)))
-                .next("`holdfast status` asks once a day; see whether it could"),
+            None => {
+                Row::new(name, Verdict::Stale, format!("last reached {} by {how}", minute(probe.recorded)))
+                    .next("`holdfast status` asks once a day; see whether it could")
+            }
         };
         row.by(Evidence::leaf(probe.leaf), probe.recorded)
     });
-    Finding::of_rows(rows.collect(), ("location", "locations"), "every connection was encrypted", no_location())
+    Finding::of_rows(
+        rows.collect(),
+        ("location", "locations"),
+        "every connection was encrypted",
+        no_location(),
+    )
 }
 
 /// ENC-02.
@@ -46,7 +57,8 @@ pub(super) fn at_rest(look: &Look<'_>) -> Finding {
     for (repository, location) in look.copies_of_repositories() {
         let row = |verdict, why: String| Row::new(format!("{repository} at {location}"), verdict, why);
         let foreign = latest(&look.facts.walks, look.now, |walk| walk.place == location);
-        let foreign = foreign.filter(|walk| walk.what.findings.iter().any(|found| found.starts_with("foreign")));
+        let foreign =
+            foreign.filter(|walk| walk.what.findings.iter().any(|found| found.starts_with("foreign")));
         if let Some(walk) = foreign {
             rows.push(
                 row(Verdict::Fail, "files lie there that are not ours, and may be in the clear".to_owned())
@@ -58,8 +70,11 @@ pub(super) fn at_rest(look: &Look<'_>) -> Finding {
         let opened = look.reading(repository, location).and_then(|change| Some((change, change.opened?)));
         let Some((change, (at, bytes))) = opened else {
             rows.push(
-                row(Verdict::NoEvidence, "configured, not proven: no stored byte was read there yet".to_owned())
-                    .next("`holdfast verify --read-data`"),
+                row(
+                    Verdict::NoEvidence,
+                    "configured, not proven: no stored byte was read there yet".to_owned(),
+                )
+                .next("`holdfast verify --read-data`"),
             );
             continue;
         };
@@ -71,7 +86,12 @@ pub(super) fn at_rest(look: &Look<'_>) -> Finding {
         };
         rows.push(row.by(Evidence::leaf(change.leaf), at));
     }
-    Finding::of_rows(rows, ("copy of a repository", "copies of repositories"), "what was read is ciphertext", no_location())
+    Finding::of_rows(
+        rows,
+        ("copy of a repository", "copies of repositories"),
+        "what was read is ciphertext",
+        no_location(),
+    )
 }
 
 /// ENC-03.
@@ -106,7 +126,8 @@ fn no_location() -> Finding {
 impl Look<'_> {
     /// Every repository that the inventory implies.
     pub(super) fn repositories(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.inventory.assets.values().map(|asset| asset.repository.as_str()).collect();
+        let mut names: Vec<&str> =
+            self.inventory.assets.values().map(|asset| asset.repository.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -123,7 +144,8 @@ impl Look<'_> {
 
     /// What was read of a repository at a location.
     pub(super) fn reading(&self, repository: &str, location: &str) -> Option<&super::ReadingChange> {
-        let is_it = |reading: &&super::Reading| reading.repository == repository && reading.location == location;
+        let is_it =
+            |reading: &&super::Reading| reading.repository == repository && reading.location == location;
         self.facts.readings.iter().find(is_it)?.at(self.now)
     }
 }

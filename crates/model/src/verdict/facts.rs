@@ -282,17 +282,24 @@ impl Facts {
         let mut known = self.policies.iter().filter(|version| version.recorded <= now);
         let in_force = known.clone().rfind(|version| version.from <= now);
         // Before the first one holds, there is no other to judge by.
-        in_force.or_else(|| known.next()).or_else(|| self.policies.iter().find(|version| version.number.is_none()))
+        in_force
+            .or_else(|| known.next())
+            .or_else(|| self.policies.iter().find(|version| version.number.is_none()))
     }
 
     /// Whether a repository had a key; `None` while nobody looked.
     pub(super) fn has_key(&self, repository: &str, at: Timestamp) -> Option<bool> {
-        latest(&self.keys, at, |_| true).map(|keys| keys.what.repositories.iter().any(|name| name == repository))
+        latest(&self.keys, at, |_| true)
+            .map(|keys| keys.what.repositories.iter().any(|name| name == repository))
     }
 }
 
 /// The last that was recorded until an instant.
-pub(super) fn latest<T>(noted: &[Noted<T>], now: Timestamp, is_asked: impl Fn(&T) -> bool) -> Option<&Noted<T>> {
+pub(super) fn latest<T>(
+    noted: &[Noted<T>],
+    now: Timestamp,
+    is_asked: impl Fn(&T) -> bool,
+) -> Option<&Noted<T>> {
     noted.iter().rev().find(|one| one.recorded <= now && is_asked(&one.what))
 }
 

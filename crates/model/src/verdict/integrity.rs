@@ -14,9 +14,8 @@ pub(super) fn each_run(look: &Look<'_>) -> Finding {
     let (window, red) = (look.days_ago(WINDOW_DAYS), look.days_ago(RED_DAYS));
     let rows = look.scheduled().map(|part| {
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
-        let is_own = |run: &&RunFact| run.asset == part.asset && run.dataset == part.dataset;
-        let in_time = |run: &&RunFact| (window..=look.now).contains(&run.ended);
-        let runs: Vec<&RunFact> = look.facts.runs.iter().filter(is_own).filter(in_time).collect();
+        let is_own = |run: &&RunFact| run.dataset == part.dataset && run.ended >= window;
+        let runs: Vec<&RunFact> = look.by_asset.runs(part.asset).iter().copied().filter(is_own).collect();
         let Some(newest) = runs.last() else {
             return row(Verdict::NoEvidence, format!("no run of it made a point in {WINDOW_DAYS} days"))
                 .next(format!("`holdfast backup {}`", part.asset));
@@ -38,8 +37,11 @@ pub(super) fn each_run(look: &Look<'_>) -> Finding {
                     .by(Evidence::of("run", &run.id), run.ended);
                 leaf.map_or(row.clone(), |leaf| row.by(Evidence::leaf(leaf), run.ended))
             }
-            None => row(Verdict::Pass, format!("{} runs of {WINDOW_DAYS} days, each read back where it was stored", runs.len()))
-                .by(Evidence::of("run", &newest.id), newest.ended),
+            None => row(
+                Verdict::Pass,
+                format!("{} runs of {WINDOW_DAYS} days, each read back where it was stored", runs.len()),
+            )
+            .by(Evidence::of("run", &newest.id), newest.ended),
         }
     });
     Finding::of_rows(rows.collect(), ("schedule", "schedules"), "every run was read back", nothing())
@@ -50,19 +52,27 @@ pub(super) fn read_again(look: &Look<'_>) -> Finding {
     let rows = look.copies_of_repositories().into_iter().map(|(repository, location)| {
         let row = |verdict, why: String| Row::new(format!("{repository} at {location}"), verdict, why);
         let Some(change) = look.reading(repository, location) else {
-            return row(Verdict::NoEvidence, "nothing was ever read there".to_owned()).next("`holdfast verify --read-data`");
+            return row(Verdict::NoEvidence, "nothing was ever read there".to_owned())
+                .next("`holdfast verify --read-data`");
         };
         let by = |row: Row, at| row.by(Evidence::leaf(change.leaf), at);
         if let Some(first) = change.damage.first() {
             let why = format!("damage was found and not healed: {first} ({} in all)", change.damage.len());
-            return by(row(Verdict::Fail, why), change.recorded).next(format!("`holdfast repair {repository}`"));
+            return by(row(Verdict::Fail, why), change.recorded)
+                .next(format!("`holdfast repair {repository}`"));
         }
         let within = hours(READ_WITHIN_DAYS * 24);
         let overdue = look.is_overdue(change.oldest, within);
         let (never, all) = (change.never_read, change.slices);
         match (overdue, never) {
             (true, _) => by(
-                row(Verdict::Fail, format!("parts of it were not read for {READ_WITHIN_DAYS} days, since {}", minute(change.oldest))),
+                row(
+                    Verdict::Fail,
+                    format!(
+                        "parts of it were not read for {READ_WITHIN_DAYS} days, since {}",
+                        minute(change.oldest)
+                    ),
+                ),
                 change.oldest,
             )
             .next("`holdfast verify --read-data`; `holdfast serve` reads a share every day"),
@@ -73,7 +83,10 @@ pub(super) fn read_again(look: &Look<'_>) -> Finding {
             (false, never) => by(
                 row(
                     Verdict::NoEvidence,
-                    format!("{never} of {all} shares were never read again; all are due by {}", minute(super::after(change.oldest, within))),
+                    format!(
+                        "{never} of {all} shares were never read again; all are due by {}",
+                        minute(super::after(change.oldest, within))
+                    ),
                 ),
                 change.recorded,
             )

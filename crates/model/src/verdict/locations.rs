@@ -10,32 +10,43 @@ use super::{Evidence, Look, PointFact, Row, Verdict, hours, minute};
 /// LOC-01.
 pub(super) fn apart(look: &Look<'_>) -> Finding {
     let copies = look.words().storage.copies.value;
-    let mut rows: Vec<Row> = look.places.iter().map(|(name, place)| {
-        let Some(probe) = &place.probe else {
-            return Row::new(name, Verdict::NoEvidence, "declared, not proven: nobody asked it what it is")
+    let mut rows: Vec<Row> = look
+        .places
+        .iter()
+        .map(|(name, place)| {
+            let Some(probe) = &place.probe else {
+                return Row::new(
+                    name,
+                    Verdict::NoEvidence,
+                    "declared, not proven: nobody asked it what it is",
+                )
                 .next(format!("`holdfast location test {name}`"));
-        };
-        let row = if let Some((twin, how)) = place.twins.first() {
-            Row::new(name, Verdict::Fail, format!("it is one place with {twin}: {how}"))
-                .next("put one of them on other hardware: both are lost together")
-        } else if let Some(failure) = &probe.what.failure {
-            Row::new(name, Verdict::NoEvidence, format!("it could not be asked: {failure}"))
-                .next(format!("`holdfast location test {name}`"))
-        } else {
-            let why = format!(
-                "{}; that it stands in {} is declared, not proven",
-                probe.what.description, place.declared.site
-            );
-            Row::new(name, Verdict::NoEvidence, why).next("no program can measure where a building stands: have somebody go and look")
-        };
-        row.by(Evidence::leaf(probe.leaf), probe.recorded)
-    }).collect();
-    let (wanted, off_site) = (copies.locations_min as usize, copies.outside_production_min.unwrap_or(1) as usize);
+            };
+            let row = if let Some((twin, how)) = place.twins.first() {
+                Row::new(name, Verdict::Fail, format!("it is one place with {twin}: {how}"))
+                    .next("put one of them on other hardware: both are lost together")
+            } else if let Some(failure) = &probe.what.failure {
+                Row::new(name, Verdict::NoEvidence, format!("it could not be asked: {failure}"))
+                    .next(format!("`holdfast location test {name}`"))
+            } else {
+                let why = format!(
+                    "{}; that it stands in {} is declared, not proven",
+                    probe.what.description, place.declared.site
+                );
+                Row::new(name, Verdict::NoEvidence, why)
+                    .next("no program can measure where a building stands: have somebody go and look")
+            };
+            row.by(Evidence::leaf(probe.leaf), probe.recorded)
+        })
+        .collect();
+    let (wanted, off_site) =
+        (copies.locations_min as usize, copies.outside_production_min.unwrap_or(1) as usize);
     for part in look.scheduled() {
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
         let patience = look.patience(&part);
         let points = look.points_of(&part);
-        let lying: Vec<&&PointFact> = points.iter().filter(|point| point.lies_at(look.now).next().is_some()).collect();
+        let lying: Vec<&&PointFact> =
+            points.iter().filter(|point| point.lies_at(look.now).next().is_some()).collect();
         let Some(newest) = lying.last() else {
             rows.push(row(Verdict::NoEvidence, "it has no point".to_owned()));
             continue;
@@ -45,7 +56,8 @@ pub(super) fn apart(look: &Look<'_>) -> Finding {
             let counted = count(point);
             let is_near = counted.farthest_km.is_none_or(|km| km < f64::from(copies.distance_km_min));
             let is_near = is_near && copies.distance_km_min > 0 && wanted > 1;
-            (counted.places < wanted || counted.off_site < off_site || is_near) && look.is_overdue(point.recorded, patience)
+            (counted.places < wanted || counted.off_site < off_site || is_near)
+                && look.is_overdue(point.recorded, patience)
         };
         let short: Vec<&&&PointFact> = lying.iter().filter(is_short).collect();
         rows.push(match short.last() {
@@ -115,7 +127,12 @@ pub(super) fn off_production(look: &Look<'_>) -> Finding {
             .next("let the account there read /etc/machine-id, or keep a person's record of which machine it is"),
         })
     });
-    Finding::of_rows(rows.collect(), ("location", "locations"), "none is on a machine in production", no_location())
+    Finding::of_rows(
+        rows.collect(),
+        ("location", "locations"),
+        "none is on a machine in production",
+        no_location(),
+    )
 }
 
 /// LOC-03.
@@ -127,10 +144,15 @@ pub(super) fn countries(look: &Look<'_>) -> Finding {
         .collect();
     countries.sort_unstable();
     countries.dedup();
-    let declared = if countries.is_empty() { "none is declared".to_owned() } else { format!("declared: {}", countries.join(", ")) };
+    let declared = if countries.is_empty() {
+        "none is declared".to_owned()
+    } else {
+        format!("declared: {}", countries.join(", "))
+    };
     Finding::not_applicable(format!("the policy restricts no country; {declared}"))
 }
 
 fn no_location() -> Finding {
-    Finding::new(Verdict::Fail, "estate.toml names no location: there is no copy").next("declare [locations] in estate.toml")
+    Finding::new(Verdict::Fail, "estate.toml names no location: there is no copy")
+        .next("declare [locations] in estate.toml")
 }

@@ -89,7 +89,8 @@ impl Places {
             let Some((name, place)) = self.places.get_key_value(name) else { continue };
             let is_one = |other: &str| {
                 let declared = &self.places[other].declared;
-                let same_machine = declared.host == place.declared.host && declared.site == place.declared.site;
+                let same_machine =
+                    declared.host == place.declared.host && declared.site == place.declared.site;
                 same_machine || place.twins.iter().any(|(twin, _)| twin == other)
             };
             let (one, mut apart): (Vec<_>, Vec<_>) =
@@ -103,7 +104,8 @@ impl Places {
         let is_off = |group: &&BTreeSet<&str>| group.iter().all(|name| self.is_off_site(name));
         let sites: BTreeSet<&str> =
             groups.iter().flatten().map(|name| self.places[*name].declared.site.as_str()).collect();
-        let known: Vec<(f64, f64)> = sites.iter().filter_map(|site| self.coordinates.get(*site)).copied().collect();
+        let known: Vec<(f64, f64)> =
+            sites.iter().filter_map(|site| self.coordinates.get(*site)).copied().collect();
         let pairs = known.iter().enumerate().flat_map(|(n, a)| known[n + 1..].iter().map(move |b| (*a, *b)));
         Counted {
             places: groups.len(),
@@ -125,7 +127,8 @@ fn same(one: &Place, other: &Place) -> Option<String> {
         let (one, other) = (mark(one)?, mark(other)?);
         (one == other).then(|| one.clone())
     };
-    let by = |what: &str, mark: fn(&Probe) -> Option<&String>| both(mark).map(|mark| format!("{what} ({mark})"));
+    let by =
+        |what: &str, mark: fn(&Probe) -> Option<&String>| both(mark).map(|mark| format!("{what} ({mark})"));
     by("the same place", |p| p.fingerprint.as_ref())
         .or_else(|| by("the same marker object", |p| p.marker.as_ref()))
         .or_else(|| by("the same device or service", |p| p.device.as_ref()))

@@ -13,7 +13,8 @@ use crate::{Class, show_duration};
 /// DR-03 and DR-04.
 pub(super) fn points(look: &Look<'_>, class: Class) -> Finding {
     let mut warnings = Vec::new();
-    let rows: Vec<Row> = look.parts().filter(|part| part.class == class).map(|part| row(look, &part, &mut warnings)).collect();
+    let rows: Vec<Row> =
+        look.parts().filter(|part| part.class == class).map(|part| row(look, &part, &mut warnings)).collect();
     let none = Finding::not_applicable(format!("the estate has no asset of the class {class}"));
     let mut finding = Finding::of_rows(rows, ("part", "parts"), "less would be lost than was promised", none);
     finding.warnings = warnings;
@@ -56,31 +57,53 @@ fn row(look: &Look<'_>, part: &Part<'_>, warnings: &mut Vec<String>) -> Row {
         format!("protect it by other means: backing up {} is not built", part.class)
     };
     let newest = points.last().filter(|point| rpo.point.as_ref() != Some(&point.id));
-    let newest = newest.and_then(|point| why_not(look, point)).map_or_else(String::new, |why| format!("; {why}"));
+    let newest =
+        newest.and_then(|point| why_not(look, point)).map_or_else(String::new, |why| format!("; {why}"));
     let is_broken = look.is_past(rpo.breaks_at);
     let verdict = match (is_broken, rpo.recovery_point) {
         (true, Some(instant)) => row(
             Verdict::Fail,
-            format!("the newest state that could be restored is of {}, and {promised} were over at {}{newest}", minute(instant), minute(rpo.breaks_at)),
+            format!(
+                "the newest state that could be restored is of {}, and {promised} were over at {}{newest}",
+                minute(instant),
+                minute(rpo.breaks_at)
+            ),
         )
         .next(next),
-        (true, None) => {
-            row(Verdict::Fail, format!("no state of it could be restored since {}{newest}", minute(rpo.counts_from))).next(next)
-        }
-        (false, None) => {
-            row(Verdict::NoEvidence, format!("no state of it could be restored yet; the first is due by {}{newest}", minute(rpo.breaks_at)))
-                .next(next)
-        }
+        (true, None) => row(
+            Verdict::Fail,
+            format!("no state of it could be restored since {}{newest}", minute(rpo.counts_from)),
+        )
+        .next(next),
+        (false, None) => row(
+            Verdict::NoEvidence,
+            format!(
+                "no state of it could be restored yet; the first is due by {}{newest}",
+                minute(rpo.breaks_at)
+            ),
+        )
+        .next(next),
         (false, Some(instant)) => {
             let within = f64::from(rpo.within_per_10000) / 100.0;
-            row(Verdict::Pass, format!("the newest state that could be restored is of {}; {within:.2} % of {WINDOW_DAYS} days within {promised}{newest}", minute(instant)))
+            row(
+                Verdict::Pass,
+                format!(
+                    "the newest state that could be restored is of {}; {within:.2} % of {WINDOW_DAYS} days within {promised}{newest}",
+                    minute(instant)
+                ),
+            )
         }
     };
     if !is_broken {
         // Before it breaks somebody can still do something.
-        let warn_at = after(rpo.counts_from, SignedDuration::try_from(objective.age.mul_f64(0.7)).unwrap_or_default());
+        let warn_at =
+            after(rpo.counts_from, SignedDuration::try_from(objective.age.mul_f64(0.7)).unwrap_or_default());
         if look.is_past(warn_at) && rpo.recovery_point.is_some() {
-            warnings.push(format!("{}: more than 70 % of {promised} are used up; it breaks at {}", part.target(), minute(rpo.breaks_at)));
+            warnings.push(format!(
+                "{}: more than 70 % of {promised} are used up; it breaks at {}",
+                part.target(),
+                minute(rpo.breaks_at)
+            ));
         }
     }
     if let Some(last) = rpo.breaches.iter().rev().find(|breach| breach.until.is_some()) {
@@ -123,7 +146,7 @@ fn why_not(look: &Look<'_>, point: &PointFact) -> Option<String> {
 
 /// When a part came to be known: what is new has until its objective to get its first point.
 fn enrolled(look: &Look<'_>, part: &Part<'_>, points: &[&PointFact]) -> Timestamp {
-    let first_slot = look.facts.slots.iter().filter(|slot| slot.asset == part.asset && slot.is_recorded);
+    let first_slot = look.by_asset.slots(part.asset).iter().filter(|slot| slot.is_recorded);
     let first_slot = first_slot.map(|slot| slot.opens).filter(|opens| *opens <= look.now).min();
     let seen = look.facts.inventories.iter().filter(|one| one.what.assets.contains_key(part.asset));
     let seen = seen.map(|one| one.recorded).min();
@@ -134,16 +157,12 @@ fn enrolled(look: &Look<'_>, part: &Part<'_>, points: &[&PointFact]) -> Timestam
 impl<'f> Look<'f> {
     /// The points of a part that were recorded by now, by the instant that they stand for.
     pub(super) fn points_of(&self, part: &Part<'_>) -> Vec<&'f PointFact> {
-        let mut points = self.points_of_asset(part.asset);
-        points.retain(|point| point.dataset == part.dataset);
-        points
+        let is_own = |point: &&&'f PointFact| point.dataset == part.dataset;
+        self.by_asset.points(part.asset).iter().filter(is_own).copied().collect()
     }
 
-    pub(super) fn points_of_asset(&self, asset: &str) -> Vec<&'f PointFact> {
-        let is_own = |point: &&PointFact| point.asset == asset && point.recorded <= self.now;
-        let mut points: Vec<&PointFact> = self.facts.points.iter().filter(is_own).collect();
-        points.sort_by_key(|point| (point.instant, &point.id));
-        points
+    pub(super) fn points_of_asset(&self, asset: &str) -> &[&'f PointFact] {
+        self.by_asset.points(asset)
     }
 
     /// Whether these locations are as many places as the policy asks for, one of them off site.

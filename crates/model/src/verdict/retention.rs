@@ -3,7 +3,6 @@
 //! That something was purged is believed only of a walk through storage: a catalogue that says so proves that somebody wrote
 //! it. Between two walks, what the ledger knows to lie there and to be too old counts as well.
 
-
 use super::facts::{PurgeFact, latest};
 use super::rows::Finding;
 use super::schedule::nothing;
@@ -24,12 +23,15 @@ pub(super) fn minimum(look: &Look<'_>) -> Finding {
     let rows = look.scheduled().filter_map(|part| {
         let rule = look.words().schedule_of(part.class, part.dataset)?.value.retention;
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
-        let young = |point: &&&PointFact| point.age(look.now) <= days_of(rule.min_days) && !point.is_purged(look.now);
+        let young =
+            |point: &&&PointFact| point.age(look.now) <= days_of(rule.min_days) && !point.is_purged(look.now);
         let points = look.points_of(&part);
         let young: Vec<&PointFact> = points.iter().filter(young).copied().collect();
         let Some(newest) = young.last() else {
-            return Some(row(Verdict::NoEvidence, format!("it has no point of the last {} days", rule.min_days))
-                .next(format!("`holdfast backup {}`", part.asset)));
+            return Some(
+                row(Verdict::NoEvidence, format!("it has no point of the last {} days", rule.min_days))
+                    .next(format!("`holdfast backup {}`", part.asset)),
+            );
         };
         let is_missing = |point: &&&PointFact| point.lies_at(look.now).next().is_none();
         let missing: Vec<&&PointFact> = young.iter().filter(is_missing).collect();
@@ -44,7 +46,9 @@ pub(super) fn minimum(look: &Look<'_>) -> Finding {
             let row = row(Verdict::Fail, why).by(Evidence::of("point", &first.id), first.recorded);
             return Some(row.next("find out who deleted them; `holdfast points` names them"));
         }
-        let looked = |point: &PointFact| look.last_look(&point.repository).map_or(point.recorded, |at| at.max(point.recorded));
+        let looked = |point: &PointFact| {
+            look.last_look(&point.repository).map_or(point.recorded, |at| at.max(point.recorded))
+        };
         let oldest = young.iter().map(|point| looked(point)).min()?;
         let why = format!("{} points of the last {} days, none missing", young.len(), rule.min_days);
         let row = if look.is_fresh(oldest, hours(LOOK_FRESH_HOURS)) {
@@ -55,7 +59,12 @@ pub(super) fn minimum(look: &Look<'_>) -> Finding {
         };
         Some(row.by(Evidence::of("point", &newest.id), oldest))
     });
-    Finding::of_rows(rows.collect(), ("schedule", "schedules"), "nothing younger than its minimum is missing", nothing())
+    Finding::of_rows(
+        rows.collect(),
+        ("schedule", "schedules"),
+        "nothing younger than its minimum is missing",
+        nothing(),
+    )
 }
 
 /// RET-02.
@@ -68,23 +77,34 @@ pub(super) fn maximum(look: &Look<'_>) -> Finding {
         let last_good = points.iter().rev().find(|point| point.good_at(look.now).next().is_some());
         let held = look.facts.holds.iter().find(|hold| hold.asset == part.asset && stands(hold, look));
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
-        let lying: Vec<&&PointFact> = points.iter().filter(|p| p.lies_at(look.now).next().is_some()).collect();
+        let lying: Vec<&&PointFact> =
+            points.iter().filter(|p| p.lies_at(look.now).next().is_some()).collect();
         let gone_by = |point: &PointFact| after(after(point.instant, rule.max()), rule.grace());
         let over: Vec<&&&PointFact> = lying.iter().filter(|point| look.is_past(gone_by(point))).collect();
         let Some(first) = over.first() else {
-            let why = format!("no point is known to be older than {} days and {} hours of grace", rule.max_days, rule.grace.as_secs() / 3600);
+            let why = format!(
+                "no point is known to be older than {} days and {} hours of grace",
+                rule.max_days,
+                rule.grace.as_secs() / 3600
+            );
             // By the ledger alone; the places below tell whether it is so.
             rows.push(row(Verdict::Pass, why));
             continue;
         };
-        let oldest = format!("{} points are past {} days and their grace, the oldest of {}", over.len(), rule.max_days, minute(first.instant));
+        let oldest = format!(
+            "{} points are past {} days and their grace, the oldest of {}",
+            over.len(),
+            rule.max_days,
+            minute(first.instant)
+        );
         let row = match held {
             Some(hold) => row(Verdict::Exempt, format!("{oldest}; held by {}: {}", hold.owner, hold.reason))
                 .by(Evidence::of("hold", &hold.id), hold.placed),
             None if over.len() == 1 && last_good.is_some_and(|last| last.id == first.id) => {
                 row(Verdict::Exempt, format!("{oldest}; it is the last good one"))
             }
-            None => row(Verdict::Fail, oldest).next("`holdfast purge`, and `holdfast purge --history` for what hinders it"),
+            None => row(Verdict::Fail, oldest)
+                .next("`holdfast purge`, and `holdfast purge --history` for what hinders it"),
         };
         rows.push(row.by(Evidence::of("point", &first.id), first.recorded));
     }
@@ -110,7 +130,8 @@ fn walked(look: &Look<'_>, place: &str) -> Row {
         let why = format!("{} kinds of things should be gone: {first}", found.findings.len());
         row(Verdict::Fail, why).next("`holdfast purge`, then `holdfast purge --audit`")
     } else if let Some(reason) = found.reasons.first() {
-        row(Verdict::NoEvidence, format!("not all of it could be looked at: {reason}")).next("`holdfast purge --audit`")
+        row(Verdict::NoEvidence, format!("not all of it could be looked at: {reason}"))
+            .next("`holdfast purge --audit`")
     } else if !look.is_fresh(recorded, hours(WALK_FRESH_HOURS)) {
         row(Verdict::Stale, format!("nothing was left, but the last walk was at {}", minute(recorded)))
             .next("`holdfast purge --audit`")
@@ -132,9 +153,12 @@ pub(super) fn stalled(look: &Look<'_>) -> Finding {
     for purge in open {
         if look.is_past(after(purge.begun, hours(WAIT_HOURS_MAX))) {
             let waits = purge.waits.first().map_or_else(|| "it did not end".to_owned(), Clone::clone);
-            return Finding::new(Verdict::Fail, format!("a purge of {} is not completed: {waits}", minute(purge.begun)))
-                .next(hint)
-                .by(Evidence::of("purge", &purge.id), purge.begun);
+            return Finding::new(
+                Verdict::Fail,
+                format!("a purge of {} is not completed: {waits}", minute(purge.begun)),
+            )
+            .next(hint)
+            .by(Evidence::of("purge", &purge.id), purge.begun);
         }
     }
     let since = done.and_then(|purge| purge.done);
@@ -150,7 +174,8 @@ pub(super) fn stalled(look: &Look<'_>) -> Finding {
     };
     let why = format!("the last purge that got everything away ended {}", minute(at));
     let finding = if look.is_past(after(at, hours(PURGE_WITHIN_HOURS))) {
-        Finding::new(Verdict::Fail, format!("no purge since: {why}")).next("`holdfast purge`, or start `holdfast serve`")
+        Finding::new(Verdict::Fail, format!("no purge since: {why}"))
+            .next("`holdfast purge`, or start `holdfast serve`")
     } else {
         Finding::new(Verdict::Pass, why)
     };
@@ -166,15 +191,28 @@ pub(super) fn holds(look: &Look<'_>) -> Finding {
         let over = day.tomorrow().and_then(|next| next.to_zoned(look.words().zone.clone()));
         let over = over.map_or(jiff::Timestamp::MAX, |zoned| zoned.timestamp());
         let row = if look.is_past(over) {
-            Row::new(target, Verdict::Fail, format!("its day of review, {day}, is past ({}: {})", hold.owner, hold.reason))
-                .next("release it, or place it again with a new day: `holdfast hold`")
+            Row::new(
+                target,
+                Verdict::Fail,
+                format!("its day of review, {day}, is past ({}: {})", hold.owner, hold.reason),
+            )
+            .next("release it, or place it again with a new day: `holdfast hold`")
         } else {
-            Row::new(target, Verdict::Pass, format!("held by {} until reviewed on {day}: {}", hold.owner, hold.reason))
+            Row::new(
+                target,
+                Verdict::Pass,
+                format!("held by {} until reviewed on {day}: {}", hold.owner, hold.reason),
+            )
         };
         row.about(&hold.asset).by(Evidence::of("hold", &hold.id), hold.placed)
     });
     let none = Finding::not_applicable("nothing is held");
-    Finding::of_rows(rows.collect(), ("hold", "holds"), "each has an owner, a reason and a day of review", none)
+    Finding::of_rows(
+        rows.collect(),
+        ("hold", "holds"),
+        "each has an owner, a reason and a day of review",
+        none,
+    )
 }
 
 fn stands(hold: &super::HoldFact, look: &Look<'_>) -> bool {
@@ -188,4 +226,3 @@ impl Look<'_> {
         own.filter_map(|reading| Some(reading.at(self.now)?.last_look)).max()
     }
 }
-

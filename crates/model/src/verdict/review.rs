@@ -18,7 +18,8 @@ use super::{Evidence, Look, Verdict, after, hours, minute};
 const AFTER_CHANGE_DAYS: i64 = 30;
 /// So many hundredths more or fewer assets are a change.
 const ASSETS_CHANGED_PERCENT: usize = 20;
-const HINT: &str = "review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome";
+const HINT: &str =
+    "review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome";
 
 /// REV-01.
 pub(super) fn in_time(look: &Look<'_>) -> Finding {
@@ -34,7 +35,8 @@ pub(super) fn in_time(look: &Look<'_>) -> Finding {
     let Ok(due) = from.checked_add(i64::from(months).months()) else {
         return Finding::no_evidence("the day of the next review lies outside of time");
     };
-    let start_of = |day: Date| day.to_zoned(policy.zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
+    let start_of =
+        |day: Date| day.to_zoned(policy.zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
     let since = match last {
         Some(review) => format!("last reviewed {from} by {}", review.reviewer),
         None => format!("never reviewed, in force since {from}"),
@@ -46,7 +48,10 @@ pub(super) fn in_time(look: &Look<'_>) -> Finding {
         None => finding,
     };
     if is_overdue {
-        let finding = Finding::new(Verdict::Fail, format!("{since}; the review was due {due}, {months} months later, and is overdue"));
+        let finding = Finding::new(
+            Verdict::Fail,
+            format!("{since}; the review was due {due}, {months} months later, and is overdue"),
+        );
         return by(finding.next(HINT));
     }
     let adopted = look.policy.number.is_some();
@@ -72,11 +77,14 @@ pub(super) fn after_changes(look: &Look<'_>) -> Finding {
     if look.words().review.changes.is_none() {
         return Finding::not_applicable("the policy asks for no review after changes");
     }
-    let known: Vec<&Noted<Inventory>> = look.facts.inventories.iter().filter(|one| one.recorded <= look.now).collect();
+    let known: Vec<&Noted<Inventory>> =
+        look.facts.inventories.iter().filter(|one| one.recorded <= look.now).collect();
     let last = last_review(look);
     // What was there when the policy was last reviewed, or first seen.
     let before = known.iter().rev().find(|one| last.is_some_and(|review| one.recorded <= review.recorded));
-    let Some(before) = before.or(known.first()) else { return Finding::no_evidence("nobody wrote down what there is") };
+    let Some(before) = before.or(known.first()) else {
+        return Finding::no_evidence("nobody wrote down what there is");
+    };
     let changed = known.iter().filter(|one| one.recorded > before.recorded);
     let changed = changed.filter_map(|one| Some((one, change(&before.what, &one.what)?))).next();
     let Some((first, _)) = changed else {
@@ -86,8 +94,11 @@ pub(super) fn after_changes(look: &Look<'_>) -> Finding {
     };
     // What it came to by now; what was taken back opens no review.
     let Some(what) = change(&before.what, look.inventory) else {
-        return Finding::new(Verdict::Pass, format!("what changed since {} was taken back", minute(before.recorded)))
-            .by(Evidence::leaf(first.leaf), first.recorded);
+        return Finding::new(
+            Verdict::Pass,
+            format!("what changed since {} was taken back", minute(before.recorded)),
+        )
+        .by(Evidence::leaf(first.leaf), first.recorded);
     };
     let due = after(first.recorded, hours(AFTER_CHANGE_DAYS * 24));
     let why = format!("since {}: {what}", minute(first.recorded));
@@ -127,14 +138,21 @@ fn change(before: &Inventory, now: &Inventory) -> Option<String> {
 }
 
 fn last_review<'f>(look: &Look<'f>) -> Option<&'f ReviewFact> {
-    let known = look.facts.reviews.iter().filter(|review| review.recorded <= look.now && review.happened <= look.now);
+    let known =
+        look.facts.reviews.iter().filter(|review| review.recorded <= look.now && review.happened <= look.now);
     known.max_by_key(|review| (review.happened, review.leaf))
 }
 
 /// The earliest day from which any version ever claimed to hold.
 fn first_effective(look: &Look<'_>) -> Date {
-    let adopted = look.facts.policies.iter().filter(|version| version.recorded <= look.now || version.number.is_none());
+    let adopted =
+        look.facts.policies.iter().filter(|version| version.recorded <= look.now || version.number.is_none());
     let adopted = adopted.map(|version| version.policy.header.value.effective);
-    let seen = look.facts.policies_seen.iter().filter(|seen| seen.recorded <= look.now).map(|seen| seen.what.effective);
+    let seen = look
+        .facts
+        .policies_seen
+        .iter()
+        .filter(|seen| seen.recorded <= look.now)
+        .map(|seen| seen.what.effective);
     adopted.chain(seen).min().unwrap_or(look.words().header.value.effective)
 }

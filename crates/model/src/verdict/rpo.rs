@@ -81,8 +81,11 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     let mut events = Vec::new();
     for point in &given.points {
         let changes = point.copies.values().flatten().map(|change| change.recorded);
-        let instants: BTreeSet<Timestamp> =
-            changes.chain(given.turns.iter().copied()).chain([point.recorded]).filter(|at| *at <= given.now).collect();
+        let instants: BTreeSet<Timestamp> = changes
+            .chain(given.turns.iter().copied())
+            .chain([point.recorded])
+            .filter(|at| *at <= given.now)
+            .collect();
         let mut was = false;
         for at in instants {
             let is = at >= point.recorded && (given.is_protected)(point, at);
@@ -95,7 +98,8 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     events.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
     let mut protected: BTreeSet<(Timestamp, &str)> = BTreeSet::new();
     let mut sweep = Sweep { objective: given.objective, worst: SignedDuration::ZERO, breaches: Vec::new() };
-    let counts_from = |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
+    let counts_from =
+        |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
     let mut at = window_from;
     for (instant, point, is) in events {
         let before = counts_from(&protected);
@@ -112,7 +116,8 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     let last = counts_from(&protected);
     sweep.pass(last, at, given.now, false);
     let total = given.now.duration_since(window_from).as_secs().max(1);
-    let broken: i64 = sweep.breaches.iter().map(|b| b.until.unwrap_or(given.now).duration_since(b.from).as_secs()).sum();
+    let broken: i64 =
+        sweep.breaches.iter().map(|b| b.until.unwrap_or(given.now).duration_since(b.from).as_secs()).sum();
     let seconds = |span: SignedDuration| u64::try_from(span.as_secs()).unwrap_or(0);
     Rpo {
         objective_seconds: seconds(given.objective),

@@ -9,25 +9,28 @@ use crate::Class;
 
 /// SCOPE-01.
 pub(super) fn covered(look: &Look<'_>) -> Finding {
-    let mut rows: Vec<Row> = look.parts().map(|part| {
-        let target = part.target();
-        let row = |verdict, why: String| Row::new(&target, verdict, why).about(part.asset);
-        if !part.class.is_built() {
-            let why = format!("unprotected: this version cannot back up the class {}", part.class);
-            return row(Verdict::Fail, why).next("protect it by other means until this is built");
-        }
-        if look.words().schedule_of(part.class, part.dataset).is_none() {
-            return row(Verdict::Fail, "unprotected: no rule of the policy covers it".to_owned())
-                .next("add it to [schedule] in policy.toml");
-        }
-        let points = look.points_of(&part);
-        match points.last() {
-            Some(point) => row(Verdict::Pass, "covered, and has points".to_owned())
-                .by(Evidence::of("point", &point.id), point.recorded),
-            None => row(Verdict::NoEvidence, "no point of it was ever made".to_owned())
-                .next(format!("`holdfast backup {}`, or start `holdfast serve`", part.asset)),
-        }
-    }).collect();
+    let mut rows: Vec<Row> = look
+        .parts()
+        .map(|part| {
+            let target = part.target();
+            let row = |verdict, why: String| Row::new(&target, verdict, why).about(part.asset);
+            if !part.class.is_built() {
+                let why = format!("unprotected: this version cannot back up the class {}", part.class);
+                return row(Verdict::Fail, why).next("protect it by other means until this is built");
+            }
+            if look.words().schedule_of(part.class, part.dataset).is_none() {
+                return row(Verdict::Fail, "unprotected: no rule of the policy covers it".to_owned())
+                    .next("add it to [schedule] in policy.toml");
+            }
+            let points = look.points_of(&part);
+            match points.last() {
+                Some(point) => row(Verdict::Pass, "covered, and has points".to_owned())
+                    .by(Evidence::of("point", &point.id), point.recorded),
+                None => row(Verdict::NoEvidence, "no point of it was ever made".to_owned())
+                    .next(format!("`holdfast backup {}`, or start `holdfast serve`", part.asset)),
+            }
+        })
+        .collect();
     let is_empty = |host: &&String| !look.inventory.assets.values().any(|asset| asset.host == **host);
     rows.extend(look.inventory.hosts.keys().filter(is_empty).map(|host| {
         Row::new(host, Verdict::Fail, "unprotected: no asset lies on this machine")
@@ -45,7 +48,9 @@ pub(super) fn covered(look: &Look<'_>) -> Finding {
         finding.why = format!(
             "what estate.toml names is covered ({count} of {count}); what stands on machines and in no file is not looked for"
         );
-        finding.next = Some("compare estate.toml with what your machines hold: inventories of hosts are not built".to_owned());
+        finding.next = Some(
+            "compare estate.toml with what your machines hold: inventories of hosts are not built".to_owned(),
+        );
     }
     finding
 }
@@ -56,14 +61,20 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
         let class = Class::parse(&declared.class);
         let row = |verdict, why: String| Row::new(asset, verdict, why).about(asset);
         let Some(class) = class.filter(|class| class.is_built()) else {
-            return row(Verdict::Fail, format!("none of its parts is captured: {} is not built", declared.class))
-                .next("protect it by other means until this is built");
+            return row(
+                Verdict::Fail,
+                format!("none of its parts is captured: {} is not built", declared.class),
+            )
+            .next("protect it by other means until this is built");
         };
         let asked = look.words().scope.get(&class).map(|rule| rule.value.clone()).unwrap_or_default();
         // A website is captured as files; what the policy calls media and code are files, too.
         if asked.iter().any(|part| part == "databases") {
-            return row(Verdict::NoEvidence, "its files are captured; its databases are not: that is not built".to_owned())
-                .next("dump its databases into its folder until this is built");
+            return row(
+                Verdict::NoEvidence,
+                "its files are captured; its databases are not: that is not built".to_owned(),
+            )
+            .next("dump its databases into its folder until this is built");
         }
         let newest = look.points_of_asset(asset).last().copied();
         match newest {

@@ -42,7 +42,11 @@ pub(crate) fn follow(checks: &[Check], shares: u32) -> Timeline {
         let mut states: BTreeMap<String, CopyState> =
             beside.evidence.points.keys().map(|point| (point.clone(), beside.state(point))).collect();
         // One that is not among them any more went.
-        let known = timeline.copies.iter().filter(|(_, at)| at.contains_key(location)).map(|(point, _)| point.clone());
+        let known = timeline
+            .copies
+            .iter()
+            .filter(|(_, at)| at.contains_key(location))
+            .map(|(point, _)| point.clone());
         for point in known.collect::<Vec<_>>() {
             states.entry(point).or_default();
         }

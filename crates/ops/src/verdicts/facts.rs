@@ -59,14 +59,16 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
         timelines.insert(repository, timeline);
     }
     let purged = purges(reader, now, &mut facts)?;
-    facts.points = recorded
-        .into_iter()
-        .filter_map(|one| point(one, &copies, &mut timelines, &lacks, &purged))
-        .collect();
+    facts.points =
+        recorded.into_iter().filter_map(|one| point(one, &copies, &mut timelines, &lacks, &purged)).collect();
     let alarms = reader.alarms_between(since, after(now, SignedDuration::from_secs(1)))?;
     let stalled = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::PurgeStalled);
     facts.stalls = stalled
-        .map(|alarm| StallFact { recorded: alarm.recorded_at, message: alarm.alarm.message, leaf: alarm.leaf })
+        .map(|alarm| StallFact {
+            recorded: alarm.recorded_at,
+            message: alarm.alarm.message,
+            leaf: alarm.leaf,
+        })
         .collect();
     facts.holds = reader.holds()?.into_iter().map(hold).collect();
     for (name, asset) in &setup.estate.assets {
@@ -127,7 +129,13 @@ fn reviews(reader: &Reader) -> Result<Vec<ReviewFact>> {
 }
 
 /// What was recorded, and what the policy wanted of a time when nobody recorded anything.
-fn slots(setup: &Setup, reader: &Reader, versions: &Versions, since: Timestamp, now: Timestamp) -> Result<Vec<SlotFact>> {
+fn slots(
+    setup: &Setup,
+    reader: &Reader,
+    versions: &Versions,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<SlotFact>> {
     let recorded = reader.slots_between(since, after(now, AHEAD), None)?;
     let mut slots: Vec<SlotFact> = recorded.iter().filter_map(slot).collect();
     let missing = expectation::unrecorded(reader, versions, &setup.estate, Which::Known, (now, now))?;
@@ -172,7 +180,11 @@ fn slot(slot: &Recorded) -> Option<SlotFact> {
 }
 
 /// Runs that made a point, with what was read back of it.
-fn run_facts(reader: &Reader, runs: &[Run], copies: &BTreeMap<String, Vec<PointCopy>>) -> Result<Vec<RunFact>> {
+fn run_facts(
+    reader: &Reader,
+    runs: &[Run],
+    copies: &BTreeMap<String, Vec<PointCopy>>,
+) -> Result<Vec<RunFact>> {
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     let mut read_back: BTreeMap<String, BTreeMap<String, (u64, bool)>> = BTreeMap::new();
     for check in reader.checks_of_runs(&ids)? {
@@ -215,7 +227,10 @@ fn lacks(reader: &Reader, runs: &[Run]) -> Result<BTreeMap<String, String>> {
         if let Some(suspect) = report["suspect"].as_str() {
             lacks.insert(point.clone(), format!("it is suspect: {suspect}"));
         } else if count > 0 {
-            lacks.insert(point.clone(), format!("{count} entries could not be read, or changed while they were"));
+            lacks.insert(
+                point.clone(),
+                format!("{count} entries could not be read, or changed while they were"),
+            );
         }
     }
     Ok(lacks)

@@ -25,7 +25,9 @@ pub(super) fn of(estate: &Estate) -> Inventory {
     }
 }
 
-fn location((name, location): (&LocationName, &holdfast_model::estate::Location)) -> (String, LocationDeclared) {
+fn location(
+    (name, location): (&LocationName, &holdfast_model::estate::Location),
+) -> (String, LocationDeclared) {
     let declared = LocationDeclared {
         site: location.site.to_string(),
         host: location.host.to_string(),

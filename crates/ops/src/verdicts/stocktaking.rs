@@ -39,7 +39,12 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
     seen.retain(|observed| known.last(observed).is_none_or(|(last, _)| last != observed));
     seen.extend(probes(setup, &known, now).into_iter().map(Observed::Probe));
     if let Some(reader) = &reader
-        && known.0.iter().rev().find(|(o, _)| matches!(o, Observed::LogAudited(_))).is_none_or(|(_, at)| is_due(*at, DAY, now))
+        && known
+            .0
+            .iter()
+            .rev()
+            .find(|(o, _)| matches!(o, Observed::LogAudited(_)))
+            .is_none_or(|(_, at)| is_due(*at, DAY, now))
     {
         seen.push(Observed::LogAudited(audit(reader)));
     }
@@ -48,7 +53,8 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
 
 /// Asks one location now what it is.
 pub(crate) fn probe_now(setup: &Setup, name: &str) -> Option<Observed> {
-    let spec = setup.estate.locations.iter().find(|(other, _)| other.as_ref() == name).map(|(_, spec)| spec)?;
+    let spec =
+        setup.estate.locations.iter().find(|(other, _)| other.as_ref() == name).map(|(_, spec)| spec)?;
     Some(Observed::Probe(probe(setup, name, &spec.address)))
 }
 
@@ -155,7 +161,9 @@ fn here(setup: &Setup, address: &Address, identity: &Identity) -> (Option<bool>,
         return (Some(true), "it shows the SSH host key of this machine".to_owned());
     }
     match (identity.machine.as_deref(), environment.machine_id()) {
-        (Some(theirs), Some(ours)) if theirs == ours => (Some(true), "it has the machine id of this machine".to_owned()),
+        (Some(theirs), Some(ours)) if theirs == ours => {
+            (Some(true), "it has the machine id of this machine".to_owned())
+        }
         (Some(theirs), Some(_)) => (Some(false), format!("its machine id is another, {}", mark(theirs))),
         (Some(_), None) => (None, "this machine has no machine id to compare with".to_owned()),
         (None, _) => (None, "it does not show which machine it is on".to_owned()),
@@ -164,7 +172,8 @@ fn here(setup: &Setup, address: &Address, identity: &Identity) -> (Option<bool>,
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A mark that tells machines apart and tells nothing about them.

@@ -11,7 +11,8 @@ use crate::setup::Setup;
 /// # Errors
 /// When another process has the ledger, or it cannot be written: evidence that nobody kept is none.
 pub(crate) fn keep(setup: &Setup, report: &AuditReport) -> Result<()> {
-    let walked: Vec<Observed> = report.places.iter().map(|place| Observed::StorageWalked(walked(place))).collect();
+    let walked: Vec<Observed> =
+        report.places.iter().map(|place| Observed::StorageWalked(walked(place))).collect();
     super::observe(setup.ledger()?, &walked, setup.world.clock.now())
 }
 
@@ -25,7 +26,11 @@ fn walked(place: &PlaceAudit) -> StorageWalked {
         objects: place.objects,
         overage_bytes: place.findings.iter().map(|finding| finding.sum.bytes).sum(),
         findings: place.findings.iter().map(finding).collect(),
-        exempt: place.exempt.iter().map(|point| format!("point {}: {}", short(&point.point), point.reason)).collect(),
+        exempt: place
+            .exempt
+            .iter()
+            .map(|point| format!("point {}: {}", short(&point.point), point.reason))
+            .collect(),
         reasons: place.reasons.clone(),
     }
 }

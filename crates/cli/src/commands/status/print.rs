@@ -32,7 +32,8 @@ pub(super) fn report(report: &StatusReport, shows_all: bool) {
     let page = Page { columns: columns.clamp(60, COLUMNS_MAX), shows_all };
     page.headline(report);
     for (number, title) in SECTIONS {
-        let controls: Vec<&ControlVerdict> = report.shown.controls.iter().filter(|c| c.section == number).collect();
+        let controls: Vec<&ControlVerdict> =
+            report.shown.controls.iter().filter(|c| c.section == number).collect();
         page.section(report, number, title, &controls);
     }
     for note in &report.notes {
@@ -42,11 +43,23 @@ pub(super) fn report(report: &StatusReport, shows_all: bool) {
 
 impl Page {
     fn headline(&self, report: &StatusReport) {
-        let version = report.policy_version.map_or("policy not adopted yet".to_owned(), |n| format!("policy version {n}"));
+        let version = report
+            .policy_version
+            .map_or("policy not adopted yet".to_owned(), |n| format!("policy version {n}"));
         let bold = Style::new().bold();
-        output::line(format!("{}  {version}, as of {}", bold.apply_to(&report.company), words::time(report.at)));
-        let order =
-            [Verdict::Fail, Verdict::NoEvidence, Verdict::Stale, Verdict::Exempt, Verdict::Pass, Verdict::NotApplicable];
+        output::line(format!(
+            "{}  {version}, as of {}",
+            bold.apply_to(&report.company),
+            words::time(report.at)
+        ));
+        let order = [
+            Verdict::Fail,
+            Verdict::NoEvidence,
+            Verdict::Stale,
+            Verdict::Exempt,
+            Verdict::Pass,
+            Verdict::NotApplicable,
+        ];
         let counts = order.into_iter().filter_map(|verdict| {
             let count = report.counts.get(verdict.as_str())?;
             Some(style(verdict).apply_to(format!("{count} {}", verdict.as_str())).to_string())
@@ -64,7 +77,10 @@ impl Page {
                     span(rpo.worst_until(report.at)),
                     f64::from(rpo.within_per_10000) / 100.0
                 ),
-                None => format!("Worst asset: {} has no state that could be restored, for {age} now (promised: {promised})", worst.target),
+                None => format!(
+                    "Worst asset: {} has no state that could be restored, for {age} now (promised: {promised})",
+                    worst.target
+                ),
             };
             for line in textwrap::wrap(&text, self.columns) {
                 output::line(style(worst.verdict).apply_to(line).to_string());
@@ -98,7 +114,8 @@ impl Page {
         for control in controls.iter().filter(|control| !is_waiting(control)) {
             self.control(control);
         }
-        let waiting: Vec<&str> = controls.iter().filter(is_waiting).map(|control| control.control.as_str()).collect();
+        let waiting: Vec<&str> =
+            controls.iter().filter(is_waiting).map(|control| control.control.as_str()).collect();
         if !waiting.is_empty() {
             self.aside(&format!("not built: {}", waiting.join(", ")));
         }
@@ -120,7 +137,9 @@ impl Page {
         for warning in &control.warnings {
             self.led("! ", warning, &style(Verdict::Stale));
         }
-        if let Some(next) = control.next.as_ref().filter(|_| control.verdict.is_red() || !control.warnings.is_empty()) {
+        if let Some(next) =
+            control.next.as_ref().filter(|_| control.verdict.is_red() || !control.warnings.is_empty())
+        {
             self.led("> ", next, &Style::new().cyan());
         }
         // One that is like the control itself says nothing new.
@@ -134,12 +153,19 @@ impl Page {
             self.led("- ", &text, &Style::new());
         }
         if rows.len() > skipped + shown {
-            self.led("- ", &format!("and {} more; --all shows them", rows.len() - skipped - shown), &Style::new().dim());
+            self.led(
+                "- ",
+                &format!("and {} more; --all shows them", rows.len() - skipped - shown),
+                &Style::new().dim(),
+            );
         }
     }
 
     fn wrapped(&self, text: &str) -> Vec<String> {
-        textwrap::wrap(text, self.columns.saturating_sub(INDENT).max(30)).into_iter().map(Into::into).collect()
+        textwrap::wrap(text, self.columns.saturating_sub(INDENT).max(30))
+            .into_iter()
+            .map(Into::into)
+            .collect()
     }
 
     /// Below a control's words, led by a sign.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::{GOOD, LOCATIONS, NOW, ago, at, hours, keys, point, slot, world};
+use crate::Dataset;
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;
-use crate::Dataset;
 
 /// The world with a fault in it.
 pub(super) struct Broken {
@@ -71,11 +71,14 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.slots.push(unrecorded);
         }),
         ("SCHED-02", "the full point was never read in full at one location") => at_once(|facts| {
-            let full = facts.points.iter_mut().find(|point| point.asset == "a.example" && point.is_full).unwrap();
+            let full =
+                facts.points.iter_mut().find(|point| point.asset == "a.example" && point.is_full).unwrap();
             let state = CopyState { whole_since: None, ..GOOD };
             set(full, "manchester", ago(100), state);
         }),
-        ("SCHED-02", "no full point comes any more") => from(at("2026-11-01T02:00:00Z") + hours(62 * 24), nothing),
+        ("SCHED-02", "no full point comes any more") => {
+            from(at("2026-11-01T02:00:00Z") + hours(62 * 24), nothing)
+        }
         ("SCHED-03", "captures last as long as the objective") => at_once(|facts| {
             let lasts = Lasts {
                 capture: Duration::from_secs(24 * 3600),
@@ -111,7 +114,9 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
         }),
         ("RET-03", "no purge runs any more") => from(ago(19) + hours(48), nothing),
         // The day ends at midnight in London, which is that of UTC in January.
-        ("RET-04", "a hold is not looked at on its day of review") => from(at("2027-01-11T00:00:00Z"), nothing),
+        ("RET-04", "a hold is not looked at on its day of review") => {
+            from(at("2027-01-11T00:00:00Z"), nothing)
+        }
         ("ENC-01", "a location is reached in the clear") => at_once(|facts| {
             let locations = &mut facts.inventories[0].what.locations;
             locations.get_mut("frankfurt").unwrap().transport = Transport::Plain;
@@ -147,10 +152,12 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
         ("DR-04", "no backup of one site any more") => from(newest_instant + hours(24), |facts| {
             go_on(facts, "a.example", "C-1");
         }),
-        ("DR-04", "the newest point is at one place alone") => from(at("2026-11-22T14:00:00Z") + hours(24), |facts| {
-            newest(facts, "b.example").copies.remove("frankfurt");
-            go_on(facts, "a.example", "C-1");
-        }),
+        ("DR-04", "the newest point is at one place alone") => {
+            from(at("2026-11-22T14:00:00Z") + hours(24), |facts| {
+                newest(facts, "b.example").copies.remove("frankfurt");
+                go_on(facts, "a.example", "C-1");
+            })
+        }
         ("DR-04", "the key is lost") => at_once(|facts| {
             facts.keys.push(Noted { what: keys(&["C-1"]), recorded: ago(1), leaf: 11 });
         }),

@@ -45,7 +45,11 @@ fn a_pause_is_a_breach_from_the_minute_on_in_which_the_objective_was_over() {
     assert_eq!(i64::from(measured.within_per_10000), (window - broken) * 10_000 / window);
     let found = verdict(&facts, "DR-04", at(NOW));
     assert_eq!(found.verdict, Verdict::Pass, "it is kept now");
-    assert!(found.warnings.iter().any(|warning| warning.contains("was broken at 2026-11-16 02:00")), "{:?}", found.warnings);
+    assert!(
+        found.warnings.iter().any(|warning| warning.contains("was broken at 2026-11-16 02:00")),
+        "{:?}",
+        found.warnings
+    );
 }
 
 #[test]

@@ -77,8 +77,12 @@ fn without_anything_recorded_nothing_passes() {
     let whole = world();
     let bare = Facts { policies: whole.policies, inventories: whole.inventories, ..Facts::default() };
     let assessment = assess(&bare, at(NOW)).unwrap();
-    let passing: Vec<&str> =
-        assessment.controls.iter().filter(|c| c.verdict == Verdict::Pass).map(|c| c.control.as_str()).collect();
+    let passing: Vec<&str> = assessment
+        .controls
+        .iter()
+        .filter(|c| c.verdict == Verdict::Pass)
+        .map(|c| c.control.as_str())
+        .collect();
     // That nothing changed is what the inventory itself shows.
     assert_eq!(passing, ["REV-02"]);
     assert_eq!(assess(&Facts::default(), at(NOW)), None);

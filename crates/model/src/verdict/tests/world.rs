@@ -170,8 +170,12 @@ fn reading(repository: &str, location: &str) -> Reading {
     Reading { repository: repository.to_owned(), location: location.to_owned(), changes: vec![change] }
 }
 
-pub(super) const GOOD: CopyState =
-    CopyState { is_there: true, is_checked: true, whole_since: Some(Timestamp::UNIX_EPOCH), is_damaged: false };
+pub(super) const GOOD: CopyState = CopyState {
+    is_there: true,
+    is_checked: true,
+    whole_since: Some(Timestamp::UNIX_EPOCH),
+    is_damaged: false,
+};
 
 /// A point that was made at an instant, recorded ten minutes later, and is whole everywhere.
 pub(super) fn point(asset: &str, repository: &str, instant: Timestamp) -> PointFact {
