@@ -14,8 +14,8 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    alarms, assessments, checks, copies, holds, leases, observations, points, policy_reviews, policy_versions, purge_points, purges,
-    receipts, reports, run_slots, runs, slots, verdicts, waivers,
+    alarms, assessments, checks, copies, holds, leases, observations, points, policy_reviews,
+    policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{

@@ -37,11 +37,7 @@ const fn control(id: &'static str, title: &'static str, evidence: ControlEvidenc
 
 /// Every control, by area.
 pub const CONTROLS: [Control; 43] = [
-    control(
-        "SCOPE-01",
-        "everything that exists is covered, or waived by name",
-        Recorded("holdfast slots"),
-    ),
+    control("SCOPE-01", "everything that exists is covered, or waived by name", Recorded("holdfast slots")),
     control("SCOPE-02", "each covered thing has all of its parts", Recorded("holdfast status")),
     control("SCHED-01", "every slot that the policy expects is accounted for", Recorded("holdfast slots")),
     control("SCHED-02", "full points were really read in full", Recorded("holdfast points")),
@@ -67,16 +63,8 @@ pub const CONTROLS: [Control; 43] = [
     control("ENC-02", "what lies in storage is ciphertext", Recorded("holdfast verify")),
     control("ENC-03", "keys are kept by several, and the way back was tried", Recorded("holdfast status")),
     control("LOC-01", "each point lies at enough locations", Recorded("holdfast points")),
-    control(
-        "LOC-02",
-        "no copy lies on the machine that it protects",
-        Recorded("holdfast status"),
-    ),
-    control(
-        "LOC-03",
-        "copies lie in the countries that are allowed",
-        Recorded("holdfast status"),
-    ),
+    control("LOC-02", "no copy lies on the machine that it protects", Recorded("holdfast status")),
+    control("LOC-03", "copies lie in the countries that are allowed", Recorded("holdfast status")),
     control("COPY-01", "copies reach every location soon enough", Recorded("holdfast slots")),
     control("INT-01", "no run is good before its point was checked", Recorded("holdfast runs")),
     control("INT-02", "all stored data is read again in time", Recorded("holdfast points")),

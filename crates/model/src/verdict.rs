@@ -31,6 +31,7 @@ use std::cell::Cell;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::by_asset::ByAsset;
 pub use self::facts::{
     CopyChange, CopyState, Facts, HoldFact, Noted, PointFact, PolicyFact, PurgeFact, Reading, ReadingChange,
     ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
@@ -39,10 +40,9 @@ pub use self::observed::{
     AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
     SiteDeclared, StorageWalked, Transport,
 };
-pub use self::rpo::{Breach, Rpo};
-use self::by_asset::ByAsset;
 use self::places::Places;
 use self::rows::Finding;
+pub use self::rpo::{Breach, Rpo};
 use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::{Class, Dataset, Policy, coverage};
 
@@ -287,15 +287,22 @@ impl<'f> Look<'f> {
         let inventory = self.inventory;
         inventory.assets.iter().flat_map(|(asset, declared)| {
             let class = Class::parse(&declared.class);
-            let parts = class.into_iter().flat_map(move |class| class.datasets().iter().map(move |d| (class, *d)));
-            parts.map(move |(class, dataset)| Part { asset, class, dataset, repository: &declared.repository })
+            let parts =
+                class.into_iter().flat_map(move |class| class.datasets().iter().map(move |d| (class, *d)));
+            parts.map(move |(class, dataset)| Part {
+                asset,
+                class,
+                dataset,
+                repository: &declared.repository,
+            })
         })
     }
 
     /// Those that this version can back up and a rule covers.
     fn scheduled(&self) -> impl Iterator<Item = Part<'f>> {
         let policy = self.words();
-        self.parts().filter(|part| part.class.is_built() && policy.schedule_of(part.class, part.dataset).is_some())
+        self.parts()
+            .filter(|part| part.class.is_built() && policy.schedule_of(part.class, part.dataset).is_some())
     }
 
     /// The first instant of the day, in UTC, that lies so many days back: windows move once a day.

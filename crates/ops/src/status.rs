@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use holdfast_ledger::{Assessed, Reader};
+use holdfast_ledger::Assessed;
 use holdfast_model::verdict::{ControlVerdict, Row, Worst};
 use jiff::Timestamp;
 use serde::Serialize;

@@ -33,11 +33,13 @@ pub(crate) fn observe(ledger: &Ledger, observed: &[Observed], now: Timestamp) ->
     }
     let observations = observed.iter().map(|observed| {
         let (kind, subject) = observed.subject();
-        let body = serde_json::to_value(observed).map_err(|e| Error::not_done(format!("write what was seen: {e}")))?;
+        let body = serde_json::to_value(observed)
+            .map_err(|e| Error::not_done(format!("write what was seen: {e}")))?;
         Ok(NewObservation { kind: kind.to_owned(), subject: subject.to_owned(), body })
     });
     let observations: Vec<NewObservation> = observations.collect::<Result<_>>()?;
-    Ok(ledger.write(|transaction| observations.into_iter().try_for_each(|one| transaction.observe(one, now)))?)
+    Ok(ledger
+        .write(|transaction| observations.into_iter().try_for_each(|one| transaction.observe(one, now)))?)
 }
 
 /// Judges every instant since the last assessment at which something changed, and now; returns the next deadline.
@@ -87,7 +89,8 @@ impl Steps {
         }
         self.taken += 1;
         // Years of standing still are judged by samples in the end.
-        let skipped = if self.taken > STEPS_MAX { self.now.duration_since(self.at) / 50 } else { SignedDuration::ZERO };
+        let skipped =
+            if self.taken > STEPS_MAX { self.now.duration_since(self.at) / 50 } else { SignedDuration::ZERO };
         let from = self.at.saturating_add(skipped).unwrap_or(self.now);
         let recorded = self.recorded.iter().copied().find(|at| *at > from);
         let deadline = deadline.filter(|at| *at > self.at).map(|at| at.max(from));
@@ -98,7 +101,10 @@ impl Steps {
 }
 
 /// What an assessment says otherwise than what is held, which it becomes.
-fn changes(held: &mut BTreeMap<(String, Option<String>), Value>, assessment: &Assessment) -> Result<Vec<VerdictChange>> {
+fn changes(
+    held: &mut BTreeMap<(String, Option<String>), Value>,
+    assessment: &Assessment,
+) -> Result<Vec<VerdictChange>> {
     let mut now: BTreeMap<(String, Option<String>), Value> = BTreeMap::new();
     let written = |e: serde_json::Error| Error::not_done(format!("write a verdict: {e}"));
     let headline = serde_json::json!({ "company": assessment.company, "worst": assessment.worst });
@@ -116,7 +122,8 @@ fn changes(held: &mut BTreeMap<(String, Option<String>), Value>, assessment: &As
         document,
     };
     let differs = now.iter().filter(|(key, document)| held.get(*key) != Some(*document));
-    let mut changes: Vec<VerdictChange> = differs.map(|(key, document)| change(key, Some(document.clone()))).collect();
+    let mut changes: Vec<VerdictChange> =
+        differs.map(|(key, document)| change(key, Some(document.clone()))).collect();
     changes.extend(held.keys().filter(|key| !now.contains_key(*key)).map(|key| change(key, None)));
     *held = now;
     Ok(changes)

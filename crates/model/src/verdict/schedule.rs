@@ -19,8 +19,7 @@ pub(super) fn slots(look: &Look<'_>) -> Finding {
     let rows = look.scheduled().map(|part| {
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
         let is_own = |slot: &&SlotFact| slot.dataset == part.dataset && slot.due >= window;
-        let own: Vec<&SlotFact> =
-            look.by_asset.slots(part.asset).iter().copied().filter(is_own).collect();
+        let own: Vec<&SlotFact> = look.by_asset.slots(part.asset).iter().copied().filter(is_own).collect();
         let (due, open): (Vec<&SlotFact>, Vec<&SlotFact>) = own
             .into_iter()
             .filter(|slot| slot.is_recorded || slot.due <= look.now)

@@ -29,7 +29,13 @@ fn each_fault_turns_its_control_red_in_time_and_not_before() {
             assert_eq!(found.verdict, Verdict::Pass, "{control}, {fault}, at {still}: {}", found.why);
         }
         let found = verdict(&broken.facts, control, broken.red);
-        assert!(found.verdict.is_red(), "{control}, {fault}, at {}: {:?} {}", broken.red, found.verdict, found.why);
+        assert!(
+            found.verdict.is_red(),
+            "{control}, {fault}, at {}: {:?} {}",
+            broken.red,
+            found.verdict,
+            found.why
+        );
         assert!(found.next.is_some(), "{control}, {fault}: nobody is told what to do");
     }
 }
@@ -48,15 +54,24 @@ fn what_time_alone_turns_red_is_a_deadline_that_somebody_waits_for() {
             assert!(steps < 200, "{}: {now} after {steps} deadlines", mutation.fault);
         }
         let found = verdict(&broken.facts, mutation.control, now);
-        assert!(now == broken.red && found.verdict.is_red(), "{} at {now}, not at {}", mutation.fault, broken.red);
+        assert!(
+            now == broken.red && found.verdict.is_red(),
+            "{} at {now}, not at {}",
+            mutation.fault,
+            broken.red
+        );
     }
 }
 
 #[test]
 fn every_control_that_can_pass_has_a_fault_that_turns_it() {
     let assessment = assess(&world(), at(NOW)).unwrap();
-    let passing: Vec<&str> =
-        assessment.controls.iter().filter(|c| c.verdict == Verdict::Pass).map(|c| c.control.as_str()).collect();
+    let passing: Vec<&str> = assessment
+        .controls
+        .iter()
+        .filter(|c| c.verdict == Verdict::Pass)
+        .map(|c| c.control.as_str())
+        .collect();
     let mut tried: Vec<&str> = MUTATIONS.iter().map(|mutation| mutation.control).collect();
     tried.dedup();
     assert_eq!(passing, tried, "the table names the controls that pass, in their order");
