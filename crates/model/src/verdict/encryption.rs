@@ -25,21 +25,17 @@ pub(super) fn transit(look: &Look<'_>) -> Finding {
             Transport::Tls => "TLS, and its certificate was verified",
         };
         let Some(probe) = &place.probe else {
-            return row(Verdict::NoEvidence, "configured, not proven: no connection was written down")
-                .next(format!("`holdfast location test {name}`"));
+            let why = match &place.failure {
+                Some(failure) => format!("configured, not proven: no connection came about ({failure})"),
+                None => "configured, not proven: no connection was written down".to_owned(),
+            };
+            return row(Verdict::NoEvidence, &why).next(format!("`holdfast location test {name}`"));
         };
-        let row = match &probe.what.failure {
-            Some(failure) => {
-                Row::new(name, Verdict::NoEvidence, format!("the last connection failed: {failure}"))
-                    .next(format!("`holdfast location test {name}`"))
-            }
-            None if look.is_fresh(probe.recorded, hours(PROBE_FRESH_HOURS)) => {
-                Row::new(name, Verdict::Pass, format!("reached by {how}"))
-            }
-            None => {
-                Row::new(name, Verdict::Stale, format!("last reached {} by {how}", minute(probe.recorded)))
-                    .next("`holdfast status` asks once a day; see whether it could")
-            }
+        let row = if look.is_fresh(probe.recorded, hours(PROBE_FRESH_HOURS)) {
+            row(Verdict::Pass, &format!("reached by {how}"))
+        } else {
+            row(Verdict::Stale, &format!("last reached {} by {how}", minute(probe.recorded)))
+                .next(format!("`holdfast location test {name}`"))
         };
         row.by(Evidence::leaf(probe.leaf), probe.recorded)
     });

@@ -4,6 +4,7 @@
 //! buildings stand far apart no probe can show, so that part is told as declared and never passes.
 
 use super::encryption::PROBE_FRESH_HOURS;
+use super::places::Place;
 use super::rows::Finding;
 use super::{Evidence, Look, PointFact, Row, Verdict, hours, minute};
 
@@ -15,19 +16,11 @@ pub(super) fn apart(look: &Look<'_>) -> Finding {
         .iter()
         .map(|(name, place)| {
             let Some(probe) = &place.probe else {
-                return Row::new(
-                    name,
-                    Verdict::NoEvidence,
-                    "declared, not proven: nobody asked it what it is",
-                )
-                .next(format!("`holdfast location test {name}`"));
+                return unasked(name, place);
             };
             let row = if let Some((twin, how)) = place.twins.first() {
                 Row::new(name, Verdict::Fail, format!("it is one place with {twin}: {how}"))
                     .next("put one of them on other hardware: both are lost together")
-            } else if let Some(failure) = &probe.what.failure {
-                Row::new(name, Verdict::NoEvidence, format!("it could not be asked: {failure}"))
-                    .next(format!("`holdfast location test {name}`"))
             } else {
                 let why = format!(
                     "{}; that it stands in {} is declared, not proven",
@@ -104,22 +97,17 @@ pub(super) fn off_production(look: &Look<'_>) -> Finding {
         if let Some(why) = &place.on_production {
             return by(Row::new(name, Verdict::Fail, why.clone())).next("put these copies on another machine");
         }
-        let Some(probe) = probe else {
-            return Row::new(name, Verdict::NoEvidence, "declared, not proven: nobody asked it which machine it is on")
-                .next(format!("`holdfast location test {name}`"));
-        };
+        let Some(probe) = probe else { return unasked(name, place) };
         let found = &probe.what;
-        by(match (&found.failure, found.is_here) {
-            (Some(failure), _) => Row::new(name, Verdict::NoEvidence, format!("it could not be asked: {failure}"))
-                .next(format!("`holdfast location test {name}`")),
-            (None, Some(false)) if look.is_fresh(probe.recorded, hours(PROBE_FRESH_HOURS)) => {
+        by(match found.is_here {
+            Some(false) if look.is_fresh(probe.recorded, hours(PROBE_FRESH_HOURS)) => {
                 Row::new(name, Verdict::Pass, format!("on another machine ({})", found.here_because))
             }
-            (None, Some(false)) => {
+            Some(false) => {
                 Row::new(name, Verdict::Stale, format!("on another machine when it was last asked, {}", minute(probe.recorded)))
                     .next(format!("`holdfast location test {name}`"))
             }
-            (None, _) => Row::new(
+            _ => Row::new(
                 name,
                 Verdict::NoEvidence,
                 format!("declared to be on {}, not proven: {}", place.declared.host, found.here_because),
@@ -155,4 +143,13 @@ pub(super) fn countries(look: &Look<'_>) -> Finding {
 fn no_location() -> Finding {
     Finding::new(Verdict::Fail, "estate.toml names no location: there is no copy")
         .next("declare [locations] in estate.toml")
+}
+
+/// One that never answered the question what it is.
+fn unasked(name: &str, place: &Place) -> Row {
+    let why = match &place.failure {
+        Some(failure) => format!("declared, not proven: it could not be asked ({failure})"),
+        None => "declared, not proven: nobody asked it what it is".to_owned(),
+    };
+    Row::new(name, Verdict::NoEvidence, why).next(format!("`holdfast location test {name}`"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Two names for one bucket, one disk or one machine look like two copies until the day on which both are gone. So what a
 //! probe shows to be one counts once, whatever it is called; and so does what the estate itself declares to be one machine at
-//! one site. A probe never makes two of what is declared as one.
+//! one site. A probe never makes two of what is declared as one, and what never answered a probe counts for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +22,10 @@ pub(super) struct Places {
 /// One location.
 pub(super) struct Place {
     pub(super) declared: LocationDeclared,
-    /// What it turned out to be when it was last asked at this address.
+    /// What it turned out to be when it last answered at this address.
     pub(super) probe: Option<Noted<Probe>>,
+    /// Why it did not, where it was asked since or never answered.
+    pub(super) failure: Option<String>,
     /// Locations that are the same place under another name, and by what that shows.
     pub(super) twins: Vec<(String, String)>,
     /// Why it stands or falls with a machine in production.
@@ -43,14 +45,16 @@ pub(super) struct Counted {
 
 impl Places {
     pub(super) fn of(inventory: &Inventory, probes: &[Noted<Probe>], now: Timestamp) -> Places {
-        let probe_of = |name: &str, declared: &LocationDeclared| {
+        let probe_of = |name: &str, declared: &LocationDeclared, is_asked: fn(&Probe) -> bool| {
             // What was found at another address says nothing of this one.
-            let is_asked = |probe: &Probe| probe.location == name && probe.place == declared.place;
-            latest(probes, now, is_asked).cloned()
+            let is_it =
+                |probe: &Probe| probe.location == name && probe.place == declared.place && is_asked(probe);
+            latest(probes, now, is_it)
         };
         let mut places: BTreeMap<String, Place> = BTreeMap::new();
         for (name, declared) in &inventory.locations {
-            let probe = probe_of(name, declared);
+            let probe = probe_of(name, declared, |probe| probe.failure.is_none()).cloned();
+            let failure = probe_of(name, declared, |_| true).and_then(|last| last.what.failure.clone());
             let here = probe.as_ref().filter(|p| p.what.is_here == Some(true) && !inventory.hosts.is_empty());
             let on_production = if inventory.hosts.contains_key(&declared.host) {
                 Some(format!("it is declared to lie on {}, a machine in production", declared.host))
@@ -59,7 +63,7 @@ impl Places {
             };
             places.insert(
                 name.clone(),
-                Place { declared: declared.clone(), probe, twins: Vec::new(), on_production },
+                Place { declared: declared.clone(), probe, failure, twins: Vec::new(), on_production },
             );
         }
         let names: Vec<String> = places.keys().cloned().collect();
@@ -87,6 +91,10 @@ impl Places {
         let mut groups: Vec<BTreeSet<&str>> = Vec::new();
         for name in locations {
             let Some((name, place)) = self.places.get_key_value(name) else { continue };
+            // Nobody knows what it is: it may be one with any of the others.
+            if place.probe.is_none() {
+                continue;
+            }
             let is_one = |other: &str| {
                 let declared = &self.places[other].declared;
                 let same_machine =

@@ -23,7 +23,7 @@ use crate::setup::Setup;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A location that could not be asked is asked again after so long.
-const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is known already.
 struct Known(Vec<(Observed, Timestamp)>);
@@ -140,7 +140,8 @@ fn probe(setup: &Setup, name: &str, address: &Address) -> Probe {
             probe.device = identity.device;
             probe.marker = identity.marker;
         }
-        Err(error) => probe.failure = Some(error.message),
+        // What to do about it is told by `location test`.
+        Err(error) => probe.failure = error.message.split(". ").next().map(str::to_owned),
     }
     probe
 }

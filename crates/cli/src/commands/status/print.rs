@@ -16,8 +16,10 @@ use crate::{output, words};
 const PIPED_COLUMNS: usize = 100;
 /// Lines longer than this are hard to read.
 const COLUMNS_MAX: usize = 140;
-/// Targets of a control that are shown without being asked for.
+/// Things said of targets of a control that are shown without being asked for.
 const ROWS_SHOWN: usize = 3;
+/// Targets that are named of which the same is said.
+const TARGETS_NAMED: usize = 4;
 /// Where the words of a control begin.
 const INDENT: usize = 27;
 
@@ -82,7 +84,7 @@ impl Page {
                     worst.target
                 ),
             };
-            for line in textwrap::wrap(&text, self.columns) {
+            for line in wrap(&text, self.columns) {
                 output::line(style(worst.verdict).apply_to(line).to_string());
             }
         }
@@ -131,54 +133,72 @@ impl Page {
 
     fn control(&self, control: &ControlVerdict) {
         let verdict = style(control.verdict).apply_to(format!("{:<14}", control.verdict.as_str()));
-        let mut lines = self.wrapped(&format!("{}: {}", control.title, control.why)).into_iter();
-        output::line(format!("  {verdict} {:<9} {}", control.control, lines.next().unwrap_or_default()));
-        lines.for_each(|line| output::line(format!("{:INDENT$}{line}", "")));
+        let first = |words: &str| output::line(format!("  {verdict} {:<9} {words}", control.control));
+        let further = |line: &String| output::line(format!("{:INDENT$}{line}", ""));
+        if control.verdict.is_red() {
+            // What was promised, then what is wrong.
+            first(&Style::new().bold().apply_to(&control.title).to_string());
+            self.wrapped(&control.why).iter().for_each(further);
+        } else {
+            let lines = self.wrapped(&format!("{}: {}", control.title, control.why));
+            first(lines.first().map_or("", String::as_str));
+            lines.iter().skip(1).for_each(further);
+        }
         for warning in &control.warnings {
             self.led("! ", warning, &style(Verdict::Stale));
         }
-        if let Some(next) =
-            control.next.as_ref().filter(|_| control.verdict.is_red() || !control.warnings.is_empty())
-        {
+        let is_asked = control.verdict.is_red() || !control.warnings.is_empty();
+        if let Some(next) = control.next.as_ref().filter(|_| is_asked) {
             self.led("> ", next, &Style::new().cyan());
         }
-        // One that is like the control itself says nothing new.
-        let is_worth = |row: &&Row| self.shows_all || (row.verdict.is_red() && control.rows.len() > 1);
-        let rows: Vec<&Row> = control.rows.iter().filter(is_worth).collect();
-        let shown = if self.shows_all { rows.len() } else { ROWS_SHOWN };
-        // The first is named above.
-        let skipped = usize::from(!self.shows_all && !rows.is_empty());
-        for row in rows.iter().skip(skipped).take(shown) {
-            let text = format!("{} {}: {}", row.verdict.as_str(), row.target, row.why);
+        self.rows(control);
+    }
+
+    /// The targets that are red, beside the one that the control's own words name; those of which the same is said together.
+    fn rows(&self, control: &ControlVerdict) {
+        let is_worth = |row: &&Row| {
+            let is_named =
+                control.rows.len() == 1 || control.why.contains(&format!("{}: {}", row.target, row.why));
+            self.shows_all || (row.verdict.is_red() && !is_named)
+        };
+        let mut said: Vec<(&Row, Vec<&str>)> = Vec::new();
+        for row in control.rows.iter().filter(is_worth) {
+            match said.iter_mut().find(|(other, _)| (other.verdict, &other.why) == (row.verdict, &row.why)) {
+                Some((_, targets)) => targets.push(&row.target),
+                None => said.push((row, vec![&row.target])),
+            }
+        }
+        let shown = if self.shows_all { said.len() } else { ROWS_SHOWN };
+        for (row, targets) in said.iter().take(shown) {
+            let named_max = if self.shows_all { targets.len() } else { TARGETS_NAMED };
+            let (named, more) = targets.split_at(targets.len().min(named_max));
+            let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+            let is_said = !self.shows_all && control.why.contains(&row.why);
+            let what = if is_said { "the same" } else { &row.why };
+            let text = format!("{} {}{more}: {what}", row.verdict.as_str(), named.join(", "));
             self.led("- ", &text, &Style::new());
         }
-        if rows.len() > skipped + shown {
-            self.led(
-                "- ",
-                &format!("and {} more; --all shows them", rows.len() - skipped - shown),
-                &Style::new().dim(),
-            );
+        if said.len() > shown {
+            let rest = format!("and {} more; --all shows them", said.len() - shown);
+            self.led("- ", &rest, &Style::new().dim());
         }
     }
 
     fn wrapped(&self, text: &str) -> Vec<String> {
-        textwrap::wrap(text, self.columns.saturating_sub(INDENT).max(30))
-            .into_iter()
-            .map(Into::into)
-            .collect()
+        wrap(text, self.columns.saturating_sub(INDENT).max(30))
     }
 
     /// Below a control's words, led by a sign.
     fn led(&self, sign: &str, text: &str, style: &Style) {
         let width = self.columns.saturating_sub(INDENT + sign.len()).max(30);
-        for (number, line) in textwrap::wrap(text, width).into_iter().enumerate() {
+        for (number, line) in wrap(text, width).into_iter().enumerate() {
             let sign = if number == 0 { sign.to_owned() } else { " ".repeat(sign.len()) };
             output::line(format!("{:INDENT$}{}", "", style.apply_to(format!("{sign}{line}"))));
         }
     }
 
     fn aside(&self, text: &str) {
-        for line in textwrap::wrap(text, self.columns.saturating_sub(2)) {
+        for line in wrap(text, self.columns.saturating_sub(2)) {
             output::line(format!("  {}", Style::new().dim().apply_to(line)));
         }
     }
@@ -197,4 +217,12 @@ fn style(verdict: Verdict) -> Style {
         Verdict::Pass => Style::new().green(),
         Verdict::NotApplicable => Style::new().dim(),
     }
+}
+
+/// Words stay whole: a name that is cut in two cannot be copied.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let options = textwrap::Options::new(width)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(Into::into).collect()
 }

@@ -16,7 +16,7 @@ fn nothing_that_was_recorded_later_changes_a_verdict_about_before() {
     facts.inventories.push(Noted { what: inventory, recorded: later, leaf: 31 });
     for probes in 0..2 {
         let mut probe = facts.probes[probes].clone();
-        (probe.recorded, probe.what.failure) = (later, Some("down".to_owned()));
+        (probe.recorded, probe.what.device) = (later, Some("one and the same".to_owned()));
         facts.probes.push(probe);
         let mut walk = facts.walks[probes].clone();
         walk.recorded = later;
