@@ -11,3 +11,4 @@ mod opening;
 mod readers;
 mod service;
 mod support;
+mod verdicts;
