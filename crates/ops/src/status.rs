@@ -77,6 +77,8 @@ pub fn now(setup: &Setup, filter: &Filter) -> Result<StatusReport> {
     let now = setup.world.clock.now();
     let reader = journal::reader(state)?.ok_or_else(nothing_yet)?;
     let assessed = reader.verdicts_at(now)?.ok_or_else(nothing_yet)?;
+    // What was just brought up to date is told as of that instant, so that it can be asked for again.
+    let now = if notes.is_empty() { assessed.at } else { now };
     let behind = now.duration_since(assessed.at);
     if behind.as_secs() > 3600 {
         notes.push(format!("nothing was judged since {}: what happened after is not in here", assessed.at));

@@ -53,12 +53,8 @@ pub(super) fn soon(look: &Look<'_>) -> Finding {
             }
         }
     });
-    let mut finding = Finding::of_rows(
-        rows.collect(),
-        ("schedule", "schedules"),
-        "every point is at every location",
-        nothing(),
-    );
+    let mut finding =
+        Finding::of_rows(rows.collect(), "schedules", "every point is at every location", nothing());
     if let Some(first) = waiting.first() {
         finding = finding.warn(format!("{} copies are on their way: {first}", waiting.len()));
     }

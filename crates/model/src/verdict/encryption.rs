@@ -39,12 +39,7 @@ pub(super) fn transit(look: &Look<'_>) -> Finding {
         };
         row.by(Evidence::leaf(probe.leaf), probe.recorded)
     });
-    Finding::of_rows(
-        rows.collect(),
-        ("location", "locations"),
-        "every connection was encrypted",
-        no_location(),
-    )
+    Finding::of_rows(rows.collect(), "locations", "every connection was encrypted", no_location())
 }
 
 /// ENC-02.
@@ -82,12 +77,7 @@ pub(super) fn at_rest(look: &Look<'_>) -> Finding {
         };
         rows.push(row.by(Evidence::leaf(change.leaf), at));
     }
-    Finding::of_rows(
-        rows,
-        ("copy of a repository", "copies of repositories"),
-        "what was read is ciphertext",
-        no_location(),
-    )
+    Finding::of_rows(rows, "copies of repositories", "what was read is ciphertext", no_location())
 }
 
 /// ENC-03.
@@ -109,7 +99,7 @@ pub(super) fn keys(look: &Look<'_>) -> Finding {
     });
     Finding::of_rows(
         rows.collect(),
-        ("repository", "repositories"),
+        "repositories",
         "has its key",
         Finding::no_evidence("estate.toml names nothing to protect"),
     )

@@ -44,7 +44,7 @@ pub(super) fn each_run(look: &Look<'_>) -> Finding {
             .by(Evidence::of("run", &newest.id), newest.ended),
         }
     });
-    Finding::of_rows(rows.collect(), ("schedule", "schedules"), "every run was read back", nothing())
+    Finding::of_rows(rows.collect(), "schedules", "every run was read back", nothing())
 }
 
 /// INT-02.
@@ -93,10 +93,5 @@ pub(super) fn read_again(look: &Look<'_>) -> Finding {
             .next("`holdfast serve` reads a share every day; `holdfast verify --read-data` reads all now"),
         }
     });
-    Finding::of_rows(
-        rows.collect(),
-        ("copy of a repository", "copies of repositories"),
-        "every byte was read again in time",
-        nothing(),
-    )
+    Finding::of_rows(rows.collect(), "copies of repositories", "every byte was read again in time", nothing())
 }

@@ -83,7 +83,7 @@ pub(super) fn apart(look: &Look<'_>) -> Finding {
             }
         });
     }
-    Finding::of_rows(rows, ("place or part", "places and parts"), "apart", no_location())
+    Finding::of_rows(rows, "places and parts", "apart", no_location())
 }
 
 /// LOC-02.
@@ -115,12 +115,7 @@ pub(super) fn off_production(look: &Look<'_>) -> Finding {
             .next("let the account there read /etc/machine-id, or keep a person's record of which machine it is"),
         })
     });
-    Finding::of_rows(
-        rows.collect(),
-        ("location", "locations"),
-        "none is on a machine in production",
-        no_location(),
-    )
+    Finding::of_rows(rows.collect(), "locations", "none is on a machine in production", no_location())
 }
 
 /// LOC-03.

@@ -16,7 +16,7 @@ pub(super) fn points(look: &Look<'_>, class: Class) -> Finding {
     let rows: Vec<Row> =
         look.parts().filter(|part| part.class == class).map(|part| row(look, &part, &mut warnings)).collect();
     let none = Finding::not_applicable(format!("the estate has no asset of the class {class}"));
-    let mut finding = Finding::of_rows(rows, ("part", "parts"), "less would be lost than was promised", none);
+    let mut finding = Finding::of_rows(rows, "parts", "less would be lost than was promised", none);
     finding.warnings = warnings;
     finding
 }

@@ -59,12 +59,7 @@ pub(super) fn minimum(look: &Look<'_>) -> Finding {
         };
         Some(row.by(Evidence::of("point", &newest.id), oldest))
     });
-    Finding::of_rows(
-        rows.collect(),
-        ("schedule", "schedules"),
-        "nothing younger than its minimum is missing",
-        nothing(),
-    )
+    Finding::of_rows(rows.collect(), "schedules", "nothing younger than its minimum is missing", nothing())
 }
 
 /// RET-02.
@@ -112,7 +107,7 @@ pub(super) fn maximum(look: &Look<'_>) -> Finding {
     rows.extend(places.map(|place| walked(look, place)));
     Finding::of_rows(
         rows,
-        ("place or schedule", "places and schedules"),
+        "places and schedules",
         "a walk through storage found nothing that should be gone",
         nothing(),
     )
@@ -207,12 +202,7 @@ pub(super) fn holds(look: &Look<'_>) -> Finding {
         row.about(&hold.asset).by(Evidence::of("hold", &hold.id), hold.placed)
     });
     let none = Finding::not_applicable("nothing is held");
-    Finding::of_rows(
-        rows.collect(),
-        ("hold", "holds"),
-        "each has an owner, a reason and a day of review",
-        none,
-    )
+    Finding::of_rows(rows.collect(), "holds", "each has an owner, a reason and a day of review", none)
 }
 
 fn stands(hold: &super::HoldFact, look: &Look<'_>) -> bool {

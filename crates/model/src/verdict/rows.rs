@@ -43,7 +43,7 @@ impl Finding {
     /// The worst of its rows, with `all_well` for when there is none; `no_rows` where nothing is to be judged.
     pub(super) fn of_rows(
         rows: Vec<Row>,
-        (one, many): (&str, &str),
+        (_, many): (&str, &str),
         all_well: &str,
         no_rows: Finding,
     ) -> Finding {
@@ -52,11 +52,8 @@ impl Finding {
         let (count, all) = (of_worst.len(), rows.len());
         let named = of_worst.first().map_or_else(String::new, |row| format!("{}: {}", row.target, row.why));
         let why = match worst {
-            Verdict::Pass => {
-                let what = if all == 1 { format!("1 {one}") } else { format!("all {all} {many}") };
-                format!("{what}: {all_well}")
-            }
             _ if all == 1 => named,
+            Verdict::Pass => format!("all {all} {many}: {all_well}"),
             _ => format!("{count} of {all} {many}; {named}"),
         };
         let mut evidence: Vec<Evidence> = of_worst.iter().flat_map(|row| row.evidence.clone()).collect();

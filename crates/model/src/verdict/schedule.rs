@@ -92,7 +92,7 @@ pub(super) fn slots(look: &Look<'_>) -> Finding {
         let last = ended.last().map(|(slot, _)| *slot).unwrap_or(due[0]);
         by(row(Verdict::Pass, all), last)
     });
-    Finding::of_rows(rows.collect(), ("schedule", "schedules"), "every slot of the week was kept", nothing())
+    Finding::of_rows(rows.collect(), "schedules", "every slot of the week was kept", nothing())
 }
 
 /// SCHED-02.
@@ -136,12 +136,7 @@ pub(super) fn fulls(look: &Look<'_>) -> Finding {
         }))
     });
     let none = Finding::not_applicable("no schedule of an asset asks for full points");
-    Finding::of_rows(
-        rows.collect(),
-        ("schedule", "schedules"),
-        "the newest full point was read in full",
-        none,
-    )
+    Finding::of_rows(rows.collect(), "schedules", "the newest full point was read in full", none)
 }
 
 /// SCHED-03.
@@ -190,12 +185,7 @@ pub(super) fn feasible(look: &Look<'_>) -> Finding {
             None => row,
         })
     });
-    Finding::of_rows(
-        rows.collect(),
-        ("schedule", "schedules"),
-        "the measured durations leave room",
-        nothing(),
-    )
+    Finding::of_rows(rows.collect(), "schedules", "the measured durations leave room", nothing())
 }
 
 pub(super) fn nothing() -> Finding {

@@ -39,7 +39,7 @@ pub(super) fn covered(look: &Look<'_>) -> Finding {
     let count = rows.len();
     let mut finding = Finding::of_rows(
         rows,
-        ("target", "targets"),
+        "targets",
         "covered",
         Finding::no_evidence("estate.toml names nothing to protect").next("declare [assets] in estate.toml"),
     );
@@ -89,7 +89,7 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
     });
     Finding::of_rows(
         rows.collect(),
-        ("asset", "assets"),
+        "assets",
         "complete",
         Finding::no_evidence("estate.toml names nothing to protect").next("declare [assets] in estate.toml"),
     )
