@@ -88,7 +88,7 @@ fn a_point_that_is_whole_at_two_places_keeps_the_objective() {
     assert_verdict(&status, "DR-04", "PASS", "the newest state that could be restored");
     assert_verdict(&status, "INT-01", "PASS", "read back");
     assert_verdict(&status, "COPY-01", "PASS", "each at 2 locations");
-    assert_verdict(&status, "ENC-02", "PASS", "opened by their AES-256 seals");
+    assert_verdict(&status, "ENC-02", "PASS", "what was read is ciphertext");
     assert_verdict(&status, "LOG-01", "PASS", "leaves were read");
     assert_eq!(status["worst"]["target"], format!("{ASSET}/site"));
     assert!(status["worst"]["age_seconds"].as_i64().unwrap() >= 7200, "{}", status["worst"]);

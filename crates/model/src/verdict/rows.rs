@@ -41,12 +41,7 @@ impl Finding {
     }
 
     /// The worst of its rows, with `all_well` for when there is none; `no_rows` where nothing is to be judged.
-    pub(super) fn of_rows(
-        rows: Vec<Row>,
-        (_, many): (&str, &str),
-        all_well: &str,
-        no_rows: Finding,
-    ) -> Finding {
+    pub(super) fn of_rows(rows: Vec<Row>, many: &str, all_well: &str, no_rows: Finding) -> Finding {
         let Some(worst) = rows.iter().map(|row| row.verdict).min() else { return no_rows };
         let of_worst: Vec<&Row> = rows.iter().filter(|row| row.verdict == worst).collect();
         let (count, all) = (of_worst.len(), rows.len());
