@@ -89,7 +89,7 @@ fn a_point_that_is_whole_at_two_places_keeps_the_objective() {
     assert_verdict(&status, "INT-01", "PASS", "read back");
     assert_verdict(&status, "COPY-01", "PASS", "each at 2 locations");
     assert_verdict(&status, "ENC-02", "PASS", "what was read is ciphertext");
-    assert_verdict(&status, "LOG-01", "PASS", "leaves were read");
+    assert_verdict(&status, "LOG-01", "PASS", "were read");
     assert_eq!(status["worst"]["target"], format!("{ASSET}/site"));
     assert!(status["worst"]["age_seconds"].as_i64().unwrap() >= 7200, "{}", status["worst"]);
     // Each says what it rests on, and how old that is.
@@ -382,4 +382,37 @@ fn edit(path: &Path) {
         bytes[place..place + to.len()].copy_from_slice(to);
     }
     fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn while_a_daemon_runs_it_judges_and_status_only_reads() {
+    let customer = Customer::new();
+    support::daemon::fast_policy(&customer, "24h", 1);
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    let daemon = support::daemon::Daemon::start(&customer);
+    let start = std::time::Instant::now();
+    // What it judged so far is read by anybody, and nobody else may write.
+    let judged = loop {
+        let output = customer.command(&["status", "--json"]).output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let has_run = told["controls"].as_array().is_some_and(|controls| {
+            controls.iter().any(|c| c["control"] == "INT-01" && c["verdict"] == "PASS")
+        });
+        let is_probed = told["controls"].as_array().is_some_and(|controls| {
+            controls.iter().any(|c| c["control"] == "LOC-02" && c["verdict"] == "FAIL")
+        });
+        if has_run && is_probed {
+            break told;
+        }
+        assert!(start.elapsed().as_secs() < 60, "{told:#}\n{}", daemon.said());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    };
+    assert!(judged["notes"][0].as_str().unwrap().contains("judged by holdfast serve"), "{}", judged["notes"]);
+    assert_eq!(judged["policy_version"], 1);
+    let at = judged["assessed_at"].as_str().unwrap().to_owned();
+    let told = told_of(&customer, &at);
+    daemon.end(0, 1);
+    assert_eq!(told_of(&customer, &at), told);
+    // And afterwards somebody else does.
+    assert_eq!(status(&customer)["notes"], json!([]));
 }

@@ -74,10 +74,9 @@ pub(super) fn apart(look: &Look<'_>) -> Finding {
                     .by(Evidence::of("point", &last.id), last.recorded)
             }
             None => {
+                let (points, places) = (lying.len(), count(newest).places);
                 let why = format!(
-                    "{} points at {} places or more, by sites that are declared and not proven",
-                    lying.len(),
-                    wanted
+                    "{points} points, the newest at {places} of {wanted} places so far; their sites are declared, not proven"
                 );
                 row(Verdict::NoEvidence, why).by(Evidence::of("point", &newest.id), newest.recorded)
             }
