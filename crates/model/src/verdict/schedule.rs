@@ -89,7 +89,7 @@ pub(super) fn slots(look: &Look<'_>) -> Finding {
                 slot,
             );
         }
-        let last = ended.last().map(|(slot, _)| *slot).unwrap_or(due[0]);
+        let last = ended.last().map_or(due[0], |(slot, _)| *slot);
         by(row(Verdict::Pass, all), last)
     });
     Finding::of_rows(rows.collect(), "schedules", "every slot of the week was kept", nothing())

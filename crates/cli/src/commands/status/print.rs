@@ -101,16 +101,18 @@ impl Page {
             return;
         }
         let red = controls.iter().filter(|control| control.verdict.is_red()).count();
-        let count = match (red, controls.len()) {
-            (_, 0) => String::new(),
-            (0, _) => "nothing red".to_owned(),
-            (red, all) => format!("{red} of {all} red"),
+        let elsewhere = others.iter().filter(|control| control.verdict.is_red()).count();
+        let count = match (red, elsewhere) {
+            (0, 0) => "nothing red".to_owned(),
+            (0, elsewhere) => format!("{elsewhere} red elsewhere"),
+            (red, _) => format!("{red} of {} red", controls.len()),
         };
         let name = format!("{number}. {title} ");
         let dots = ".".repeat(self.columns.saturating_sub(name.len() + count.len() + 1));
         output::line("");
         let dim = Style::new().dim();
-        let count = if red > 0 { style(Verdict::Fail).apply_to(count) } else { dim.apply_to(count) };
+        let count =
+            if red + elsewhere > 0 { style(Verdict::Fail).apply_to(count) } else { dim.apply_to(count) };
         output::line(format!("{}{} {count}", Style::new().bold().apply_to(&name), dim.apply_to(dots)));
         let is_waiting = |control: &&&ControlVerdict| is_not_built(control) && !self.shows_all;
         for control in controls.iter().filter(|control| !is_waiting(control)) {
