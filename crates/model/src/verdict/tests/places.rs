@@ -7,11 +7,11 @@ use crate::verdict::*;
 /// What two locations show that are one place, and by which disguise.
 const DISGUISES: [(&str, fn(&mut Probe)); 5] = [
     ("a symbolic link or a bind mount: the same folder", |p| {
-        p.fingerprint = Some("local filesystem:1 inode:2".to_owned())
+        p.fingerprint = Some("local filesystem:1 inode:2".to_owned());
     }),
     ("two folders of one file system", |p| p.device = Some("filesystem:1".to_owned())),
     ("one SFTP server under localhost, 127.0.0.1 and its name", |p| {
-        p.device = Some("ssh SHA256:abc".to_owned())
+        p.device = Some("ssh SHA256:abc".to_owned());
     }),
     ("one bucket behind two endpoints", |p| p.marker = Some("0123456789abcdef0123456789abcdef".to_owned())),
     ("one machine under two names of hosts", |p| p.machine = Some("abcdef".to_owned())),

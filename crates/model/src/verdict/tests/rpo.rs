@@ -1,12 +1,12 @@
 //! How much would be lost, minute by minute.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::verdict;
 use super::world::{NOW, ago, at, hours, point, world};
 use crate::verdict::*;
 
-fn rpo(facts: &Facts, asset: &str, now: jiff::Timestamp) -> Rpo {
+fn rpo(facts: &Facts, asset: &str, now: Timestamp) -> Rpo {
     let found = verdict(facts, "DR-04", now);
     let row = found.rows.into_iter().find(|row| row.asset.as_deref() == Some(asset)).unwrap();
     row.rpo.unwrap()
