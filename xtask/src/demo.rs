@@ -9,6 +9,7 @@ mod estate;
 mod month;
 mod product;
 mod sftp_server;
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 

@@ -18,6 +18,7 @@ mod restore;
 mod runs;
 mod serve;
 mod slots;
+mod status;
 mod validate;
 mod verify;
 mod waive;
@@ -67,6 +68,7 @@ enum Command {
     Points(points::Points),
     Runs(runs::Runs),
     Slots(slots::Slots),
+    Status(status::Status),
     Serve(serve::Serve),
     Ls(ls::Ls),
     Restore(restore::Restore),
@@ -130,6 +132,7 @@ impl Command {
             Command::Points(command) => points::run(context, &command),
             Command::Runs(command) => runs::run(context, &command),
             Command::Slots(command) => slots::run(context, &command),
+            Command::Status(command) => status::run(context, &command),
             Command::Serve(command) => serve::run(context, &command),
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),

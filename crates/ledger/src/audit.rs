@@ -14,13 +14,14 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, checks, copies, erasures, holds, leases, log_restarts, points, policy_reviews,
-    policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots, waivers,
+    actions, alarms, anchors, assessments, checks, copies, erasures, holds, leases, log_restarts, observations,
+    points, policy_reviews, policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots,
+    verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    action, alarm, check, checkpoint, copies as copy, hold, log_restart, point, policy_review,
-    policy_version, private, purge, receipt, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_restart, observation, point,
+    policy_review, policy_version, private, purge, receipt, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -72,6 +73,13 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("receipts", receipt::Row, receipts::table.order(receipts::leaf));
     compare!("policy_reviews", policy_review::Row, policy_reviews::table.order(policy_reviews::leaf));
     compare!("alarms", alarm::Row, alarms::table.order(alarms::leaf));
+    compare!("observations", observation::Row, observations::table.order(observations::leaf));
+    compare!("assessments", assessment::Row, assessments::table.order(assessments::leaf));
+    compare!(
+        "verdicts",
+        assessment::VerdictRow,
+        verdicts::table.order((verdicts::leaf, verdicts::control, verdicts::target))
+    );
     compare!("waivers", waiver::Row, waivers::table.order(waivers::id));
     compare!("holds", hold::Row, holds::table.order(holds::id));
     compare!("actions", action::Row, actions::table.order(actions::id));

@@ -1,5 +1,7 @@
 //! Copies: which location holds which point, since when, and when that was last seen with our own eyes.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,30 @@ impl Reader {
                 .load(connection)
                 .doing(|| format!("read the copies of {point}"))?;
             Ok(rows.into_iter().map(PointCopy::of).collect())
+        })
+    }
+}
+
+impl Reader {
+    /// The copies of these points, those that are gone included, by point.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn copies_of_all(&self, points: &[&str]) -> Result<BTreeMap<String, Vec<PointCopy>>> {
+        self.ask(|connection| {
+            let mut by_point: BTreeMap<String, Vec<PointCopy>> = BTreeMap::new();
+            // Databases limit how many values a statement may name.
+            for points in points.chunks(500) {
+                let rows: Vec<Row> = copies::table
+                    .filter(copies::point.eq_any(points))
+                    .order((copies::point, copies::location))
+                    .load(connection)
+                    .doing(|| "read the copies".to_owned())?;
+                for row in rows {
+                    by_point.entry(row.point.clone()).or_default().push(PointCopy::of(row));
+                }
+            }
+            Ok(by_point)
         })
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::NewAlarm;
+use crate::assessment::NewAssessment;
 use crate::check::NewCheck;
 use crate::checkpoint::Anchored;
 use crate::connection::Connection;
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
 use crate::log_restart::Restarted;
+use crate::observation::NewObservation;
 use crate::point::Point;
 use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
@@ -23,12 +25,12 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, check, checkpoint, copies, hold, lease, log_restart, point, policy_review, policy_version,
-    private, purge, receipt, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, observation, point,
+    policy_review, policy_version, private, purge, receipt, run, slot, waiver,
 };
 
 /// A fact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fact {
     /// A version of the policy was adopted.
@@ -79,6 +81,10 @@ pub(crate) enum Fact {
     CheckpointAnchored(Anchored),
     /// A new log began, with a new key.
     LogRestarted(Restarted),
+    /// Something was looked at beside the runs.
+    Observed(NewObservation),
+    /// The verdicts as of an instant.
+    Assessed(NewAssessment),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -124,6 +130,8 @@ impl Fact {
             Fact::PrivateErased(_) => "private-erased",
             Fact::CheckpointAnchored(_) => "checkpoint-anchored",
             Fact::LogRestarted(_) => "log-restarted",
+            Fact::Observed(_) => "observed",
+            Fact::Assessed(_) => "assessed",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -156,6 +164,8 @@ impl Fact {
             Fact::PrivateErased(erased) => private::apply_erased(connection, erased, stamp),
             Fact::CheckpointAnchored(anchored) => checkpoint::apply_anchored(connection, anchored, stamp),
             Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
+            Fact::Observed(observed) => observation::apply(connection, observed, stamp),
+            Fact::Assessed(assessed) => assessment::apply(connection, assessed, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

@@ -94,6 +94,20 @@ impl Transaction<'_> {
 }
 
 impl Reader {
+    /// Every hold that was ever placed, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn holds(&self) -> Result<Vec<Hold>> {
+        self.ask(|connection| {
+            let rows: Vec<Row> = holds::table
+                .order((holds::placed_at, holds::id))
+                .load(connection)
+                .doing(|| "read the holds".to_owned())?;
+            rows.into_iter().map(Hold::of).collect()
+        })
+    }
+
     /// The holds that stand, of one asset or of all, oldest first.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 
 mod action;
 mod alarm;
+mod assessment;
 mod audit;
 mod check;
 mod checkpoint;
@@ -23,6 +24,7 @@ mod leaf;
 mod lease;
 mod ledger;
 mod log_restart;
+mod observation;
 mod owner;
 mod point;
 mod policy_review;
@@ -40,6 +42,7 @@ mod words;
 
 pub use action::{Action, ActionKind, ActionOutcome, NewAction};
 pub use alarm::{Alarm, AlarmKind, NewAlarm};
+pub use assessment::{Assessed, NewAssessment, VerdictChange};
 pub use audit::Audit;
 pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use checkpoint::{Anchor, Checkpoint};
@@ -51,7 +54,8 @@ pub use leaf::Leaf;
 pub use lease::Lease;
 pub use ledger::{Ledger, Transaction};
 pub use log_restart::LogRestart;
-pub use point::Point;
+pub use observation::{NewObservation, Observation};
+pub use point::{Point, RecordedPoint};
 pub use policy_review::{NewPolicyReview, PolicyReview};
 pub use policy_version::{NewPolicyVersion, PolicyVersion};
 pub use private::{ERASED, PrivateValue};

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
 use crate::ledger::Transaction;
 use crate::reader::Reader;
-use crate::schema::points;
+use crate::schema::{copies, points};
 
 /// A point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,17 @@ pub struct Point {
     /// Whether the clock showed less then than it had shown before, so that its instant says nothing about its age.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_undated: bool,
+}
+
+/// A point, and when it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPoint {
+    /// The point.
+    pub point: Point,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// The leaf that proves it.
+    pub leaf: u64,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -87,6 +98,23 @@ impl Reader {
         })
     }
 
+    /// Every point that lies somewhere, as far as was recorded, and those of `since` or later; oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn points_lying(&self, since: Timestamp) -> Result<Vec<RecordedPoint>> {
+        let since = to_nanoseconds(since)?;
+        self.ask(|connection| {
+            let lying = copies::table.filter(copies::removed_at.is_null()).select(copies::point);
+            let rows: Vec<Row> = points::table
+                .filter(points::instant.ge(since).or(points::id.eq_any(lying)))
+                .order((points::instant, points::id))
+                .load(connection)
+                .doing(|| "read the points".to_owned())?;
+            rows.into_iter().map(RecordedPoint::of).collect()
+        })
+    }
+
     /// The point with this id.
     ///
     /// # Errors
@@ -117,6 +145,17 @@ pub(crate) fn apply(connection: &mut Connection, point: &Point, stamp: &Stamp) -
         .execute(connection)
         .doing(|| format!("record point {}", point.id))
         .map(|_| ())
+}
+
+impl RecordedPoint {
+    fn of(row: Row) -> Result<RecordedPoint> {
+        Ok(RecordedPoint {
+            recorded_at: from_nanoseconds(row.recorded_at),
+            leaf: u64::try_from(row.leaf)
+                .map_err(|_| Error::damaged(format!("the point {} cannot be read", row.id)))?,
+            point: Point::of(row),
+        })
+    }
 }
 
 impl Point {

@@ -194,6 +194,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    observations (leaf) {
+        leaf -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        body -> Text,
+        happened_at -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    assessments (leaf) {
+        leaf -> BigInt,
+        instant -> BigInt,
+        rules -> BigInt,
+        policy_version -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    verdicts (control, target, leaf) {
+        leaf -> BigInt,
+        control -> Text,
+        target -> Text,
+        document -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     waivers (id) {
         id -> Text,
         asset -> Text,
@@ -317,4 +347,5 @@ diesel::table! {
     }
 }
 
+diesel::allow_columns_to_appear_in_same_group_by_clause!(verdicts::control, verdicts::target);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);

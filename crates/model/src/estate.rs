@@ -4,6 +4,7 @@
 //! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
 //! each look like success until the day of the restore.
 
+mod distance;
 mod object_lock;
 mod overlap;
 mod read;
@@ -16,6 +17,7 @@ use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
+pub use self::distance::distance_km;
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;

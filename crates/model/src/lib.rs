@@ -26,6 +26,7 @@ mod size;
 pub mod slot;
 pub mod template;
 mod unprotected;
+pub mod verdict;
 
 pub use address::Address;
 pub use agreement::compare;

@@ -7,6 +7,7 @@
 //! for "nothing was found": so it is an error.
 
 mod slices;
+pub(crate) mod timeline;
 
 use std::collections::BTreeMap;
 

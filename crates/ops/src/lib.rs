@@ -41,7 +41,9 @@ pub mod shred;
 pub mod slots;
 pub mod source_size;
 pub mod state_lock;
+pub mod status;
 pub mod validate;
+pub(crate) mod verdicts;
 pub mod verify;
 pub mod waiver;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::ending::Ending;
 use crate::error::Result;
 use crate::object_lock::{self, Worth};
 use crate::setup::Setup;
+use crate::verdicts;
 
 /// What trying out a location showed.
 #[derive(Debug, Serialize)]
@@ -59,5 +60,16 @@ pub fn test(setup: &Setup, name: &str) -> Result<LocationReport> {
         (true, true) => Ending::Attention,
         (true, false) => Ending::Done,
     };
-    Ok(LocationReport { location: name.to_owned(), findings, object_lock, ending })
+    let report = LocationReport { location: name.to_owned(), findings, object_lock, ending };
+    keep(setup, name);
+    Ok(report)
+}
+
+/// Writes down what the location is, where nobody else has the ledger; whoever has it asks once a day by itself.
+fn keep(setup: &Setup, name: &str) {
+    if let Ok(ledger) = setup.ledger() {
+        let observed: Vec<_> = verdicts::stocktaking::probe_now(setup, name).into_iter().collect();
+        // What the test showed is told all the same.
+        let _ = verdicts::observe(ledger, &observed, setup.world.clock.now());
+    }
 }

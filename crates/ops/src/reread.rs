@@ -22,6 +22,11 @@ pub const DAYS: u32 = 30;
 const TURN: SignedDuration = SignedDuration::from_hours(20);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// In how many shares everything is read within `days` days.
+pub(crate) fn shares(days: u32) -> u32 {
+    Rotation::within(days).slices
+}
+
 /// A slice that is due, with the locations at which it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {

@@ -7,6 +7,7 @@
 //! whatever it did then nobody could know.
 
 mod anchoring;
+mod assessing;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
@@ -35,6 +36,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::anchoring::Anchoring;
+use self::assessing::Assessing;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
@@ -88,6 +90,8 @@ enum Message {
     Shredded(shredding::Outcome),
     /// The audit log's signed head was carried to the locations, or could not be.
     Anchored(anchoring::Outcome),
+    /// Stock was taken.
+    Looked(assessing::Outcome),
 }
 
 impl Message {
@@ -112,6 +116,7 @@ struct Daemon<'s> {
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
+    assessing: Assessing,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -202,7 +207,9 @@ impl Daemon<'_> {
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
                 self.anchor_when_due(now.wall)?;
+                self.look_around_when_due(now.wall)?;
             }
+            self.assess_when_due(now)?;
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
                 self.happened(Event::Drain)?;
@@ -215,7 +222,7 @@ impl Daemon<'_> {
                 service::alive(&self.status());
             }
         }
-        Ok(())
+        self.assess()
     }
 
     /// How long nothing needs to be done.
@@ -233,6 +240,7 @@ impl Daemon<'_> {
             || self.rereading.is_under_way
             || self.shredding.is_under_way()
             || self.anchoring.is_under_way
+            || self.assessing.is_under_way
     }
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
@@ -240,6 +248,7 @@ impl Daemon<'_> {
         self.scheduler.running() == 0
             && !self.is_busy_beside()
             && !self.shredding.is_busy()
+            && !self.assessing.is_due(now)
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
@@ -254,6 +263,7 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
+        self.assessing.something_changed();
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
             Message::Purged(outcome) => {
@@ -278,6 +288,7 @@ impl Daemon<'_> {
                 lines.iter().for_each(|line| self.tell(line));
                 Ok(())
             }
+            Message::Looked(outcome) => self.hear_of_stock(outcome),
         }
     }
 
@@ -290,6 +301,7 @@ impl Daemon<'_> {
         for action in actions {
             // Another instance's; the ledger would refuse it, too.
             if action.token == self.ledger.token() {
+                self.assessing.something_changed();
                 self.carry_out(action.order, now.wall)?;
             }
         }
@@ -307,6 +319,7 @@ impl Daemon<'_> {
         self.rereading.stop.store(true, Ordering::SeqCst);
         self.shredding.end(&self.service.places.state)?;
         self.anchoring.stop.store(true, Ordering::SeqCst);
+        self.assessing.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -317,13 +330,17 @@ impl Daemon<'_> {
     fn look(&mut self) -> Result<()> {
         let now = self.now().wall;
         let taken = requests::take(&self.ledger, &self.service.places.state, now)?;
-        taken.said.iter().for_each(|line| self.tell(line));
+        for line in &taken.said {
+            self.assessing.something_changed();
+            self.tell(line);
+        }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
         self.shredding.looked();
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {
             self.tell("the configuration was taken over");
+            self.assessing.look_again();
             self.take_over()?;
         }
         Ok(())
@@ -336,7 +353,9 @@ impl Daemon<'_> {
     }
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
-        if self.purging.is_due(now) && !self.shredding.is_busy() {
+        // A walk through storage would take for lost what goes under its eyes.
+        let is_free = !self.shredding.is_busy() && !self.assessing.is_under_way;
+        if self.purging.is_due(now) && is_free {
             // What is being read must not be deleted under the reader's eyes: it would look like damage.
             if self.rereading.is_under_way {
                 self.rereading.give_way();
@@ -389,6 +408,7 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.purging.stop.store(true, Ordering::SeqCst);
         self.rereading.stop.store(true, Ordering::SeqCst);
+        self.assessing.stop.store(true, Ordering::SeqCst);
         self.shredding.stop.store(true, Ordering::SeqCst);
         self.anchoring.stop.store(true, Ordering::SeqCst);
         let beside = [
@@ -396,6 +416,7 @@ impl Daemon<'_> {
             self.rereading.is_under_way,
             self.shredding.is_under_way(),
             self.anchoring.is_under_way,
+            self.assessing.is_under_way,
         ];
         let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
         while left > 0

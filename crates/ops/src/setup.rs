@@ -221,6 +221,12 @@ impl Setup {
         self.opened.iter().filter_map(|(name, opened)| Some((name.as_str(), opened.as_ref().err()?.as_str())))
     }
 
+    /// A location without retries around it, and without making it ready.
+    pub(crate) fn location_as_it_is(&self, name: &str) -> Result<Arc<dyn Location>> {
+        let spec = self.spec(name)?;
+        self.connect_bare(name, spec, spec.credentials.as_ref())
+    }
+
     /// A location without retries around it, and what it was opened with; for trying out what it really does.
     pub(crate) fn bare_location(&self, name: &str) -> Result<(Arc<dyn Location>, Surroundings)> {
         self.location(name)?;

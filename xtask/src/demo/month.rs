@@ -16,7 +16,7 @@ use super::comparison;
 use super::estate::{Places, SITES};
 use super::product::Product;
 use super::sftp_server::SftpServer;
-use super::{chapter, say};
+use super::{chapter, say, verdicts};
 use crate::{lab, process};
 
 const DAY_H: u64 = 24;
@@ -70,7 +70,8 @@ pub(super) fn tell(
     say(&format!("{passes} calls; {} of content came and went.", super::megabytes(changed)));
     let end = product.at(&clock(midnight, MONTH_H)?);
     slots(&end, midnight)?;
-    kept(&end, places, midnight)
+    kept(&end, places, midnight)?;
+    verdicts::tell(&end)
 }
 
 /// What the policy expected, and what came of it.

@@ -80,6 +80,17 @@ impl Product {
         Ok(())
     }
 
+    /// Runs a command and shows all that it said on stdout; fails unless it ends with that code.
+    pub(super) fn whole(&self, args: &[&str], code: i32) -> Result<()> {
+        let output = self.quietly(args, code)?;
+        println!("   $ holdfast {}", args.join(" "));
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            println!("     {line}");
+        }
+        println!("     (exit {code})");
+        Ok(())
+    }
+
     /// The codes of what `validate` finds, which must not be errors.
     pub(super) fn findings(&self) -> Result<BTreeSet<String>> {
         let (output, shown) = self.call(&["validate", "--json"], &[])?;

@@ -58,7 +58,7 @@ pub struct Purge {
     ///
     /// Points are opened where they lie and judged by their content; older versions, unfinished uploads, foreign and
     /// temporary files and data that no point reaches are looked for. Ends with 1 when anything is found, or when a
-    /// location could not be walked. Changes nothing.
+    /// location could not be walked. Changes nothing there; what was found is written into the ledger, as evidence.
     #[arg(long, conflicts_with = "history")]
     audit: bool,
     /// List the purges of the past with their receipts instead; ends with 1 when one still waits for something

@@ -12,3 +12,4 @@ mod opening;
 mod readers;
 mod service;
 mod support;
+mod verdicts;

@@ -2,7 +2,7 @@
 
 use super::{Found, LintInput};
 use crate::Estate;
-use crate::estate::Site;
+use crate::estate::{self, Site};
 
 pub(super) fn left_out(input: &LintInput<'_>, found: &mut Vec<Found>) {
     for ((class, dataset), rule) in &input.policy.schedule {
@@ -137,12 +137,6 @@ fn farthest_km(estate: &Estate) -> Option<f64> {
     pairs.filter_map(|(a, b)| distance_km(a, b)).reduce(f64::max)
 }
 
-/// Along the surface of a globe, which is exact enough for "far".
 fn distance_km(a: &Site, b: &Site) -> Option<f64> {
-    const RADIUS_KM: f64 = 6371.0;
-    let (a_north, a_east) = (a.latitude?.to_radians(), a.longitude?.to_radians());
-    let (b_north, b_east) = (b.latitude?.to_radians(), b.longitude?.to_radians());
-    let half = |difference: f64| (difference / 2.0).sin().powi(2);
-    let chord = half(b_north - a_north) + a_north.cos() * b_north.cos() * half(b_east - a_east);
-    Some(2.0 * RADIUS_KM * chord.sqrt().min(1.0).asin())
+    Some(estate::distance_km((a.latitude?, a.longitude?), (b.latitude?, b.longitude?)))
 }

@@ -28,6 +28,7 @@ use crate::known_points;
 use crate::object_lock::LockedSum;
 use crate::points;
 use crate::setup::Setup;
+use crate::verdicts;
 
 /// What an audit found.
 #[derive(Debug, Serialize)]
@@ -36,6 +37,9 @@ pub struct AuditReport {
     pub time: Timestamp,
     /// By location; the last is this machine's state folder.
     pub places: Vec<PlaceAudit>,
+    /// Why it could not be written down as evidence: another process has the ledger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<String>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -104,7 +108,7 @@ pub struct ExemptPoint {
     pub reason: String,
 }
 
-/// Walks every location and this machine.
+/// Walks every location and this machine, and writes down what was found.
 pub fn audit(setup: &Setup) -> Result<AuditReport> {
     let now = setup.world.clock.now();
     let promised = decide::Promised::load(setup);
@@ -134,7 +138,9 @@ pub fn audit(setup: &Setup) -> Result<AuditReport> {
             ending = Ending::Attention;
         }
     }
-    Ok(AuditReport { time: now, places, ending })
+    let mut report = AuditReport { time: now, places, unrecorded: None, ending };
+    report.unrecorded = verdicts::walks::keep(setup, &report).err().map(|error| error.message);
+    Ok(report)
 }
 
 /// By repository: points that retention itself lets stay, with the reason, or why that could not be decided.

@@ -123,7 +123,8 @@ impl Daemon<'_> {
     /// Begins the next one, once nothing is under way that it would disturb.
     pub(super) fn shred_when_possible(&mut self) -> Result<()> {
         let Some(client) = self.shredding.next() else { return Ok(()) };
-        if self.purging.is_under_way || self.under_way.values().any(|run| run.repository == client) {
+        let is_beside = self.purging.is_under_way || self.assessing.is_under_way;
+        if is_beside || self.under_way.values().any(|run| run.repository == client) {
             return Ok(());
         }
         if self.rereading.is_under_way {

@@ -13,6 +13,7 @@ use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
 use super::anchoring::Anchoring;
+use super::assessing::Assessing;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
@@ -55,6 +56,7 @@ impl<'s> Daemon<'s> {
         ledger.write(|transaction| transaction.cut_off_actions(now))?;
         let attendant = Attendant::begin(&ledger, state, Arc::clone(&service.world.clock))?;
         let (sender, messages) = mpsc::channel();
+        let assessing = Assessing::begin(ledger.read(), now)?;
         let mut daemon = Daemon {
             scheduler: State::new(rules(&configuration)),
             service,
@@ -68,6 +70,7 @@ impl<'s> Daemon<'s> {
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),
+            assessing,
             sender,
             messages,
             recorded_until: Timestamp::MIN,

@@ -30,6 +30,9 @@ pub fn run(context: &Context, setup: &Setup) -> Result<Ending> {
     });
     output::table(&["Place", "Verdict", "Walked", "Found", "Bytes", "Oldest since"], rows.collect());
     report.places.iter().for_each(print);
+    if let Some(why) = &report.unrecorded {
+        output::note(format!("note: not written down as evidence: {why}"));
+    }
     Ok(report.ending)
 }
 

@@ -1,0 +1,62 @@
+//! The faults that were tried on each control that can pass: from a world in which it does, one thing is broken, and it turns
+//! red. A control that no fault can turn is a lamp that is painted green.
+//!
+//! The table is data, so that the tests walk through it and the documentation prints it.
+
+/// A fault that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mutation {
+    /// The control that turns red.
+    pub control: &'static str,
+    /// What is broken.
+    pub fault: &'static str,
+    /// How long after the fault it is red at the latest.
+    pub red_within: &'static str,
+}
+
+const fn fault(control: &'static str, fault: &'static str, red_within: &'static str) -> Mutation {
+    Mutation { control, fault, red_within }
+}
+
+const AT_ONCE: &str = "as soon as it is recorded";
+
+/// Every fault, by control.
+pub const MUTATIONS: [Mutation; 37] = [
+    fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
+    fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
+    fault("SCHED-01", "a slot is served too late", AT_ONCE),
+    fault("SCHED-01", "slots were not written down before they opened", AT_ONCE),
+    fault("SCHED-02", "the full point was never read in full at one location", AT_ONCE),
+    fault("SCHED-02", "no full point comes any more", "two periods after the last"),
+    fault("SCHED-03", "captures last as long as the objective", AT_ONCE),
+    fault("SCHED-03", "nothing was measured", AT_ONCE),
+    fault("RET-01", "a point younger than the minimum is deleted at every location", AT_ONCE),
+    fault("RET-01", "nobody looks at the listings any more", "two days after the last look"),
+    fault("RET-02", "a point stays on storage beyond its age and grace", "at the end of the grace"),
+    fault("RET-02", "a walk finds data that no point reaches", AT_ONCE),
+    fault("RET-02", "nobody walks through storage any more", "seven days after the last walk"),
+    fault("RET-03", "a purge waits for a location", "24 hours after it began"),
+    fault("RET-03", "no purge runs any more", "48 hours after the last"),
+    fault("RET-04", "a hold is not looked at on its day of review", "at the end of that day"),
+    fault("ENC-01", "a location is reached in the clear", AT_ONCE),
+    fault("ENC-01", "a location does not answer any more", "48 hours after the last connection"),
+    fault("ENC-02", "files that are not ours lie at a location", AT_ONCE),
+    fault("ENC-02", "no stored byte is read any more", "30 days after the last"),
+    fault("LOC-02", "a location turns out to be on this machine", AT_ONCE),
+    fault("LOC-02", "a location is declared to lie on a machine in production", AT_ONCE),
+    fault("COPY-01", "one location does not get a point", "after as long as the objective"),
+    fault("INT-01", "what a run stored is not whole when it is read back", AT_ONCE),
+    fault("INT-01", "what a run stored is not read back", AT_ONCE),
+    fault("INT-02", "damage is found and not healed", AT_ONCE),
+    fault("INT-02", "old data is not read any more", "30 days after it was last read"),
+    fault("DR-04", "no backup of one site any more", "at the end of the objective"),
+    fault("DR-04", "the newest point is at one place alone", "at the end of the objective"),
+    fault("DR-04", "the key is lost", AT_ONCE),
+    fault("DR-04", "every copy is damaged", AT_ONCE),
+    fault("DR-04", "two locations turn out to be one place", AT_ONCE),
+    fault("LOG-01", "a row of the ledger is edited", "with the next audit, within a day"),
+    fault("LOG-01", "the ledger is not read through any more", "48 hours after the last audit"),
+    fault("REV-01", "no review is recorded", "at the end of the day on which it is due"),
+    fault("REV-01", "the dates in the file are edited instead", "not cleared by it"),
+    fault("REV-02", "a location is added and nobody reviews", "30 days after it was added"),
+];

@@ -1,0 +1,178 @@
+//! What is looked at beside the runs, and written down as a fact of its own: what there is to protect, what locations turned
+//! out to be, whether keys are there.
+//!
+//! These lie in the ledger as JSON and outlive the program: fields may be added with a default, none renamed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// Something that was looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observed {
+    /// What there is to protect, and where copies are to lie.
+    Inventory(Inventory),
+    /// Which repositories have a key.
+    Keys(Keys),
+    /// What the policy's file says of itself.
+    PolicySeen(PolicySeen),
+    /// What a location turned out to be.
+    Probe(Probe),
+    /// What a walk through storage found.
+    StorageWalked(StorageWalked),
+    /// What an audit of the ledger found.
+    LogAudited(LogAudited),
+}
+
+/// What there is to protect, and where copies are to lie, as the estate declares it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Physical places.
+    pub sites: BTreeMap<String, SiteDeclared>,
+    /// Machines in production.
+    pub hosts: BTreeMap<String, HostDeclared>,
+    /// Places for copies.
+    pub locations: BTreeMap<String, LocationDeclared>,
+    /// Protected things.
+    pub assets: BTreeMap<String, AssetDeclared>,
+}
+
+/// A physical place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiteDeclared {
+    /// ISO 3166 code.
+    pub country: Option<String>,
+    /// Degrees north.
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    pub longitude: Option<f64>,
+}
+
+/// A machine in production.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostDeclared {
+    /// Where it stands.
+    pub site: String,
+}
+
+/// A place for copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationDeclared {
+    /// Where it is.
+    pub site: String,
+    /// The machine or service that holds the copies.
+    pub host: String,
+    /// Its address.
+    pub place: String,
+    /// How it is reached.
+    pub transport: Transport,
+}
+
+/// How a location is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// It is a folder of this machine.
+    Folder,
+    /// By SSH, whose host key was compared.
+    Ssh,
+    /// By TLS, whose certificate was verified.
+    Tls,
+    /// In the clear.
+    Plain,
+}
+
+/// A protected thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetDeclared {
+    /// What kind of thing.
+    pub class: String,
+    /// The machine that it lives on.
+    pub host: String,
+    /// The repository that holds its points.
+    pub repository: String,
+}
+
+/// Which repositories have a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// Their names.
+    pub repositories: BTreeSet<String>,
+}
+
+/// What the policy's file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicySeen {
+    /// The day from which it claims to hold.
+    pub effective: jiff::civil::Date,
+    /// Its number, by its own count.
+    pub version: u32,
+}
+
+/// What a location turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The location.
+    pub location: String,
+    /// The address that was declared when it was asked.
+    pub place: String,
+    /// Why it could not be asked.
+    pub failure: Option<String>,
+    /// What it is, for people.
+    pub description: String,
+    /// The physical place.
+    pub fingerprint: Option<String>,
+    /// What would be lost together with it.
+    pub device: Option<String>,
+    /// A mark of the machine that it is on, where that could be told.
+    pub machine: Option<String>,
+    /// The id in its marker object.
+    pub marker: Option<String>,
+    /// Whether it lies on this machine, where that could be told; and how.
+    pub is_here: Option<bool>,
+    /// How that is known.
+    pub here_because: String,
+}
+
+/// What a walk through storage found at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageWalked {
+    /// The location; `state` for this machine's state folder.
+    pub place: String,
+    /// Things that were looked at.
+    pub objects: u64,
+    /// Bytes of what should not be there.
+    pub overage_bytes: u64,
+    /// What should not be there, for people.
+    pub findings: Vec<String>,
+    /// Points past their age that stay, and why.
+    pub exempt: Vec<String>,
+    /// Why something could not be looked at.
+    pub reasons: Vec<String>,
+}
+
+/// What an audit of the ledger found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAudited {
+    /// How many leaves were read.
+    pub leaves: u64,
+    /// The root of the tree over them.
+    pub root: String,
+    /// The first thing that is wrong.
+    pub damage: Option<String>,
+}
+
+impl Observed {
+    /// Its kind and what it is about, by which the last of the same is found.
+    pub fn subject(&self) -> (&'static str, &str) {
+        match self {
+            Observed::Inventory(_) => ("inventory", ""),
+            Observed::Keys(_) => ("keys", ""),
+            Observed::PolicySeen(_) => ("policy-seen", ""),
+            Observed::Probe(probe) => ("probe", &probe.location),
+            Observed::StorageWalked(walked) => ("storage-walked", &walked.place),
+            Observed::LogAudited(_) => ("log-audited", ""),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Whether the policy was reviewed in time, and after what changed.
+//!
+//! A review is a recorded act of a person. A date in the file that somebody edits is none, and a new version is none either:
+//! so the time counts from the last recorded review, and before the first one from the earliest day that any version ever
+//! claimed.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+use super::facts::{Noted, ReviewFact};
+use super::observed::Inventory;
+use super::rows::Finding;
+use super::{Evidence, Look, Verdict, after, hours, minute};
+
+/// By when a change must be reviewed.
+const AFTER_CHANGE_DAYS: i64 = 30;
+/// So many hundredths more or fewer assets are a change.
+const ASSETS_CHANGED_PERCENT: usize = 20;
+const HINT: &str =
+    "review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome";
+
+/// REV-01.
+pub(super) fn in_time(look: &Look<'_>) -> Finding {
+    let policy = look.words();
+    let Some(interval) = &policy.review.interval_months else {
+        return Finding::no_evidence("the policy does not say how often it is reviewed")
+            .next("add interval = { sentence = \"10.1\", months = 6 } to [review]");
+    };
+    let months = interval.value;
+    let last = last_review(look);
+    let day = |instant: Timestamp| instant.to_zoned(policy.zone.clone()).date();
+    let from = last.map_or_else(|| first_effective(look), |review| day(review.happened));
+    let Ok(due) = from.checked_add(i64::from(months).months()) else {
+        return Finding::no_evidence("the day of the next review lies outside of time");
+    };
+    let start_of =
+        |day: Date| day.to_zoned(policy.zone.clone()).map_or(Timestamp::MAX, |zoned| zoned.timestamp());
+    let since = match last {
+        Some(review) => format!("last reviewed {from} by {}", review.reviewer),
+        None => format!("never reviewed, in force since {from}"),
+    };
+    // The day itself is still in time.
+    let is_overdue = look.is_past(due.tomorrow().map_or(Timestamp::MAX, start_of));
+    let by = |finding: Finding| match last {
+        Some(review) => finding.by(Evidence::leaf(review.leaf), review.happened),
+        None => finding,
+    };
+    if is_overdue {
+        let finding = Finding::new(
+            Verdict::Fail,
+            format!("{since}; the review was due {due}, {months} months later, and is overdue"),
+        );
+        return by(finding.next(HINT));
+    }
+    let adopted = look.policy.number.is_some();
+    let mut finding = if last.is_some() || adopted {
+        let how = "the name of who did it was taken by his word, not by a signature";
+        Finding::new(Verdict::Pass, format!("{since}; the next review is due {due} ({how})"))
+    } else {
+        Finding::no_evidence(format!("{since}, which only the file says; the review is due {due}"))
+            .next("`holdfast serve` adopts the policy; `holdfast policy review` records a review")
+    };
+    for days in [7, 30] {
+        let remind = due.checked_sub(days.days()).map_or(Timestamp::MAX, start_of);
+        if look.is_past(remind) {
+            finding = finding.warn(format!("the review is due in {days} days or less, on {due}"));
+            break;
+        }
+    }
+    by(finding)
+}
+
+/// REV-02.
+pub(super) fn after_changes(look: &Look<'_>) -> Finding {
+    if look.words().review.changes.is_none() {
+        return Finding::not_applicable("the policy asks for no review after changes");
+    }
+    let known: Vec<&Noted<Inventory>> =
+        look.facts.inventories.iter().filter(|one| one.recorded <= look.now).collect();
+    let last = last_review(look);
+    // What was there when the policy was last reviewed, or first seen.
+    let before = known.iter().rev().find(|one| last.is_some_and(|review| one.recorded <= review.recorded));
+    let Some(before) = before.or(known.first()) else {
+        return Finding::no_evidence("nobody wrote down what there is");
+    };
+    let changed = known.iter().filter(|one| one.recorded > before.recorded);
+    let changed = changed.filter_map(|one| Some((one, change(&before.what, &one.what)?))).next();
+    let Some((first, _)) = changed else {
+        let what = "no location, host or site was added, and the number of assets is about the same";
+        return Finding::new(Verdict::Pass, format!("{what} since {}", minute(before.recorded)))
+            .by(Evidence::leaf(before.leaf), before.recorded);
+    };
+    // What it came to by now; what was taken back opens no review.
+    let Some(what) = change(&before.what, look.inventory) else {
+        return Finding::new(
+            Verdict::Pass,
+            format!("what changed since {} was taken back", minute(before.recorded)),
+        )
+        .by(Evidence::leaf(first.leaf), first.recorded);
+    };
+    let due = after(first.recorded, hours(AFTER_CHANGE_DAYS * 24));
+    let why = format!("since {}: {what}", minute(first.recorded));
+    let finding = if look.is_past(due) {
+        Finding::new(Verdict::Fail, format!("{why}; the review of that was due {}", minute(due))).next(HINT)
+    } else {
+        Finding::new(Verdict::Pass, format!("{why}; a review of that is open until {}", minute(due)))
+            .warn(format!("the policy must be reviewed by {} because of a change: {what}", minute(due)))
+            .next(HINT)
+    };
+    finding.by(Evidence::leaf(first.leaf), first.recorded)
+}
+
+/// What is new, and how far the number of assets changed.
+fn change(before: &Inventory, now: &Inventory) -> Option<String> {
+    let new = |what: &str, before: BTreeSet<&String>, now: BTreeSet<&String>| {
+        let new: Vec<&str> = now.difference(&before).map(|name| name.as_str()).collect();
+        (!new.is_empty()).then(|| format!("new {what}: {}", new.join(", ")))
+    };
+    let moved: Vec<&str> = now
+        .locations
+        .iter()
+        .filter(|(name, location)| before.locations.get(*name).is_some_and(|old| old.place != location.place))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let (had, has) = (before.assets.len(), now.assets.len());
+    let is_far = had.abs_diff(has) * 100 > had * ASSETS_CHANGED_PERCENT;
+    let changes = [
+        new("locations", before.locations.keys().collect(), now.locations.keys().collect()),
+        new("hosts", before.hosts.keys().collect(), now.hosts.keys().collect()),
+        new("sites", before.sites.keys().collect(), now.sites.keys().collect()),
+        (!moved.is_empty()).then(|| format!("moved locations: {}", moved.join(", "))),
+        is_far.then(|| format!("{has} assets, and there were {had}")),
+    ];
+    let changes: Vec<String> = changes.into_iter().flatten().collect();
+    (!changes.is_empty()).then(|| changes.join("; "))
+}
+
+fn last_review<'f>(look: &Look<'f>) -> Option<&'f ReviewFact> {
+    let known =
+        look.facts.reviews.iter().filter(|review| review.recorded <= look.now && review.happened <= look.now);
+    known.max_by_key(|review| (review.happened, review.leaf))
+}
+
+/// The earliest day from which any version ever claimed to hold.
+fn first_effective(look: &Look<'_>) -> Date {
+    let adopted =
+        look.facts.policies.iter().filter(|version| version.recorded <= look.now || version.number.is_none());
+    let adopted = adopted.map(|version| version.policy.header.value.effective);
+    let seen = look
+        .facts
+        .policies_seen
+        .iter()
+        .filter(|seen| seen.recorded <= look.now)
+        .map(|seen| seen.what.effective);
+    adopted.chain(seen).min().unwrap_or(look.words().header.value.effective)
+}

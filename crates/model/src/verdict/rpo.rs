@@ -1,0 +1,160 @@
+//! How much would be lost: the age of the newest state that could be restored, at every instant of a window.
+//!
+//! A point counts from the instant that it stands for, never from the end of its run, and only while it is complete, checked,
+//! decryptable and at enough places. Whoever counted from the last successful job would promise data that is not there.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::PointFact;
+
+/// How much would be lost of a part of an asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rpo {
+    /// How much may be.
+    pub objective_seconds: u64,
+    /// The instant of the newest state that could be restored; none where there is none.
+    pub recovery_point: Option<Timestamp>,
+    /// The point that holds it.
+    pub point: Option<String>,
+    /// From when the age counts: that instant, or when the asset came to be known.
+    pub counts_from: Timestamp,
+    /// When the objective breaks, or broke.
+    pub breaks_at: Timestamp,
+    /// From when it was measured.
+    pub window_from: Timestamp,
+    /// The highest age in the window before a newer state came, in seconds. The age now may be higher.
+    pub worst_seconds: u64,
+    /// The share of the window within the objective, in parts of ten thousand.
+    pub within_per_10000: u32,
+    /// When the objective was broken.
+    pub breaches: Vec<Breach>,
+    /// How much longer captures and copies could last before the schedule cannot keep the objective.
+    pub headroom_seconds: Option<u64>,
+}
+
+/// A time in which the objective was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breach {
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; absent while it lasts.
+    pub until: Option<Timestamp>,
+}
+
+impl Rpo {
+    /// The age at an instant, in seconds.
+    pub fn age_seconds(&self, at: Timestamp) -> u64 {
+        u64::try_from(at.duration_since(self.counts_from).as_secs()).unwrap_or(0)
+    }
+
+    /// The highest age until an instant, in seconds.
+    pub fn worst_until(&self, at: Timestamp) -> u64 {
+        self.worst_seconds.max(self.age_seconds(at))
+    }
+
+    /// How much of the objective is used up.
+    pub(super) fn used_permille(&self, at: Timestamp) -> u64 {
+        self.age_seconds(at).saturating_mul(1000) / self.objective_seconds.max(1)
+    }
+}
+
+/// What is to be measured.
+pub(super) struct Measuring<'a> {
+    pub(super) points: Vec<&'a PointFact>,
+    /// When the asset came to be known.
+    pub(super) enrolled: Timestamp,
+    pub(super) objective: SignedDuration,
+    pub(super) window_from: Timestamp,
+    pub(super) now: Timestamp,
+    /// Whether a point could be restored at an instant.
+    pub(super) is_protected: &'a dyn Fn(&PointFact, Timestamp) -> bool,
+    /// Instants beside those of the points at which that may change.
+    pub(super) turns: Vec<Timestamp>,
+}
+
+/// Measures the window.
+pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
+    let window_from = given.window_from.max(given.enrolled).min(given.now);
+    let mut events = Vec::new();
+    for point in &given.points {
+        let changes = point.copies.values().flatten().map(|change| change.recorded);
+        let instants: BTreeSet<Timestamp> = changes
+            .chain(given.turns.iter().copied())
+            .chain([point.recorded])
+            .filter(|at| *at <= given.now)
+            .collect();
+        let mut was = false;
+        for at in instants {
+            let is = at >= point.recorded && (given.is_protected)(point, at);
+            if is != was {
+                events.push((at, *point, is));
+                was = is;
+            }
+        }
+    }
+    events.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
+    let mut protected: BTreeSet<(Timestamp, &str)> = BTreeSet::new();
+    let mut sweep = Sweep { objective: given.objective, worst: SignedDuration::ZERO, breaches: Vec::new() };
+    let counts_from =
+        |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
+    let mut at = window_from;
+    for (instant, point, is) in events {
+        let before = counts_from(&protected);
+        match is {
+            true => protected.insert((point.instant, point.id.as_str())),
+            false => protected.remove(&(point.instant, point.id.as_str())),
+        };
+        let then = counts_from(&protected);
+        if instant > at && then != before {
+            sweep.pass(before, at, instant, true);
+            at = instant;
+        }
+    }
+    let last = counts_from(&protected);
+    sweep.pass(last, at, given.now, false);
+    let total = given.now.duration_since(window_from).as_secs().max(1);
+    let broken: i64 =
+        sweep.breaches.iter().map(|b| b.until.unwrap_or(given.now).duration_since(b.from).as_secs()).sum();
+    let seconds = |span: SignedDuration| u64::try_from(span.as_secs()).unwrap_or(0);
+    Rpo {
+        objective_seconds: seconds(given.objective),
+        recovery_point: protected.last().map(|(instant, _)| *instant),
+        point: protected.last().map(|(_, id)| (*id).to_owned()),
+        counts_from: last,
+        breaks_at: super::after(last, given.objective),
+        window_from,
+        worst_seconds: seconds(sweep.worst),
+        within_per_10000: u32::try_from((total - broken.min(total)) * 10_000 / total).unwrap_or(0),
+        breaches: sweep.breaches,
+        headroom_seconds: None,
+    }
+}
+
+struct Sweep {
+    objective: SignedDuration,
+    worst: SignedDuration,
+    breaches: Vec<Breach>,
+}
+
+impl Sweep {
+    /// From `from` to `to` the age counts from one and the same instant.
+    fn pass(&mut self, counts_from: Timestamp, from: Timestamp, to: Timestamp, is_over: bool) {
+        if is_over {
+            self.worst = self.worst.max(to.duration_since(counts_from));
+        }
+        let breaks_at = super::after(counts_from, self.objective);
+        // Broken from that instant on, as a deadline is past at its own instant.
+        if breaks_at > to || (breaks_at == to && is_over) {
+            return;
+        }
+        let from = breaks_at.max(from);
+        let until = is_over.then_some(to);
+        match self.breaches.last_mut().filter(|last| last.until == Some(from)) {
+            Some(last) => last.until = until,
+            None => self.breaches.push(Breach { from, until }),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Two websites, two locations, five weeks of backups twice a day, everything in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::slot::{Lasts, LastsBasis};
+use crate::verdict::*;
+use crate::{Dataset, read_policy, template};
+
+/// The instant of most questions.
+pub(super) const NOW: &str = "2026-11-23T12:00:00Z";
+pub(super) const ASSETS: [(&str, &str); 2] = [("a.example", "C-1"), ("b.example", "C-2")];
+pub(super) const LOCATIONS: [&str; 2] = ["frankfurt", "manchester"];
+/// How many days of backups there are.
+const DAYS: i64 = 35;
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(super) fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+/// So many hours before the instant of the question.
+pub(super) fn ago(count: i64) -> Timestamp {
+    at(NOW) - hours(count)
+}
+
+/// The customer's policy, approved, whose websites are files alone.
+pub(super) fn policy() -> Policy {
+    let text = template::policy_example()
+        .replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"")
+        .replace("\"media\", \"code\", \"databases\"]", "\"media\", \"code\"]");
+    read_policy("policy.toml", &text).value.unwrap()
+}
+
+pub(super) fn world() -> Facts {
+    let mut facts = Facts {
+        policies: vec![PolicyFact {
+            number: Some(1),
+            from: at("2025-08-26T23:00:00Z"),
+            recorded: ago(50 * 24),
+            policy: policy(),
+        }],
+        inventories: vec![noted(inventory(), ago(50 * 24), 1)],
+        keys: vec![noted(keys(&["C-1", "C-2"]), ago(50 * 24), 2)],
+        probes: LOCATIONS.iter().map(|name| noted(probe(name), ago(5), 3)).collect(),
+        walks: LOCATIONS.iter().chain(&["state"]).map(|place| noted(walk(place), ago(24), 4)).collect(),
+        audits: vec![noted(LogAudited { leaves: 900, root: "ab".to_owned(), damage: None }, ago(5), 5)],
+        reviews: vec![ReviewFact {
+            happened: at("2026-10-20T09:00:00Z"),
+            recorded: at("2026-10-20T09:00:00Z"),
+            reviewer: "A. Reviewer".to_owned(),
+            leaf: 6,
+        }],
+        purges: vec![PurgeFact {
+            id: "purge-1".to_owned(),
+            begun: ago(20),
+            done: Some(ago(19)),
+            dropped: None,
+            waits: Vec::new(),
+        }],
+        holds: vec![HoldFact {
+            id: "hold-1".to_owned(),
+            asset: "a.example".to_owned(),
+            owner: "Legal".to_owned(),
+            reason: "a dispute".to_owned(),
+            review_on: "2027-01-10".parse().unwrap(),
+            placed: ago(200),
+            released: None,
+        }],
+        ..Facts::default()
+    };
+    for (asset, repository) in ASSETS {
+        backups(&mut facts, asset, repository);
+        let lasts = Lasts {
+            capture: Duration::from_secs(60),
+            copy: Duration::from_secs(30),
+            basis: LastsBasis::Measured { samples: 70 },
+        };
+        facts.measured.insert((asset.to_owned(), Dataset::Site), lasts);
+        for location in LOCATIONS {
+            facts.readings.push(reading(repository, location));
+        }
+    }
+    facts
+}
+
+fn noted<T>(what: T, recorded: Timestamp, leaf: u64) -> Noted<T> {
+    Noted { what, recorded, leaf }
+}
+
+fn inventory() -> Inventory {
+    let site = |latitude, longitude| SiteDeclared {
+        country: Some("GB".to_owned()),
+        latitude: Some(latitude),
+        longitude: Some(longitude),
+    };
+    let location = |name: &str, transport| LocationDeclared {
+        site: name.to_owned(),
+        host: format!("store-{name}"),
+        place: format!("place of {name}"),
+        transport,
+    };
+    let asset = |repository: &str| AssetDeclared {
+        class: "website".to_owned(),
+        host: "web1".to_owned(),
+        repository: repository.to_owned(),
+    };
+    Inventory {
+        sites: BTreeMap::from([
+            ("london".to_owned(), site(51.51, -0.13)),
+            ("manchester".to_owned(), site(53.48, -2.24)),
+            ("frankfurt".to_owned(), site(50.11, 8.68)),
+        ]),
+        hosts: BTreeMap::from([("web1".to_owned(), HostDeclared { site: "london".to_owned() })]),
+        locations: BTreeMap::from([
+            ("manchester".to_owned(), location("manchester", Transport::Ssh)),
+            ("frankfurt".to_owned(), location("frankfurt", Transport::Tls)),
+        ]),
+        assets: ASSETS.iter().map(|(name, repository)| ((*name).to_owned(), asset(repository))).collect(),
+    }
+}
+
+pub(super) fn keys(repositories: &[&str]) -> Keys {
+    Keys { repositories: repositories.iter().map(ToString::to_string).collect::<BTreeSet<_>>() }
+}
+
+pub(super) fn probe(location: &str) -> Probe {
+    Probe {
+        location: location.to_owned(),
+        place: format!("place of {location}"),
+        failure: None,
+        description: format!("the store of {location}"),
+        fingerprint: Some(format!("fingerprint of {location}")),
+        device: Some(format!("device of {location}")),
+        machine: Some(format!("machine of {location}")),
+        marker: Some(format!("marker of {location}")),
+        is_here: Some(false),
+        here_because: "its machine id is another".to_owned(),
+    }
+}
+
+fn walk(place: &str) -> StorageWalked {
+    StorageWalked {
+        place: place.to_owned(),
+        objects: 100,
+        overage_bytes: 0,
+        findings: Vec::new(),
+        exempt: Vec::new(),
+        reasons: Vec::new(),
+    }
+}
+
+fn reading(repository: &str, location: &str) -> Reading {
+    let change = ReadingChange {
+        recorded: ago(6),
+        leaf: 7,
+        first_look: ago(40 * 24),
+        last_look: ago(6),
+        oldest: ago(10 * 24),
+        never_read: 0,
+        slices: 28,
+        opened: Some((ago(6), 1000)),
+        damage: Vec::new(),
+    };
+    Reading { repository: repository.to_owned(), location: location.to_owned(), changes: vec![change] }
+}
+
+pub(super) const GOOD: CopyState = CopyState {
+    is_there: true,
+    is_checked: true,
+    whole_since: Some(Timestamp::UNIX_EPOCH),
+    is_damaged: false,
+};
+
+/// A point that was made at an instant, recorded ten minutes later, and is whole everywhere.
+pub(super) fn point(asset: &str, repository: &str, instant: Timestamp) -> PointFact {
+    let recorded = instant + SignedDuration::from_mins(10);
+    let change = CopyChange { recorded, leaf: Some(8), state: GOOD };
+    PointFact {
+        id: format!("{asset} {instant}"),
+        asset: asset.to_owned(),
+        dataset: Dataset::Site,
+        repository: repository.to_owned(),
+        is_full: instant.to_string().contains("-01T02:"),
+        instant,
+        recorded,
+        leaf: 8,
+        lacks: None,
+        purged: None,
+        copies: LOCATIONS.iter().map(|location| ((*location).to_owned(), vec![change])).collect(),
+    }
+}
+
+/// A point every twelve hours, at two and at fourteen.
+fn backups(facts: &mut Facts, asset: &str, repository: &str) {
+    let first = at("2026-11-23T02:00:00Z") - hours(DAYS * 24);
+    for half_day in 0..=DAYS * 2 {
+        let instant = first + hours(half_day * 12);
+        let point = point(asset, repository, instant);
+        let run = format!("run {}", point.id);
+        facts.runs.push(RunFact {
+            id: run,
+            asset: asset.to_owned(),
+            dataset: Dataset::Site,
+            ended: point.recorded,
+            point: point.id.clone(),
+            read_back: LOCATIONS.iter().map(|location| ((*location).to_owned(), (9, true))).collect(),
+            delivered: LOCATIONS.iter().map(ToString::to_string).collect(),
+        });
+        let settled = Some((point.recorded, SlotOutcome::Ok));
+        facts.slots.push(slot(asset, instant - hours(1), settled));
+        facts.points.push(point);
+    }
+    // The next one is open.
+    facts.slots.push(slot(asset, at("2026-11-23T13:00:00Z"), None));
+    facts.slots.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
+    facts.runs.sort_by(|a, b| (a.ended, &a.id).cmp(&(b.ended, &b.id)));
+}
+
+pub(super) fn slot(asset: &str, opens: Timestamp, settled: Option<(Timestamp, SlotOutcome)>) -> SlotFact {
+    SlotFact {
+        id: format!("{asset}/site/incremental/every-12h/{opens}"),
+        asset: asset.to_owned(),
+        dataset: Dataset::Site,
+        is_full: false,
+        opens,
+        closes: opens + hours(6),
+        due: opens + hours(6),
+        is_recorded: true,
+        settled,
+    }
+}

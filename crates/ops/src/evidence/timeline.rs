@@ -1,0 +1,121 @@
+//! The evidence as it became known, change by change.
+//!
+//! A verdict about last week must not know what was found since. So the same fold that tells what is known now is asked after
+//! each check, and what changed is kept with the instant at which the check was recorded.
+
+use std::collections::BTreeMap;
+
+use holdfast_ledger::{Check, CheckOutcome, CheckScope};
+use holdfast_model::verdict::{CopyChange, CopyState, ReadingChange};
+use jiff::Timestamp;
+
+use super::Evidence;
+
+/// What became known of one repository.
+#[derive(Debug, Default)]
+pub(crate) struct Timeline {
+    /// By point and location.
+    pub(crate) copies: BTreeMap<String, BTreeMap<String, Vec<CopyChange>>>,
+    /// By location.
+    pub(crate) readings: BTreeMap<String, Vec<ReadingChange>>,
+}
+
+/// What is told of a location beside its evidence.
+#[derive(Default)]
+struct Beside {
+    evidence: Evidence,
+    /// Points of which what a run brought was read back whole.
+    read_back: BTreeMap<String, bool>,
+    looked: Option<Timestamp>,
+    opened: Option<(Timestamp, u64)>,
+}
+
+/// Follows the checks of a repository, which are in the order in which they were recorded. `shares` is in how many shares
+/// everything is read.
+pub(crate) fn follow(checks: &[Check], shares: u32) -> Timeline {
+    let mut timeline = Timeline::default();
+    let mut locations: BTreeMap<&str, Beside> = BTreeMap::new();
+    for check in checks {
+        let location = check.check.location.as_str();
+        let beside = locations.entry(location).or_default();
+        beside.take(check);
+        let mut states: BTreeMap<String, CopyState> =
+            beside.evidence.points.keys().map(|point| (point.clone(), beside.state(point))).collect();
+        // One that is not among them any more went.
+        let known = timeline
+            .copies
+            .iter()
+            .filter(|(_, at)| at.contains_key(location))
+            .map(|(point, _)| point.clone());
+        for point in known.collect::<Vec<_>>() {
+            states.entry(point).or_default();
+        }
+        for (point, state) in states {
+            let changes = timeline.copies.entry(point).or_default().entry(location.to_owned()).or_default();
+            if changes.last().is_none_or(|last| last.state != state) {
+                changes.push(CopyChange { recorded: check.recorded_at, leaf: Some(check.leaf), state });
+            }
+        }
+        if let Some(change) = beside.reading(check, shares) {
+            timeline.readings.entry(location.to_owned()).or_default().push(change);
+        }
+    }
+    timeline
+}
+
+impl Beside {
+    fn take(&mut self, check: &Check) {
+        self.evidence.take(check);
+        let (scope, outcome) = (&check.check.scope, check.check.outcome);
+        if outcome == CheckOutcome::Unusable {
+            return;
+        }
+        let findings = &check.check.findings;
+        match scope {
+            CheckScope::Repair => {}
+            CheckScope::Run { point, .. } => {
+                for id in findings.arrived.iter().chain([point]) {
+                    let is_whole = outcome == CheckOutcome::Whole && !findings.damaged.contains(id);
+                    *self.read_back.entry(id.clone()).or_default() |= is_whole;
+                }
+            }
+            _ => self.looked = Some(check.happened_at),
+        }
+        if check.check.bytes_read > 0 {
+            self.opened = Some((check.happened_at, check.check.bytes_read));
+        }
+    }
+
+    fn state(&self, point: &str) -> CopyState {
+        let Some(known) = self.evidence.points.get(point) else { return CopyState::default() };
+        let is_damaged = known.damaged.is_some() || !self.evidence.other_damage.is_empty();
+        CopyState {
+            is_there: true,
+            is_checked: known.read.is_some() || self.read_back.get(point).copied().unwrap_or(false),
+            whole_since: known.read,
+            is_damaged,
+        }
+    }
+
+    /// What was read there so far; none before anything was looked at.
+    fn reading(&self, check: &Check, shares: u32) -> Option<ReadingChange> {
+        let evidence = &self.evidence;
+        let first_look = evidence.first_looked_at?;
+        let read = |share| evidence.slices.last_read(share, shares);
+        let oldest = (0..shares).map(|share| read(share).unwrap_or(first_look)).min()?;
+        let never_read = (0..shares).filter(|share| read(*share).is_none()).count();
+        let damaged = evidence.points.iter().filter(|(_, point)| point.damaged.is_some());
+        let damaged = damaged.map(|(id, _)| format!("point {}", id.get(..8).unwrap_or(id)));
+        Some(ReadingChange {
+            recorded: check.recorded_at,
+            leaf: check.leaf,
+            first_look,
+            last_look: self.looked.unwrap_or(first_look),
+            oldest,
+            never_read: u32::try_from(never_read).unwrap_or(u32::MAX),
+            slices: shares,
+            opened: self.opened,
+            damage: damaged.chain(evidence.other_damage.iter().cloned()).collect(),
+        })
+    }
+}

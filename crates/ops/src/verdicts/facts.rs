@@ -1,0 +1,312 @@
+//! From the ledger to the facts that verdicts are made from: everything with the instant at which it was recorded.
+
+use std::collections::BTreeMap;
+
+use holdfast_ledger::{
+    AlarmKind, CheckOutcome, CheckScope, PointCopy, PurgeState, Reader, RecordedPoint, Run, RunOutcome,
+    Slot as Recorded, SlotState,
+};
+use holdfast_model::verdict::{
+    CopyChange, CopyState, Facts, HoldFact, Noted, Observed, PointFact, PolicyFact, PurgeFact, Reading,
+    ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+};
+use holdfast_model::{AssetName, Dataset};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::stocktaking;
+use crate::error::Result;
+use crate::evidence::timeline::{self, Timeline};
+use crate::measured;
+use crate::reread;
+use crate::serve::expectation::{self, Which};
+use crate::serve::translate;
+use crate::serve::versions::Versions;
+use crate::setup::Setup;
+
+/// How far before the first instant that is judged rules look back.
+const BACK: SignedDuration = SignedDuration::from_hours(33 * 24);
+/// Purges further back than this say nothing any more.
+const PURGES_BACK: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// Slots are recorded some hours ahead.
+const AHEAD: SignedDuration = SignedDuration::from_hours(48);
+
+/// Gathers what judging the instants from `from` to `now` needs.
+pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Timestamp) -> Result<Facts> {
+    let since = from.saturating_sub(BACK).unwrap_or(Timestamp::MIN);
+    let versions = Versions::load(reader)?;
+    let mut facts = Facts { policies: policies(setup, reader, &versions)?, ..Facts::default() };
+    observations(reader, &mut facts)?;
+    facts.reviews = reviews(reader)?;
+    facts.slots = slots(setup, reader, &versions, since, now)?;
+    let runs = reader.runs_between(since, after(now, SignedDuration::from_secs(1)), None)?;
+    let recorded = reader.points_lying(since)?;
+    let ids: Vec<&str> = recorded.iter().map(|one| one.point.id.as_str()).collect();
+    let copies = reader.copies_of_all(&ids)?;
+    facts.runs = run_facts(reader, &runs, &copies)?;
+    let lacks = lacks(reader, &runs)?;
+    let mut repositories: Vec<String> = recorded.iter().map(|one| one.point.repository.clone()).collect();
+    repositories.extend(setup.repositories().into_keys());
+    repositories.sort_unstable();
+    repositories.dedup();
+    let shares = reread::shares(reread::DAYS);
+    let mut timelines = BTreeMap::new();
+    for repository in repositories {
+        let mut timeline = timeline::follow(&reader.every_check_of(&repository)?, shares);
+        for (location, changes) in std::mem::take(&mut timeline.readings) {
+            facts.readings.push(Reading { repository: repository.clone(), location, changes });
+        }
+        timelines.insert(repository, timeline);
+    }
+    let purged = purges(reader, now, &mut facts)?;
+    facts.points =
+        recorded.into_iter().filter_map(|one| point(one, &copies, &mut timelines, &lacks, &purged)).collect();
+    let alarms = reader.alarms_between(since, after(now, SignedDuration::from_secs(1)))?;
+    let stalled = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::PurgeStalled);
+    facts.stalls = stalled
+        .map(|alarm| StallFact {
+            recorded: alarm.recorded_at,
+            message: alarm.alarm.message,
+            leaf: alarm.leaf,
+        })
+        .collect();
+    facts.holds = reader.holds()?.into_iter().map(hold).collect();
+    for (name, asset) in &setup.estate.assets {
+        for dataset in asset.class().datasets() {
+            if let Some(lasts) = measured::of_asset(reader, name.as_ref(), *dataset)? {
+                facts.measured.insert((name.to_string(), *dataset), lasts);
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// The versions that were adopted; where none was, what the file says.
+fn policies(setup: &Setup, reader: &Reader, versions: &Versions) -> Result<Vec<PolicyFact>> {
+    let mut policies = Vec::new();
+    for adopted in reader.policy_versions()? {
+        if let Some(version) = versions.numbered(adopted.number) {
+            policies.push(PolicyFact {
+                number: Some(adopted.number),
+                from: version.from,
+                recorded: adopted.recorded_at,
+                policy: version.policy.clone(),
+            });
+        }
+    }
+    if policies.is_empty() {
+        let (from, policy) = (Timestamp::MIN, setup.policy.clone());
+        policies.push(PolicyFact { number: None, from, recorded: Timestamp::MIN, policy });
+    }
+    Ok(policies)
+}
+
+fn observations(reader: &Reader, facts: &mut Facts) -> Result<()> {
+    for one in reader.observations()? {
+        let (recorded, leaf) = (one.recorded_at, one.leaf);
+        match stocktaking::read(&one) {
+            Some(Observed::Inventory(what)) => facts.inventories.push(Noted { what, recorded, leaf }),
+            Some(Observed::Keys(what)) => facts.keys.push(Noted { what, recorded, leaf }),
+            Some(Observed::PolicySeen(what)) => facts.policies_seen.push(Noted { what, recorded, leaf }),
+            Some(Observed::Probe(what)) => facts.probes.push(Noted { what, recorded, leaf }),
+            Some(Observed::StorageWalked(what)) => facts.walks.push(Noted { what, recorded, leaf }),
+            Some(Observed::LogAudited(what)) => facts.audits.push(Noted { what, recorded, leaf }),
+            // Of a newer program.
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn reviews(reader: &Reader) -> Result<Vec<ReviewFact>> {
+    let review = |review: holdfast_ledger::PolicyReview| ReviewFact {
+        happened: review.happened_at,
+        recorded: review.recorded_at,
+        reviewer: review.reviewer,
+        leaf: review.leaf,
+    };
+    Ok(reader.policy_reviews()?.into_iter().map(review).collect())
+}
+
+/// What was recorded, and what the policy wanted of a time when nobody recorded anything.
+fn slots(
+    setup: &Setup,
+    reader: &Reader,
+    versions: &Versions,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<SlotFact>> {
+    let recorded = reader.slots_between(since, after(now, AHEAD), None)?;
+    let mut slots: Vec<SlotFact> = recorded.iter().filter_map(slot).collect();
+    let missing = expectation::unrecorded(reader, versions, &setup.estate, Which::Known, (now, now))?;
+    for (_, slot) in missing.into_iter().filter(|(_, slot)| since <= slot.due && slot.due <= now) {
+        let expected = translate::expected(&slot);
+        slots.push(SlotFact {
+            id: expected.id,
+            asset: expected.asset,
+            dataset: slot.dataset,
+            is_full: expected.kind == "full",
+            opens: slot.opens,
+            closes: slot.closes,
+            due: slot.due,
+            is_recorded: false,
+            settled: None,
+        });
+    }
+    slots.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
+    Ok(slots)
+}
+
+fn slot(slot: &Recorded) -> Option<SlotFact> {
+    let outcome = match slot.state {
+        SlotState::Expected => None,
+        SlotState::Ok => Some(SlotOutcome::Ok),
+        SlotState::Late => Some(SlotOutcome::Late),
+        SlotState::Missed => Some(SlotOutcome::Missed),
+        SlotState::Degraded => Some(SlotOutcome::Degraded),
+        SlotState::Waived => Some(SlotOutcome::Waived),
+    };
+    Some(SlotFact {
+        id: slot.id.clone(),
+        asset: AssetName::parse(&slot.asset).ok()?.to_string(),
+        dataset: Dataset::parse(&slot.dataset)?,
+        is_full: slot.kind == "full",
+        opens: slot.opens,
+        closes: slot.closes,
+        due: slot.due,
+        is_recorded: true,
+        settled: outcome.and_then(|outcome| Some((slot.settled_at?, outcome))),
+    })
+}
+
+/// Runs that made a point, with what was read back of it.
+fn run_facts(
+    reader: &Reader,
+    runs: &[Run],
+    copies: &BTreeMap<String, Vec<PointCopy>>,
+) -> Result<Vec<RunFact>> {
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let mut read_back: BTreeMap<String, BTreeMap<String, (u64, bool)>> = BTreeMap::new();
+    for check in reader.checks_of_runs(&ids)? {
+        let CheckScope::Run { run, .. } = &check.check.scope else { continue };
+        let is_whole = matches!(check.check.outcome, CheckOutcome::Whole | CheckOutcome::Owed);
+        // One that could not be asked is no reading.
+        if check.check.outcome != CheckOutcome::Unusable {
+            let of_run = read_back.entry(run.clone()).or_default();
+            of_run.insert(check.check.location.clone(), (check.leaf, is_whole));
+        }
+    }
+    let fact = |run: &Run| {
+        let (ended, point) = (run.ended_at?, run.point.clone()?);
+        let took = copies.get(&point).into_iter().flatten().filter(|copy| copy.has_since <= ended);
+        Some(RunFact {
+            dataset: Dataset::parse(&run.dataset)?,
+            delivered: took.map(|copy| copy.location.clone()).collect(),
+            read_back: read_back.remove(&run.id).unwrap_or_default(),
+            id: run.id.clone(),
+            asset: run.asset.clone(),
+            ended,
+            point,
+        })
+    };
+    let mut facts: Vec<RunFact> = runs.iter().filter_map(fact).collect();
+    facts.sort_by(|a, b| (a.ended, &a.id).cmp(&(b.ended, &b.id)));
+    Ok(facts)
+}
+
+/// What points lack since they were made, told without the name of any file.
+fn lacks(reader: &Reader, runs: &[Run]) -> Result<BTreeMap<String, String>> {
+    let mut lacks = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.outcome == Some(RunOutcome::Degraded)) {
+        let Some(point) = &run.point else { continue };
+        let report: Option<Value> = reader.report(&run.id)?.and_then(|json| serde_json::from_str(&json).ok());
+        // A location that is owed its copy takes nothing from the point; its copies tell.
+        let Some(report) = report else { continue };
+        let is_in = |trouble: &&Value| matches!(trouble["kind"].as_str(), Some("unreadable" | "changed"));
+        let count = report["troubles"].as_array().map_or(0, |troubles| troubles.iter().filter(is_in).count());
+        if let Some(suspect) = report["suspect"].as_str() {
+            lacks.insert(point.clone(), format!("it is suspect: {suspect}"));
+        } else if count > 0 {
+            lacks.insert(
+                point.clone(),
+                format!("{count} entries could not be read, or changed while they were"),
+            );
+        }
+    }
+    Ok(lacks)
+}
+
+/// Takes in the purges; returns when each point was decided upon.
+fn purges(reader: &Reader, now: Timestamp, facts: &mut Facts) -> Result<BTreeMap<String, Timestamp>> {
+    let mut decided = BTreeMap::new();
+    for purge in reader.purges(now.saturating_sub(PURGES_BACK).unwrap_or(Timestamp::MIN))? {
+        for point in reader.points_of_purge(&purge.id)? {
+            decided.entry(point.decided.point).or_insert(purge.begun_at);
+        }
+        let wait = |wait: &holdfast_ledger::PurgeWait| {
+            let at = wait.location.as_deref().map_or_else(String::new, |location| format!(" at {location}"));
+            format!("{}{at}: {}", wait.repository, wait.reason)
+        };
+        facts.purges.push(PurgeFact {
+            begun: purge.begun_at,
+            done: purge.ended_at.filter(|_| purge.state == PurgeState::Done),
+            dropped: purge.ended_at.filter(|_| purge.state == PurgeState::Dropped),
+            waits: purge.waits.iter().map(wait).collect(),
+            id: purge.id,
+        });
+    }
+    Ok(decided)
+}
+
+fn point(
+    one: RecordedPoint,
+    copies: &BTreeMap<String, Vec<PointCopy>>,
+    timelines: &mut BTreeMap<String, Timeline>,
+    lacks: &BTreeMap<String, String>,
+    purged: &BTreeMap<String, Timestamp>,
+) -> Option<PointFact> {
+    let RecordedPoint { point, recorded_at, leaf } = one;
+    let timeline = timelines.get_mut(&point.repository);
+    let mut changes = timeline.and_then(|timeline| timeline.copies.remove(&point.id)).unwrap_or_default();
+    for copy in copies.get(&point.id).into_iter().flatten() {
+        let known = changes.entry(copy.location.clone()).or_default();
+        if known.first().is_none_or(|first| copy.has_since < first.recorded) {
+            let state = CopyState { is_there: true, ..CopyState::default() };
+            // The run that brought it records it with its point.
+            known.insert(0, CopyChange { recorded: copy.has_since.max(recorded_at), leaf: None, state });
+        }
+        if let Some(removed) = copy.removed_at {
+            known.push(CopyChange { recorded: removed, leaf: None, state: CopyState::default() });
+        }
+        known.sort_by_key(|change| change.recorded);
+    }
+    Some(PointFact {
+        dataset: Dataset::parse(&point.dataset)?,
+        is_full: point.kind == "full",
+        instant: point.instant,
+        recorded: recorded_at,
+        leaf,
+        lacks: lacks.get(&point.id).cloned(),
+        purged: purged.get(&point.id).copied(),
+        copies: changes,
+        id: point.id,
+        asset: point.asset,
+        repository: point.repository,
+    })
+}
+
+fn hold(hold: holdfast_ledger::Hold) -> HoldFact {
+    HoldFact {
+        id: hold.id,
+        asset: hold.hold.asset,
+        owner: hold.hold.owner,
+        reason: hold.hold.reason,
+        review_on: hold.hold.review_on,
+        placed: hold.placed_at,
+        released: hold.released_at,
+    }
+}
+
+fn after(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
