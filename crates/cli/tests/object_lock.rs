@@ -215,10 +215,10 @@ fn a_shredded_client_has_no_key_and_what_is_locked_is_told() {
     let later = made + SignedDuration::from_hours(30 * 24) + SignedDuration::from_secs(1);
     let setup = customer.on_clock(&Arc::new(FakeClock::new(later)));
     let request = ShredRequest {
-        client: REPOSITORY,
-        reason: "it left",
+        client: REPOSITORY.to_owned(),
+        reason: "it left".to_owned(),
         export_offered: true,
-        confirmation: REPOSITORY,
+        confirmation: REPOSITORY.to_owned(),
     };
     let report = shred::shred(&setup, &request).unwrap();
     assert_eq!(report.ending, Ending::Attention, "{report:?}");

@@ -48,7 +48,7 @@ pub enum Worth {
 }
 
 /// What is locked, in sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedSum {
     /// Versions.
     pub objects: u64,

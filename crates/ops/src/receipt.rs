@@ -101,7 +101,7 @@ pub fn settle(
         let is_new = |one: &&StillLocked| before.is_none_or(|before| !before.contains_key(&one.name()));
         let newly_locked: Vec<StillLocked> = hidden.locked.iter().filter(is_new).cloned().collect();
         known.note_locked(mirror.name(), hidden, now);
-        let KnownPoints { points, locked } = &mut *known;
+        let KnownPoints { points, locked, .. } = &mut *known;
         let locked = locked.get(mirror.name());
         let (mut unlisted, mut cleared) = (Vec::new(), Vec::new());
         for (id, point) in points {

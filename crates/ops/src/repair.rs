@@ -77,7 +77,7 @@ fn carry_out(
         let repaired = opened.repair(&request, None, troubles, progress, &setup.cancel())?;
         if !request.dry_run {
             evidence::keep_healed(setup, repository, &repaired)?;
-            object_lock::raise(setup, repository, &opened, &troubles)?;
+            object_lock::raise(setup, repository, &opened, troubles)?;
         }
         Ok(repaired)
     });

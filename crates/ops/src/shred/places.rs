@@ -7,7 +7,7 @@ use holdfast_ledger::{NewReceipt, PurgePhase};
 use holdfast_location::{Area, Lying, What};
 use holdfast_repo::{Mirror, StillLocked};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::object_lock::{self, LockedSum};
