@@ -26,6 +26,7 @@ mod policy_version;
 mod purge;
 mod reader;
 mod receipt;
+mod report;
 mod run;
 mod schema;
 mod slot;
