@@ -33,6 +33,7 @@ mod private;
 mod purge;
 mod reader;
 mod receipt;
+mod report;
 mod run;
 mod schema;
 mod slot;

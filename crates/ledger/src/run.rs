@@ -180,21 +180,6 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Erases the reports of every run of these assets, and of every one that made a point in this repository: they name
-    /// files. The leaves keep the hashes. Returns how many there were.
-    ///
-    /// # Errors
-    /// When it could not be written.
-    pub fn erase_reports(&mut self, repository: &str, assets: &[String]) -> Result<u64> {
-        let here = points::table.filter(points::repository.eq(repository)).select(points::id.nullable());
-        let of_them =
-            runs::table.filter(runs::asset.eq_any(assets).or(runs::point.eq_any(here))).select(runs::id);
-        let erased = diesel::delete(reports::table.filter(reports::run.eq_any(of_them)))
-            .execute(self.connection)
-            .doing(|| format!("erase the reports of runs into {repository}"))?;
-        Ok(erased as u64)
-    }
-
     /// Ends every run that an earlier instance began and did not live to end, and returns them as they were. Purges and
     /// actions without an end are recorded as cut off.
     ///
@@ -264,21 +249,6 @@ impl Reader {
             let row: Option<Row> =
                 runs::table.find(id).first(connection).optional().doing(|| format!("read run {id}"))?;
             Ok(with_slots(connection, row.into_iter().collect())?.pop())
-        })
-    }
-
-    /// The report of a run, as JSON; absent when it had none, or when it was erased.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn report(&self, run: &str) -> Result<Option<String>> {
-        self.ask(|connection| {
-            reports::table
-                .find(run)
-                .select(reports::json)
-                .first(connection)
-                .optional()
-                .doing(|| format!("read the report of run {run}"))
         })
     }
 

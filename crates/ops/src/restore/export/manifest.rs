@@ -111,9 +111,10 @@ fn for_people(report: &ExportReport) -> Vec<u8> {
         }
         let Some(point) = &asset.point else { continue };
         let bytes: u64 = point.files.iter().map(|file| file.bytes).sum();
+        let files = if point.files.len() == 1 { "file" } else { "files" };
         line(
             format!(
-                "#   as it was at {}, point {}: {} files, {bytes} bytes, in {}/",
+                "#   as it was at {}, point {}: {} {files}, {bytes} bytes, in {}/",
                 point.time,
                 point.point,
                 point.files.len(),
