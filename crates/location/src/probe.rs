@@ -252,7 +252,7 @@ impl Probe<'_> {
                     }
                 }
                 Err(_) => {
-                    removed = "everything that is listed was removed; older versions could not be looked for"
+                    removed = "everything that is listed was removed; older versions could not be looked for";
                 }
             }
         }
