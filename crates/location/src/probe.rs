@@ -240,6 +240,22 @@ impl Probe<'_> {
                 }
             }
         }
+        let mut removed = "everything was removed";
+        if self.location.hides_versions() {
+            match self.location.walk(Some(&self.repository)) {
+                Ok(walk) => {
+                    for lying in &walk.lying {
+                        if let Err(error) = self.location.erase(lying) {
+                            left += 1;
+                            refusal = Some(error);
+                        }
+                    }
+                }
+                Err(_) => {
+                    removed = "everything that is listed was removed; older versions could not be looked for";
+                }
+            }
+        }
         let Some(refusal) = refusal else {
             // What stays of empty folders is hidden by its name.
             let _ = self.location.discard_empty(&self.repository);
@@ -247,8 +263,8 @@ impl Probe<'_> {
                 what,
                 Verdict::Yes,
                 Grade::Fine,
-                "everything was removed",
-                "nothing is left behind",
+                removed,
+                "nothing that is known of is left behind",
             );
         };
         Finding::new(

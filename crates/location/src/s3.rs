@@ -2,7 +2,7 @@
 //! [`canary`](crate::canary)); others call a missing bucket a missing object. Both are asked for here before a word
 //! of theirs is believed.
 
-mod errors;
+mod refusal;
 mod retention;
 mod transport;
 mod versions;

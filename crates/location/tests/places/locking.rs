@@ -166,6 +166,9 @@ fn a_bucket_that_locks_by_itself_is_a_finding() {
         finding.map(|finding| (finding.outcome, finding.grade))
     };
     assert_eq!(found(&server.url("locked", "")), Some((Verdict::No, Grade::Fine)));
+    // A bucket that keeps versions keeps none of a probe.
+    let left = server.versions("locked");
+    assert!(left.iter().all(|path| !path.contains("holdfast-probe")), "{left:?}");
     assert_eq!(found(&server.url("plain", "")), None);
     server.lock_by_default("locked", 1);
     assert_eq!(found(&server.url("locked", "")), Some((Verdict::Yes, Grade::Bad)));
