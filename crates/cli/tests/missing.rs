@@ -80,7 +80,9 @@ fn a_repository_that_was_deleted_everywhere_is_missed() {
 fn points_from_before_a_lost_state_folder_are_taken_up_again() {
     let customer = customer_with_two_points();
     fs::remove_dir_all(customer.path("state")).unwrap();
-    customer.run(0, &["backup", ASSET]);
+    // That the audit log went with it is told.
+    let told = customer.run(4, &["backup", ASSET]);
+    assert!(told.contains("holdfast audit restart"), "{told}");
     delete_first_point(&customer, &["here", "there"]);
     customer.run(4, &["verify"]);
 }

@@ -110,6 +110,7 @@ fn a_client_is_shredded_only_when_it_has_left_and_by_who_names_it_twice() {
 #[test]
 fn nothing_of_a_shredded_client_is_left_and_no_key_opens_what_was_saved() {
     let customer = customer();
+    customer.run(0, &["ls", ASSET, "--purpose", "asked by Jane Doe"]);
     grow_old(&customer, &local(&customer));
     leave(&customer);
     let saved = customer.path("saved");
@@ -133,13 +134,20 @@ fn nothing_of_a_shredded_client_is_left_and_no_key_opens_what_was_saved() {
     for folder in ["etc", "state"] {
         for file in walk(&customer.path(folder)).keys() {
             let content = fs::read(customer.path(folder).join(file)).unwrap();
-            let found = content.windows(own.len()).any(|window| window == own.as_bytes());
-            assert!(!found, "{folder}/{} still holds the password", file.display());
+            for gone in [own.as_str(), "Jane Doe"] {
+                let found = content.windows(gone.len()).any(|window| window == gone.as_bytes());
+                assert!(!found, "{folder}/{} still holds {gone}", file.display());
+            }
         }
     }
     assert!(!customer.path("state/repositories").join(REPOSITORY).exists());
     // Its password is gone with its files; with the other client's key the saved copy does not open.
     assert!(!restic_opens(&saved, &other));
+    // Who looked into its backups is known still, and not any more what for.
+    let looked = customer.json(0, &["audit", "log", "--since", "all", "--kind", "ls"]);
+    assert_eq!(looked[0]["fact"]["purpose"], "[erased]", "{looked}");
+    assert!(looked[0]["actor"].as_str().unwrap().contains("uid"), "{looked}");
+    customer.run(0, &["audit", "verify"]);
     let history = customer.json(0, &["purge", "--history"]);
     let shredded = history.as_array().unwrap().iter().find(|purge| purge["kind"] == "shred").unwrap();
     assert_eq!((&shredded["state"], &shredded["client"]), (&Value::from("done"), &Value::from(REPOSITORY)));

@@ -19,7 +19,14 @@ pub fn tell_anchored(report: &AnchorReport) -> (Vec<String>, Ending) {
     for at in &report.locations {
         let Some(reason) = &at.reason else { continue };
         match at.state {
-            "FORK" => lines.push(format!("AUDIT LOG: location {}: {reason}", at.location)),
+            "FORK" => {
+                lines.push(format!("AUDIT LOG: location {}: {reason}", at.location));
+                lines.push(format!(
+                    "  hint: `holdfast audit verify --against {}` tells more; where the ledger was lost, `holdfast audit restart` \
+                     begins a new log",
+                    at.location
+                ));
+            }
             _ => lines.push(format!("audit log: location {}: {reason}", at.location)),
         }
     }
