@@ -389,6 +389,7 @@ fn while_a_daemon_runs_it_judges_and_status_only_reads() {
     let customer = Customer::new();
     support::daemon::fast_policy(&customer, "24h", 1);
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    customer.run(0, &["backup", ASSET]);
     let daemon = support::daemon::Daemon::start(&customer);
     let start = std::time::Instant::now();
     // What it judged so far is read by anybody, and nobody else may write.

@@ -22,6 +22,8 @@ use crate::verdicts::{self, stocktaking};
 
 /// How often stock is taken. What is looked at less often decides that by itself.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// The same while some location does not answer.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(6);
 /// How often storage is walked through, so that no walk is ever older than a week.
 const WALK_EVERY: SignedDuration = SignedDuration::from_hours(6 * 24);
 /// A walk that failed is tried again after so long.
@@ -129,6 +131,10 @@ impl Daemon<'_> {
                 self.tell(format!("walking through storage: not done: {why}"));
                 self.assessing.walk_next = after(now, WALK_AGAIN);
             }
+        }
+        let is_missing = |o: &Observed| matches!(o, Observed::Probe(probe) if probe.failure.is_some());
+        if stock.observed.iter().any(is_missing) {
+            self.assessing.look_next = after(now, LOOK_AGAIN);
         }
         verdicts::observe(&self.ledger, &stock.observed, now)
     }
