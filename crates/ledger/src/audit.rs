@@ -14,9 +14,9 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, assessments, checks, copies, erasures, holds, leases, log_restarts, observations,
-    points, policy_reviews, policy_versions, purge_points, purges, receipts, reports, run_slots, runs, slots,
-    verdicts, waivers,
+    actions, alarms, anchors, assessments, checks, copies, erasures, holds, leases, log_restarts,
+    observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, reports,
+    run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{

@@ -283,7 +283,7 @@ fn what_a_prune_rewrote_is_locked_anew_and_what_it_deleted_stays_until_its_lock_
     let before = vault.locks();
     let (troubles, progress, cancel) = (Troubles::default(), Progress::default(), Cancel::default());
     vault.repository.forget(&[old.id], &troubles, &progress, &cancel).unwrap();
-    let thorough = PruneOptions { unused_permille_max: 0 };
+    let thorough = PruneOptions { unused_permille_max: 0, ours: None };
     let pruned = vault.repository.prune(&thorough, &troubles, &progress, &cancel).unwrap();
     assert!(pruned.plan.packs_repacked > 0, "{:?}", pruned.plan);
     let plan = Promised { new: None, earlier: BTreeMap::from([(new.id, until)]) };

@@ -9,6 +9,7 @@ mod manifest;
 use std::path::{Path, PathBuf};
 
 use holdfast_format::{Id, Snapshot};
+use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_repo::{Progress, RestoreRequest, Restored, Trouble, Troubles};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,12 +17,16 @@ use serde::Serialize;
 use self::manifest::ListedFile;
 use super::target::check_target;
 use super::{components, ending_of};
+use crate::action;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::points::{self, Found, Goodness};
 use crate::purge::owners::{self, Owner};
 use crate::setup::Setup;
+
+/// What stands in the log: client data is not read unseen.
+const PURPOSE: &str = "export of everything that the client has here";
 
 /// What was exported.
 #[derive(Debug, Serialize)]
@@ -94,6 +99,22 @@ pub fn export(
         return Err(Error::usage(format!("{} is not empty", to.display()))
             .hint("export into a folder of its own, or go on with one that broke off: --overwrite"));
     }
+    let entry = NewAction {
+        repository: Some(client.to_owned()),
+        target: Some(to.display().to_string()),
+        ..action::by_us(setup, ActionKind::Restore, Some(PURPOSE))
+    };
+    let work = || carry_out(setup, client, to, overwrite, progress);
+    action::recorded(setup, entry, work, |report| report.ending)
+}
+
+fn carry_out(
+    setup: &Setup,
+    client: &str,
+    to: &Path,
+    overwrite: bool,
+    progress: &Progress,
+) -> Result<ExportReport> {
     let (troubles, time) = (Troubles::default(), setup.world.clock.now());
     let found = points::look(setup.open(client, None)?, &troubles)?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
