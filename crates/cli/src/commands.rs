@@ -31,7 +31,7 @@ use holdfast_ops::error::{Error, Result};
 use holdfast_ops::points::Which;
 use holdfast_ops::{Trouble, TroubleKind};
 use holdfast_world::signals::Stop;
-use holdfast_world::{World, limits, priority, signals};
+use holdfast_world::{World, limits, memory, priority, signals};
 
 use crate::context::{Context, GlobalOptions};
 use crate::output;
@@ -89,6 +89,7 @@ enum Command {
 
 /// Parses the command line and runs it.
 pub fn run() -> ExitCode {
+    memory::keep_large_blocks_apart();
     let app = App::parse();
     let world = World::system();
     // One that works on by itself is asked to stop before it is interrupted.

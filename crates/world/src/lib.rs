@@ -9,6 +9,7 @@ pub mod durable;
 mod environment;
 pub mod fake;
 pub mod limits;
+pub mod memory;
 pub mod priority;
 pub mod process;
 mod random;
