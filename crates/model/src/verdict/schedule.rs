@@ -108,7 +108,9 @@ pub(super) fn fulls(look: &Look<'_>) -> Finding {
                 row(Verdict::NoEvidence, why).next(format!("`holdfast backup {} --full`", part.asset)),
             );
         };
-        let copies: Vec<_> = newest.lies_at(look.now).collect();
+        // One that retention took since was what it was while it lay there.
+        let at = newest.purged.map_or(look.now, |purged| purged.min(look.now));
+        let copies: Vec<_> = newest.lies_at(at).collect();
         let unread =
             copies.iter().filter(|(_, copy)| copy.state.whole_since.is_none() || copy.state.is_damaged);
         let unread: Vec<&str> = unread.map(|(location, _)| *location).collect();

@@ -87,3 +87,16 @@ fn without_anything_recorded_nothing_passes() {
     assert_eq!(passing, ["REV-02"]);
     assert_eq!(assess(&Facts::default(), at(NOW)), None);
 }
+
+#[test]
+fn a_full_point_that_retention_took_was_full_all_the_same() {
+    let mut facts = world();
+    for point in facts.points.iter_mut().filter(|point| point.is_full) {
+        point.purged = Some(ago(50));
+        for changes in point.copies.values_mut() {
+            changes.push(CopyChange { recorded: ago(49), leaf: None, state: CopyState::default() });
+        }
+    }
+    let found = verdict(&facts, "SCHED-02", at(NOW));
+    assert_eq!(found.verdict, Verdict::Pass, "{}", found.why);
+}
