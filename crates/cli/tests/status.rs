@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use holdfast_ledger::{ExpectedSlot, Ledger, NewObservation, NewPolicyVersion};
 use holdfast_ops::backup::{How, backup};
-use holdfast_ops::{Progress, clock_reading, purge};
+use holdfast_ops::{Progress, purge};
 use holdfast_world::fake::FakeClock;
 use holdfast_world::{Clock, SystemClock, SystemRandom};
 use jiff::{SignedDuration, Timestamp};
@@ -219,7 +219,8 @@ fn a_point_past_its_age_is_red_until_it_was_purged_and_somebody_looked() {
     put_elsewhere(&customer);
     let found = status(&customer);
     assert_verdict(&found, "RET-02", "FAIL", "1 points are past 60 days and their grace");
-    customer.run(0, &["purge", "--clock-is-right"]);
+    customer.the_clock_ran_on();
+    customer.run(0, &["purge"]);
     // That the ledger says so is not enough.
     assert_verdict(&status(&customer), "RET-02", "NO_EVIDENCE", "nobody walked through it");
     customer.run(0, &["purge", "--audit"]);
@@ -235,8 +236,8 @@ fn a_purge_that_waits_for_a_day_is_red() {
     // Else the first point is the last one known to be good.
     customer.run(0, &["verify", "--read-data"]);
     fs::rename(customer.path("there"), customer.path("away")).unwrap();
+    customer.the_clock_ran_on();
     let setup = customer.on_clock(&Arc::new(FakeClock::new(ago(40))));
-    clock_reading::confirm(&setup).unwrap();
     purge::purge(&setup, false, &Progress::default()).unwrap();
     drop(setup);
     assert_verdict(&status(&customer), "RET-03", "FAIL", "is not completed");

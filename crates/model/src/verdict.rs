@@ -33,8 +33,8 @@ use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    CopyChange, CopyState, Facts, HoldFact, Noted, PointFact, PolicyFact, PurgeFact, Reading, ReadingChange,
-    ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, PointFact, PolicyFact,
+    PurgeFact, Reading, ReadingChange, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
     AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
@@ -339,6 +339,8 @@ impl<'f> Look<'f> {
             "DR-03" => recovery::points(self, Class::Whmcs),
             "DR-04" => recovery::points(self, Class::Website),
             "LOG-01" => log::unchanged(self),
+            "LOG-02" => log::complete(self),
+            "LOG-03" => log::witnessed(self),
             "REV-01" => review::in_time(self),
             "REV-02" => review::after_changes(self),
             other => Finding::no_evidence(format!("no rule judges {other}")),

@@ -126,6 +126,14 @@ path = "{site}"
         validate::load(&places, &world, &Arc::default(), &tell).unwrap().setup.unwrap()
     }
 
+    /// As if the clock had been read all along and never jumped: without a last reading it is believed.
+    pub fn the_clock_ran_on(&self) {
+        let reading = self.path("state/records/clock/reading.json");
+        if let Err(error) = fs::remove_file(&reading) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", reading.display());
+        }
+    }
+
     /// Makes a point of an asset as of an instant, at every location; returns its id.
     #[track_caller]
     pub fn back_up_at(&self, asset: &str, time: &str) -> String {

@@ -45,6 +45,12 @@ pub struct Facts {
     pub stalls: Vec<StallFact>,
     /// Holds, those that were released included.
     pub holds: Vec<HoldFact>,
+    /// What people did with clients' data or keys, oldest first.
+    pub actions: Vec<ActionFact>,
+    /// Signed heads of the log that locations were given, oldest first.
+    pub anchors: Vec<AnchorFact>,
+    /// Alarms about locations that hold the head of another log, oldest first.
+    pub forks: Vec<ForkFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }
@@ -250,6 +256,47 @@ pub struct StallFact {
     pub recorded: Timestamp,
     /// What they were told.
     pub message: String,
+    /// The leaf.
+    pub leaf: u64,
+}
+
+/// Something that somebody did with clients' data or keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionFact {
+    /// Its name.
+    pub id: String,
+    /// When it began.
+    pub begun: Timestamp,
+    /// When it ended, where anybody said so.
+    pub ended: Option<Timestamp>,
+    /// Whether it was done without the log, and written into it afterwards.
+    pub is_without_log: bool,
+    /// When somebody looked at what was done without the log.
+    pub reviewed: Option<Timestamp>,
+    /// The leaf of its entry.
+    pub leaf: u64,
+}
+
+/// A location was given a signed head of the log, which continues all that lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnchorFact {
+    /// The location.
+    pub location: String,
+    /// When.
+    pub given: Timestamp,
+    /// How many leaves it covers.
+    pub leaves: u64,
+    /// The leaf.
+    pub leaf: u64,
+}
+
+/// A location holds a signed head that this log does not continue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForkFact {
+    /// The location.
+    pub location: String,
+    /// When people were told.
+    pub recorded: Timestamp,
     /// The leaf.
     pub leaf: u64,
 }

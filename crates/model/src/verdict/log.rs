@@ -1,11 +1,17 @@
-//! Whether the ledger says what was written into it.
+//! Whether the ledger says what was written into it, whether everything was, and who could tell.
 
-use super::facts::latest;
+use jiff::Timestamp;
+
+use super::facts::{ActionFact, latest};
 use super::rows::Finding;
-use super::{Evidence, Look, Verdict, hours, minute};
+use super::{Evidence, Look, Row, Verdict, after, hours, minute};
 
 /// So old may the last audit be.
 const AUDIT_FRESH_HOURS: i64 = 48;
+/// So old may the newest head at a location be: one goes there every day.
+const HEAD_FRESH_HOURS: i64 = 48;
+/// So long an action may go on until its entry counts as one without a result.
+const ACTION_HOURS_MAX: i64 = 24;
 
 /// LOG-01.
 pub(super) fn unchanged(look: &Look<'_>) -> Finding {
@@ -22,7 +28,6 @@ pub(super) fn unchanged(look: &Look<'_>) -> Finding {
                 format!("{} leaves were read {}, and the tables say what they say", found.leaves, minute(at));
             if look.is_fresh(at, hours(AUDIT_FRESH_HOURS)) {
                 Finding::new(Verdict::Pass, why)
-                    .warn("nothing outside of this machine witnesses the root of the tree yet")
             } else {
                 Finding::new(Verdict::Stale, why)
                     .next("`holdfast status` reads it once a day; see whether it could")
@@ -30,4 +35,66 @@ pub(super) fn unchanged(look: &Look<'_>) -> Finding {
         }
     };
     finding.by(Evidence::leaf(audit.leaf), at)
+}
+
+/// LOG-02. What is done around holdfast leaves no entry, and nobody here can tell; what is judged is what was begun through it.
+pub(super) fn complete(look: &Look<'_>) -> Finding {
+    let known: Vec<&ActionFact> = look.facts.actions.iter().filter(|one| one.begun <= look.now).collect();
+    let until_now = |at: Option<Timestamp>| at.filter(|at| *at <= look.now);
+    let unseen = known.iter().find(|one| one.is_without_log && until_now(one.reviewed).is_none());
+    if let Some(one) = unseen {
+        let why = format!("what was done without the log {} was reviewed by nobody", minute(one.begun));
+        return Finding::new(Verdict::Fail, why)
+            .next("`holdfast audit break-glass` shows it, and takes the review")
+            .by(Evidence::leaf(one.leaf), one.begun);
+    }
+    // Each is waited for, so the first that is too late must not hide the others.
+    let is_open = |one: &&&ActionFact| {
+        until_now(one.ended).is_none() && look.is_past(after(one.begun, hours(ACTION_HOURS_MAX)))
+    };
+    let open: Vec<&&ActionFact> = known.iter().filter(is_open).collect();
+    if let Some(one) = open.first() {
+        let why = format!("{} entries have no result; the first began {}", open.len(), minute(one.begun));
+        return Finding::new(Verdict::Fail, why)
+            .next("`holdfast audit verify` names them; the next start of `holdfast serve` cuts them off")
+            .by(Evidence::leaf(one.leaf), one.begun);
+    }
+    let Some(last) = known.last() else {
+        return Finding::not_applicable("nobody read clients' data or changed anything by hand yet");
+    };
+    let why = format!("all {} actions have their results, and none waits for a review", known.len());
+    Finding::new(Verdict::Pass, why)
+        .warn("what root does without holdfast leaves no entry")
+        .by(Evidence::leaf(last.leaf), last.begun)
+}
+
+/// LOG-03.
+pub(super) fn witnessed(look: &Look<'_>) -> Finding {
+    let rows = look.inventory.locations.keys().map(|name| {
+        let row = |verdict, why: String| Row::new(name, verdict, why);
+        let given =
+            look.facts.anchors.iter().rev().find(|one| one.location == *name && one.given <= look.now);
+        let fork =
+            look.facts.forks.iter().rev().find(|one| one.location == *name && one.recorded <= look.now);
+        // A head goes there only when the log continues all that lies there.
+        let fork = fork.filter(|fork| given.is_none_or(|given| given.given <= fork.recorded));
+        if let Some(fork) = fork {
+            return row(Verdict::Fail, "another log's head lies there, or this one was rewritten".to_owned())
+                .next(format!("`holdfast audit verify --against {name}` says from which leaf on"))
+                .by(Evidence::leaf(fork.leaf), fork.recorded);
+        }
+        let Some(given) = given else {
+            return row(Verdict::NoEvidence, "no signed head of the log was brought there yet".to_owned())
+                .next("`holdfast serve` does so every day, and `holdfast audit checkpoint` at once");
+        };
+        let why = format!("it has the head of {} leaves since {}", given.leaves, minute(given.given));
+        let row = if look.is_fresh(given.given, hours(HEAD_FRESH_HOURS)) {
+            row(Verdict::Pass, why)
+        } else {
+            row(Verdict::Stale, why).next("`holdfast audit checkpoint` says what keeps it from going there")
+        };
+        row.by(Evidence::leaf(given.leaf), given.given)
+    });
+    let nowhere = Finding::no_evidence("no location is declared");
+    Finding::of_rows(rows.collect(), "locations", "a signed head of the log lies there", nowhere)
 }

@@ -7,8 +7,8 @@ use holdfast_ledger::{
     Slot as Recorded, SlotState,
 };
 use holdfast_model::verdict::{
-    CopyChange, CopyState, Facts, HoldFact, Noted, Observed, PointFact, PolicyFact, PurgeFact, Reading,
-    ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, Observed, PointFact,
+    PolicyFact, PurgeFact, Reading, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
 };
 use holdfast_model::{AssetName, Dataset};
 use jiff::{SignedDuration, Timestamp};
@@ -71,6 +71,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
         })
         .collect();
     facts.holds = reader.holds()?.into_iter().map(hold).collect();
+    log_facts(reader, (since, now), &mut facts)?;
     for (name, asset) in &setup.estate.assets {
         for dataset in asset.class().datasets() {
             if let Some(lasts) = measured::of_asset(reader, name.as_ref(), *dataset)? {
@@ -79,6 +80,44 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
         }
     }
     Ok(facts)
+}
+
+/// What was done by hand, and where the log's signed heads went.
+fn log_facts(reader: &Reader, (since, now): (Timestamp, Timestamp), facts: &mut Facts) -> Result<()> {
+    let soon = after(now, SignedDuration::from_secs(1));
+    // What was done without the log waits for its review, however long ago it was.
+    let unlogged = reader.actions_without_log()?.into_iter().filter(|one| one.begun_at < since);
+    let recent = reader.actions_between(since, soon)?;
+    facts.actions = unlogged.chain(recent).map(action).collect();
+    let anchor = |anchor: holdfast_ledger::Anchor| AnchorFact {
+        location: anchor.location,
+        given: anchor.happened_at,
+        leaves: anchor.head.leaves,
+        leaf: anchor.leaf,
+    };
+    facts.anchors = reader.anchors(None)?.into_iter().map(anchor).collect();
+    let alarms = reader.alarms_between(Timestamp::UNIX_EPOCH, soon)?;
+    let forks = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::LogForked);
+    facts.forks = forks
+        .map(|alarm| ForkFact {
+            location: alarm.alarm.subject,
+            recorded: alarm.recorded_at,
+            leaf: alarm.leaf,
+        })
+        .collect();
+    Ok(())
+}
+
+fn action(action: holdfast_ledger::Action) -> ActionFact {
+    ActionFact {
+        id: action.id,
+        begun: action.begun_at,
+        // Cut off by the next start: nobody knows how far it came, and that is told.
+        ended: action.ended_at,
+        is_without_log: action.action.break_glass.is_some(),
+        reviewed: action.reviewed_at,
+        leaf: action.leaf,
+    }
 }
 
 /// The versions that were adopted; where none was, what the file says.

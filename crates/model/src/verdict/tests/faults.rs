@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::world::{GOOD, LOCATIONS, NOW, ago, at, hours, keys, point, slot, world};
+use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, hours, keys, point, slot, world};
 use crate::Dataset;
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;
@@ -175,6 +175,16 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.audits[0].what.damage = Some("the table slots does not say what the leaves say".to_owned());
         }),
         ("LOG-01", "the ledger is not read through any more") => from(ago(5) + hours(48), nothing),
+        ("LOG-02", "a restore is made without the log") => at_once(|facts| {
+            facts.actions.push(ActionFact { is_without_log: true, ..action(ago(1), Some(ago(1))) });
+        }),
+        ("LOG-02", "an action never gets a result") => {
+            from(ago(3) + hours(24), |facts| facts.actions.push(action(ago(3), None)))
+        }
+        ("LOG-03", "a location holds the head of another log") => at_once(|facts| {
+            facts.forks.push(ForkFact { location: "frankfurt".to_owned(), recorded: ago(1), leaf: 13 });
+        }),
+        ("LOG-03", "no head reaches a location any more") => from(ago(12) + hours(48), nothing),
         // Six months after 20 October, and the day itself is in time; London is an hour ahead of UTC in April.
         ("REV-01", "no review is recorded") => from(at("2027-04-20T23:00:00Z"), nothing),
         ("REV-01", "the dates in the file are edited instead") => at_once(|facts| {

@@ -72,6 +72,8 @@ pub(super) fn world() -> Facts {
             placed: ago(200),
             released: None,
         }],
+        actions: vec![action(ago(30), Some(ago(30)))],
+        anchors: LOCATIONS.iter().map(|name| anchor(name, ago(12))).collect(),
         ..Facts::default()
     };
     for (asset, repository) in ASSETS {
@@ -87,6 +89,14 @@ pub(super) fn world() -> Facts {
         }
     }
     facts
+}
+
+pub(super) fn action(begun: Timestamp, ended: Option<Timestamp>) -> ActionFact {
+    ActionFact { id: "action-1".to_owned(), begun, ended, is_without_log: false, reviewed: None, leaf: 8 }
+}
+
+fn anchor(location: &str, given: Timestamp) -> AnchorFact {
+    AnchorFact { location: location.to_owned(), given, leaves: 800, leaf: 9 }
 }
 
 fn noted<T>(what: T, recorded: Timestamp, leaf: u64) -> Noted<T> {
