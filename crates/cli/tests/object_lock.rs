@@ -137,7 +137,7 @@ fn what_a_lock_keeps_is_exempt_from_a_purge_until_its_time_has_come() {
     fs::write(&own, noise(2, 300_000)).unwrap();
     let old = customer.back_up_at(ASSET, "2024-05-06T12:00:00Z");
     fs::remove_file(&own).unwrap();
-    customer.the_clock_ran_on();
+    customer.the_clock_ran_on_to(World::system().clock.now());
     lock(&customer, "governance");
     customer.run(0, &["location", "test", "there"]);
     customer.run(0, &["backup", ASSET]);
@@ -213,7 +213,7 @@ fn a_shredded_client_has_no_key_and_what_is_locked_is_told() {
     fs::write(&path, format!("{}{}", &estate[..begin], &estate[end..])).unwrap();
     // Just past the minimum, when locks go on to the next midnight. The server's own clock is elsewhere, and they hold.
     let later = made + SignedDuration::from_hours(30 * 24) + SignedDuration::from_secs(1);
-    customer.the_clock_ran_on();
+    customer.the_clock_ran_on_to(later);
     let setup = customer.on_clock(&Arc::new(FakeClock::new(later)));
     let request = ShredRequest {
         client: REPOSITORY.to_owned(),

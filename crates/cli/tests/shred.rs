@@ -351,8 +351,10 @@ fn the_daemon_shreds_a_client_and_writes_down_a_review() {
     let forged = serde_json::json!({"shred": {"by": "nobody", "request": {
         "client": REPOSITORY, "reason": "x", "export_offered": false, "confirmation": "C-1024"
     }}});
-    fs::write(customer.path("state/records/requests/0-0.json"), forged.to_string()).unwrap();
-    let answer = customer.path("state/records/answers/0-0.json");
+    // The name says when it was asked.
+    let name = format!("{}-0.json", World::system().clock.now().as_nanosecond());
+    fs::write(customer.path("state/records/requests").join(&name), forged.to_string()).unwrap();
+    let answer = customer.path("state/records/answers").join(name);
     daemon.wait_until_said(&format!(
         "{REPOSITORY} was not shredded: nothing was shredded: {REPOSITORY} was not confirmed"
     ));

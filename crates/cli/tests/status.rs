@@ -219,7 +219,7 @@ fn a_point_past_its_age_is_red_until_it_was_purged_and_somebody_looked() {
     put_elsewhere(&customer);
     let found = status(&customer);
     assert_verdict(&found, "RET-02", "FAIL", "1 points are past 60 days and their grace");
-    customer.the_clock_ran_on();
+    customer.the_clock_ran_on_to(ago(1));
     customer.run(0, &["purge"]);
     // That the ledger says so is not enough.
     assert_verdict(&status(&customer), "RET-02", "NO_EVIDENCE", "nobody walked through it");
@@ -236,7 +236,7 @@ fn a_purge_that_waits_for_a_day_is_red() {
     // Else the first point is the last one known to be good.
     customer.run(0, &["verify", "--read-data"]);
     fs::rename(customer.path("there"), customer.path("away")).unwrap();
-    customer.the_clock_ran_on();
+    customer.the_clock_ran_on_to(ago(40));
     let setup = customer.on_clock(&Arc::new(FakeClock::new(ago(40))));
     purge::purge(&setup, false, &Progress::default()).unwrap();
     drop(setup);

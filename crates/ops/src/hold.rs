@@ -47,7 +47,7 @@ pub struct HoldsReport {
 }
 
 /// No name of an asset begins so.
-const CLIENT: &str = "client:";
+pub(crate) const CLIENT: &str = "client:";
 
 /// Places a hold; returns it.
 ///
@@ -112,18 +112,30 @@ pub fn standing(setup: &Setup, asset: &str) -> Result<Vec<Hold>> {
     Ok(holds)
 }
 
-/// The holds that keep the points of an asset, of one that left the estate as well: its repository is its client's.
+/// The holds that keep the points that an asset has in a repository: the asset's, and those of the client whose repository
+/// it is. Those stay that client's when the asset leaves the estate or goes over to another client.
 ///
 /// # Errors
 /// When the ledger cannot be read; then nothing may be deleted.
 pub(crate) fn standing_in(setup: &Setup, asset: &str, repository: &str) -> Result<Vec<Hold>> {
     let mut holds = standing(setup, asset)?;
-    if !setup.estate.assets.contains_key(asset)
-        && let Some(reader) = journal::reader(&setup.places.state)?
-    {
-        holds.extend(of_client(&reader, repository)?);
+    for hold in standing_on_all_of(setup, repository)? {
+        if holds.iter().all(|other| other.id != hold.id) {
+            holds.push(hold);
+        }
     }
     Ok(holds)
+}
+
+/// The holds that keep every point of a repository, of whatever asset: those of the client whose it is.
+///
+/// # Errors
+/// When the ledger cannot be read; then nothing may be deleted.
+pub(crate) fn standing_on_all_of(setup: &Setup, repository: &str) -> Result<Vec<Hold>> {
+    match journal::reader(&setup.places.state)? {
+        Some(reader) => of_client(&reader, repository),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The holds that keep anything of a client: of the client as a whole, and of any of its assets.

@@ -3,7 +3,8 @@
 //! The estate says that a location shall lock. Only `location test` shows whether it does, so until that was proven, and
 //! again once it was long ago or at another address, nothing there is called locked. A point's lock is reckoned from what
 //! our runs recorded: a snapshot that somebody else put there chooses its own time, and would lock data for as long as it
-//! likes; and from a clock that nobody doubts, because what was locked by a wrong one cannot be taken back.
+//! likes; and from a clock that nobody doubts, because what was locked by a wrong one cannot be taken back. A point whose
+//! instant says nothing about its age, or is to come, asks for no lock, and none outlives today's maximum.
 
 use std::collections::BTreeMap;
 
@@ -155,21 +156,29 @@ impl Plan {
         let mut recorded = BTreeMap::new();
         for asset in setup.repositories().remove(repository).unwrap_or_default() {
             let rule = rule(&asset)?;
-            let points = journal::points_of(setup, &asset)?;
-            recorded.extend(points.into_iter().map(|(id, point)| (id, (point.instant, rule))));
+            let points = journal::points_of(setup, &asset)?.into_iter();
+            let dated = points.filter(|(_, point)| !point.is_undated && !evidence.is_future(point.instant));
+            recorded.extend(dated.map(|(id, point)| (id, (point.instant, rule))));
         }
         Ok(Some(Plan { now: evidence.now, recorded, new: asset.map(rule).transpose()? }))
+    }
+
+    /// Whatever a point's instant says: what is locked for longer than the maximum from now on cannot be taken back.
+    fn until(&self, made: Timestamp, rule: &RetentionRule) -> Timestamp {
+        let latest = self.now.saturating_add(rule.max()).unwrap_or(Timestamp::MAX);
+        let latest = Timestamp::from_second(latest.as_second()).unwrap_or(latest);
+        lock_until(made, rule).min(latest)
     }
 }
 
 impl LockPlan for Plan {
     fn of_new(&self, made: Timestamp) -> Option<Timestamp> {
-        self.new.as_ref().map(|rule| lock_until(made, rule))
+        self.new.as_ref().map(|rule| self.until(made, rule))
     }
 
     fn of(&self, id: &Id, _snapshot: &Snapshot) -> Option<Timestamp> {
         let (made, rule) = self.recorded.get(&id.to_hex())?;
-        Some(lock_until(*made, rule)).filter(|until| *until > self.now)
+        Some(self.until(*made, rule)).filter(|until| *until > self.now)
     }
 }
 
@@ -187,5 +196,22 @@ pub(crate) fn raise(setup: &Setup, name: &str, repository: &Repository, monitor:
             monitor.trouble(Trouble::new(TroubleKind::Warning, name, message));
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_lock_outlives_the_maximum_from_now() {
+        let rule = RetentionRule { min_days: 30, max_days: 90, grace: Duration::ZERO };
+        let now: Timestamp = "2026-11-01T12:34:56.7Z".parse().unwrap();
+        let plan = Plan { now, recorded: BTreeMap::new(), new: Some(rule) };
+        let until = |made: &str| plan.of_new(made.parse().unwrap()).unwrap().to_string();
+        assert_eq!(until("2026-11-01T12:34:57Z"), "2026-12-02T00:00:00Z");
+        assert_eq!(until("2036-11-01T12:34:57Z"), "2027-01-30T12:34:56Z");
     }
 }

@@ -240,7 +240,10 @@ impl Run<'_> {
         if outcome.is_err() && one.forget.is_none() {
             self.unmark_undecided(&found, &expired, &mut known)?;
         }
-        let hidden = self.erase_hidden(&found.repository);
+        let hidden = match &outcome {
+            Ok(()) => self.erase_hidden(&found.repository),
+            Err(_) => self.leave_hidden(&name, &found.repository),
+        };
         let mut deletions = one.forget.as_ref().map_or_else(Vec::new, |f| f.locations.clone());
         deletions.extend(one.prune.iter().flat_map(|p| p.locations.clone()));
         let settled = receipt::settle(
@@ -322,6 +325,15 @@ impl Run<'_> {
         let pruned = repository.prune(options, self.troubles, self.progress, &cancel).map_err(Error::from)?;
         one.prune = Some(PruneReport { plan: pruned.plan, locations: pruned.locations });
         Ok(())
+    }
+
+    /// After a failure: what lies below a delete marker may be the only good copy of what points need, so it stays.
+    fn leave_hidden(&self, name: &str, repository: &Repository) -> BTreeMap<String, Hidden> {
+        let message =
+            "as deleting failed, older versions that places keep of what was deleted were not erased";
+        self.troubles.trouble(Trouble::new(TroubleKind::Notice, name, message));
+        let left = || Hidden { is_left: true, ..Hidden::default() };
+        repository.ready().iter().map(|mirror| (mirror.name().to_owned(), left())).collect()
     }
 
     /// Removes what places with versions keep of what was deleted, by location.

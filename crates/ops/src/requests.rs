@@ -3,18 +3,22 @@
 //! One process owns the ledger, and the daemon has it for months. If a hold could only be placed by stopping the backups,
 //! none would be. So a request is left in the state folder, the daemon takes it within a second or two, does it and
 //! answers; whoever asked waits for the answer, and a request that is not taken in time is withdrawn and was not done.
-//! Taking and withdrawing are both the removal of its file, so that only one of them happens. The folder is closed to
-//! everybody but the owner of the state, so asking needs the same rights as writing the ledger.
+//! Taking and withdrawing are both the removal of its file, so that only one of them happens. Its name says when it was
+//! asked: one that nobody waits for any more, because whoever asked was killed, is refused and not done hours later. The
+//! folder is closed to everybody but the owner of the state, so asking needs the same rights as writing the ledger.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use holdfast_ledger::{ErrorKind, Ledger, NewHold, NewPolicyReview, NewWaiver};
+use holdfast_ledger::{ErrorKind, Ledger, NewHold, NewPolicyReview, NewWaiver, Purge, PurgeKind, PurgeState};
 use holdfast_world::World;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::hold::CLIENT;
 use crate::setup::Setup;
 use crate::shred::{ShredReport, ShredRequest};
 use crate::{journal, record, slots, state_lock};
@@ -86,6 +90,25 @@ const ANSWERS: &str = "answers";
 /// How long a daemon is given.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
+const LOOK: &str =
+    "look whether it was done, or ask again: `holdfast hold list`, `waive list`, `purge --history`";
+
+/// The file of a request that somebody waits for. However the waiting ends, it is not left behind for a daemon.
+struct Left(PathBuf);
+
+impl Left {
+    /// Withdraws the request; returns whether nobody had taken it.
+    fn withdraw(&self) -> Result<bool> {
+        remove(&self.0)
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        // Where even that fails, it is too old soon.
+        let _ = self.withdraw();
+    }
+}
 
 /// Has something written into the ledger, by this process or by the daemon; returns its id there.
 ///
@@ -93,8 +116,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// When it was not.
 pub(crate) fn enter(setup: &Setup, entry: Entry) -> Result<String> {
     let (world, state) = (&setup.world, &setup.places.state);
-    if let Some(id) = entered_by_daemon(world, state, &entry)? {
-        return Ok(id);
+    if let Some(answer) = ask(world, state, &Request::Enter(entry.clone()), Some(&setup.interrupted))? {
+        return recorded(answer);
     }
     // A purge that is under way would not see it.
     let _lock = state_lock::take(state, "hold or waive", world.environment.pid())?;
@@ -106,10 +129,13 @@ pub(crate) fn enter(setup: &Setup, entry: Entry) -> Result<String> {
 /// # Errors
 /// When it was not.
 pub(crate) fn entered_by_daemon(world: &World, state: &Path, entry: &Entry) -> Result<Option<String>> {
-    match by_daemon(world, state, &Request::Enter(entry.clone()))? {
-        None => Ok(None),
-        Some(Answer::Recorded(id)) => Ok(Some(id)),
-        Some(other) => Err(no_answer_to_this(&other)),
+    by_daemon(world, state, &Request::Enter(entry.clone()))?.map(recorded).transpose()
+}
+
+fn recorded(answer: Answer) -> Result<String> {
+    match answer {
+        Answer::Recorded(id) => Ok(id),
+        other => Err(no_answer_to_this(&other)),
     }
 }
 
@@ -118,10 +144,21 @@ pub(crate) fn entered_by_daemon(world: &World, state: &Path, entry: &Entry) -> R
 /// # Errors
 /// When it was refused, not taken in time, or taken by one that did not live to answer.
 pub(crate) fn by_daemon(world: &World, state: &Path, request: &Request) -> Result<Option<Answer>> {
+    ask(world, state, request, None)
+}
+
+/// The same, until `interrupted` is raised.
+fn ask(
+    world: &World,
+    state: &Path,
+    request: &Request,
+    interrupted: Option<&AtomicBool>,
+) -> Result<Option<Answer>> {
     if !has_daemon(world, state)? {
         return Ok(None);
     }
-    let name = format!("{}-{}", world.clock.now().as_nanosecond(), world.environment.pid());
+    let name = name_of(world.clock.now(), world.environment.pid());
+    let left = Left(path(state, REQUESTS, &name));
     record::keep(state, REQUESTS, &name, request)?;
     let begun = world.clock.monotonic();
     let mut is_over = false;
@@ -135,13 +172,21 @@ pub(crate) fn by_daemon(world: &World, state: &Path, request: &Request) -> Resul
             };
         }
         if is_over {
-            return Err(Error::not_done("holdfast serve took it, and ended before it answered")
-                .hint("look whether it was done, or ask again: `holdfast hold list`, `waive list`, `purge --history`"));
+            return Err(Error::not_done("holdfast serve took it, and ended before it answered").hint(LOOK));
+        }
+        if interrupted.is_some_and(|interrupted| interrupted.load(Ordering::SeqCst)) {
+            let is_withdrawn = left.withdraw()?;
+            return Err(if is_withdrawn {
+                Error::new(Ending::Interrupted, "withdrawn before holdfast serve took it; it was not done")
+            } else {
+                let taken = "holdfast serve took it already, and may do it all the same";
+                Error::new(Ending::Interrupted, taken).hint(LOOK)
+            });
         }
         if world.clock.monotonic().saturating_sub(begun) < PATIENCE {
             continue;
         }
-        if remove(&path(state, REQUESTS, &name))? {
+        if left.withdraw()? {
             return Err(Error::not_done(
                 "holdfast serve has the ledger and did not take it; it was not done",
             )
@@ -177,25 +222,73 @@ pub(crate) fn take(ledger: &Ledger, state: &Path, now: Timestamp) -> Result<Take
         let answered = match request {
             Ok(None) => continue,
             Err(unreadable) => Answer::Refused(unreadable),
+            Ok(Some(request)) if is_given_up(&name, now) => {
+                taken
+                    .said
+                    .push(format!("refused, as whoever asked gave up waiting: {}", asked_for(&request)));
+                Answer::Refused(
+                    Error::not_done("it was asked too long ago; it was not done").hint("ask again"),
+                )
+            }
             Ok(Some(Request::Shred { request, by })) => {
                 taken.said.push(format!("asked to shred {} by {by}: {}", request.client, request.reason));
                 taken.to_shred.push((name, request, by));
                 continue;
             }
-            Ok(Some(Request::Enter(entry))) => match write(ledger, entry.clone(), now) {
-                Ok(id) => {
-                    taken.said.push(format!("recorded by request: {}", words(&entry)));
-                    Answer::Recorded(id)
+            Ok(Some(Request::Enter(entry))) => match too_late(ledger, &entry)? {
+                Some(refusal) => {
+                    taken.said.push(format!("refused: {refusal}"));
+                    Answer::Refused(refusal)
                 }
-                Err(error) if error.kind == ErrorKind::Contradiction => {
-                    Answer::Refused(Error::not_done(error.to_string()))
-                }
-                Err(error) => return Err(error.into()),
+                None => match write(ledger, entry.clone(), now) {
+                    Ok(id) => {
+                        taken.said.push(format!("recorded by request: {}", words(&entry)));
+                        Answer::Recorded(id)
+                    }
+                    Err(error) if error.kind == ErrorKind::Contradiction => {
+                        Answer::Refused(Error::not_done(error.to_string()))
+                    }
+                    Err(error) => return Err(error.into()),
+                },
             },
         };
         answer(state, &name, &answered)?;
     }
     Ok(taken)
+}
+
+/// Whether whoever asked cannot be waiting any more.
+fn is_given_up(name: &str, now: Timestamp) -> bool {
+    let age = asked_at(name).map(|asked| now.duration_since(asked));
+    age.and_then(|age| Duration::try_from(age).ok()).is_some_and(|age| age > PATIENCE)
+}
+
+/// Why a hold cannot be placed any more: a shredding began that it would have forbidden, and the key goes first. One that
+/// only waits looks for holds when it begins.
+fn too_late(ledger: &Ledger, entry: &Entry) -> Result<Option<Error>> {
+    let Entry::Hold(hold) = entry else { return Ok(None) };
+    // One that waits, or was cut off, does not count: its client may have come back with another key.
+    let is_under_way =
+        |purge: &Purge| purge.purge.kind == PurgeKind::Shred && purge.state == PurgeState::Begun;
+    for purge in ledger.read().purges_open()?.into_iter().filter(is_under_way) {
+        let Some(client) = &purge.purge.client else { continue };
+        let is_of_client = match hold.asset.strip_prefix(CLIENT) {
+            Some(held) => held == client.as_str(),
+            None => {
+                let points = ledger.read().points_of_purge(&purge.id)?;
+                points.iter().any(|point| point.decided.asset.as_ref() == Some(&hold.asset))
+            }
+        };
+        if is_of_client {
+            let message = format!(
+                "{} cannot be held: the shredding of {client} began at {}, and its key goes first",
+                hold.asset, purge.begun_at
+            );
+            let hint = "`holdfast purge --history` tells how far it came";
+            return Ok(Some(Error::new(Ending::Refused, message).hint(hint)));
+        }
+    }
+    Ok(None)
 }
 
 /// Answers a request that was taken, under the name that it had.
@@ -213,6 +306,13 @@ pub(crate) fn write(ledger: &Ledger, entry: Entry, now: Timestamp) -> holdfast_l
             Ok(leaf.to_string())
         }
     })
+}
+
+fn asked_for(request: &Request) -> String {
+    match request {
+        Request::Enter(entry) => words(entry),
+        Request::Shred { request, by } => format!("shred {} by {by}: {}", request.client, request.reason),
+    }
 }
 
 fn words(entry: &Entry) -> String {
@@ -237,6 +337,17 @@ fn waiting(state: &Path) -> Vec<String> {
     names
 }
 
+/// The name of a request. It says when it was asked, and by whom.
+fn name_of(now: Timestamp, pid: u32) -> String {
+    format!("{}-{pid}", now.as_nanosecond())
+}
+
+/// When a request of this name was asked.
+fn asked_at(name: &str) -> Option<Timestamp> {
+    let (nanoseconds, _) = name.rsplit_once('-')?;
+    Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()
+}
+
 fn path(state: &Path, kind: &str, name: &str) -> PathBuf {
     state.join("records").join(kind).join(format!("{name}.json"))
 }
@@ -249,3 +360,6 @@ fn remove(path: &Path) -> Result<bool> {
         Err(error) => Err(Error::not_done(format!("remove {}: {error}", path.display()))),
     }
 }
+
+#[cfg(test)]
+mod tests;

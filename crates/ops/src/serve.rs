@@ -386,7 +386,7 @@ impl Daemon<'_> {
         if !self.anchoring.is_due(self.day_of(now), now) {
             return Ok(());
         }
-        let setup = self.setup_beside(&self.anchoring.stop)?;
+        let setup = self.setup_beside(&self.anchoring.stop);
         self.anchoring.start(setup, &self.sender);
         Ok(())
     }

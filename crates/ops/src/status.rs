@@ -80,6 +80,13 @@ pub fn now(setup: &Setup, filter: &Filter) -> Result<StatusReport> {
     // What was just brought up to date is told as of that instant, so that it can be asked for again.
     let now = if notes.is_empty() { assessed.at } else { now };
     let behind = now.duration_since(assessed.at);
+    let clock = setup.world.clock.now();
+    if assessed.at > clock {
+        notes.push(format!(
+            "the newest verdicts are as of {}, and now it is {clock}: the clock was ahead, and until then nothing new is judged",
+            assessed.at
+        ));
+    }
     if behind.as_secs() > 3600 {
         notes.push(format!("nothing was judged since {}: what happened after is not in here", assessed.at));
     }

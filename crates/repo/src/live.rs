@@ -3,7 +3,8 @@
 //! Whoever deletes must know everything, so one object that cannot be read stops it. But whoever may write into a
 //! repository could stop every deletion for ever with one piece of junk that calls itself a snapshot, or with a snapshot
 //! that names data which never was. So that stops nothing, where no run of ours recorded such a point, every location was
-//! looked at, and none of them has anything better: it is told. A point of ours that is damaged does stop it.
+//! looked at, and none of them has anything better: it is told. A point of ours that is damaged does stop it. Packs that no
+//! index names stay while data is named that no index lists: an index file may be lost, and they hold just that data.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,7 +66,8 @@ impl Repository {
             count => format!(", nor {} others", count - 1),
         };
         let why = format!(
-            "no run of ours recorded it{more}, and data is named that no location has; nothing waits for it"
+            "no run of ours recorded it{more}, and data is named that no index lists; nothing waits for it, \
+             but packs that no index names are kept, for they may hold it; run `holdfast repair`"
         );
         monitor.trouble(Trouble::new(TroubleKind::Warning, which, why));
         Ok((closure, empty.len().max(1) as u64))

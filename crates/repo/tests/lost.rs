@@ -369,6 +369,32 @@ fn what_a_stranger_put_among_the_snapshots_stops_no_deletion() {
     }
 }
 
+#[test]
+fn packs_of_an_index_that_is_lost_everywhere_stay_while_a_snapshot_of_a_stranger_needs_them() {
+    let (bench, _, foreign) = site_with_a_point();
+    let lost: Vec<PathBuf> = BOTH.iter().flat_map(|location| files(&bench, location, "index")).collect();
+    let other = bench.path("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("own.jpg"), noise(9, 400_000)).unwrap();
+    let ours = bench.archive(&open(&bench), &other, false).0.unwrap();
+    lost.iter().for_each(|index| fs::remove_file(index).unwrap());
+    let before = BOTH.map(|location| bytes(&bench, location));
+
+    let (troubles, progress, cancel) = (Troubles::default(), Progress::default(), Cancel::default());
+    let options = PruneOptions { unused_permille_max: 0, ours: Some([ours.id].into_iter().collect()) };
+    let pruned = open(&bench).prune(&options, &troubles, &progress, &cancel).unwrap();
+    assert_eq!((pruned.plan.snapshots_broken, pruned.plan.packs_deleted), (1, 0), "{:?}", pruned.plan);
+    assert_eq!(BOTH.map(|location| bytes(&bench, location)), before);
+    let is_told = |t: &holdfast_repo::Trouble| t.subject == "packs" && t.message.contains("are kept");
+    assert!(troubles.list().iter().any(is_told), "{:?}", troubles.list());
+
+    assert!(repair(&bench, false).is_healed() && verify(&bench).is_sound(), "{:#?}", verify(&bench));
+    for location in BOTH {
+        must_succeed(&bench.restic(&restic(), location, &["ls", &foreign.id.to_hex()]));
+        restic_restores(&bench, location, &other);
+    }
+}
+
 /// What a location holds in packs.
 fn bytes(bench: &Bench, location: &str) -> usize {
     files(bench, location, "data").iter().map(|pack| fs::metadata(pack).unwrap().len() as usize).sum()

@@ -20,6 +20,7 @@ use holdfast_ops::{Progress, Tell, validate};
 use holdfast_testkit::servers::Seaweed;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 pub const REPOSITORY: &str = "C-1042";
@@ -126,12 +127,11 @@ path = "{site}"
         validate::load(&places, &world, &Arc::default(), &tell).unwrap().setup.unwrap()
     }
 
-    /// As if the clock had been read all along and never jumped: without a last reading it is believed.
-    pub fn the_clock_ran_on(&self) {
-        let reading = self.path("state/records/clock/reading.json");
-        if let Err(error) = fs::remove_file(&reading) {
-            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", reading.display());
-        }
+    /// As if the clock had been read all along, the last time at this instant: it never jumped.
+    pub fn the_clock_ran_on_to(&self, time: Timestamp) {
+        let folder = self.path("state/records/clock");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("reading.json"), format!("{{\"last\": \"{time}\"}}")).unwrap();
     }
 
     /// Makes a point of an asset as of an instant, at every location; returns its id.

@@ -3,7 +3,7 @@
 //! A lock can be raised by whoever may, and lowered by nobody. So the one thing that must never happen here is to lock for
 //! too long: the end of what is there is read first, and the place's clock is compared with ours.
 
-use http::Method;
+use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde::Deserialize;
@@ -88,11 +88,21 @@ impl S3 {
         };
         let (there, answer) = self.look_at_retention(action, path, None)?;
         let before = there.as_ref().map(|retention| retention.until);
-        let until = before.map_or(whole_seconds(until), |before| before.max(whole_seconds(until)));
+        let wanted = whole_seconds(until);
+        let until = before.map_or(wanted, |before| before.max(wanted));
         let is_weaker = mode == ObjectLock::Compliance
             && there.as_ref().is_some_and(|retention| retention.mode != mode.word());
         if before == Some(until) && !is_weaker {
             return Ok(Retained { before, until });
+        }
+        // To strengthen it is to strengthen all of it, and then nobody can take back what was never asked for.
+        // No refusal of the place: what is to be locked besides this object still is.
+        if let Some(before) = before.filter(|before| is_weaker && *before > wanted) {
+            let cause = format!(
+                "it is locked until {before} in a weaker mode, and {} is wanted until {wanted} only: it is left as it is",
+                mode.word()
+            );
+            return Err(self.error(ErrorKind::Conflict, action, &cause));
         }
         self.compare_clocks(action, &answer)?;
         let answer = self.write_retention(action, path, None, mode, until)?;
@@ -161,10 +171,9 @@ impl S3 {
     }
 
     fn compare_clocks(&self, action: &str, answer: &Answer) -> Result<(), Error> {
-        let date = answer.headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
-        let Some(theirs) = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp())
-        else {
-            return Ok(());
+        let Some(theirs) = answer.headers.get(reqwest::header::DATE).and_then(instant_of) else {
+            let cause = "its answer does not tell its clock (no `Date` that makes sense): nothing is locked";
+            return Err(self.error(ErrorKind::Refused, action, cause));
         };
         let ours = self.surroundings.clock.now();
         if ours.duration_since(theirs).abs() <= CLOCKS_APART_MAX {
@@ -177,7 +186,25 @@ impl S3 {
     }
 }
 
+fn instant_of(date: &HeaderValue) -> Option<Timestamp> {
+    let date = rfc2822::parse(date.to_str().ok()?).ok()?;
+    Some(date.timestamp())
+}
+
 fn code(answer: &Answer) -> String {
     let refusal: Result<Refusal, _> = quick_xml::de::from_str(&String::from_utf8_lossy(&answer.body));
     refusal.map(|refusal| refusal.code).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_an_instant_or_nothing() {
+        let instant = |date| instant_of(&HeaderValue::from_static(date)).map(|instant| instant.to_string());
+        assert_eq!(instant("Fri, 27 Nov 2026 20:02:05 GMT").as_deref(), Some("2026-11-27T20:02:05Z"));
+        assert_eq!(instant("today"), None);
+        assert_eq!(instant(""), None);
+    }
 }

@@ -12,6 +12,12 @@ const AUDIT_FRESH_HOURS: i64 = 48;
 const HEAD_FRESH_HOURS: i64 = 48;
 /// So long an action may go on until its entry counts as one without a result.
 const ACTION_HOURS_MAX: i64 = 24;
+/// So long one without a result keeps its control red, so that whoever looks once a week sees it.
+const TOLD_HOURS: i64 = ACTION_HOURS_MAX + 7 * 24;
+/// So long a head that was taken away or replaced does, also when all is well there again.
+const FORK_TOLD_HOURS: i64 = 7 * 24;
+/// The subject of an alarm about the log that lies here.
+const HERE: &str = "this machine";
 
 /// LOG-01.
 pub(super) fn unchanged(look: &Look<'_>) -> Finding {
@@ -50,13 +56,15 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
     }
     // Each is waited for, so the first that is too late must not hide the others.
     let is_open = |one: &&&ActionFact| {
-        until_now(one.ended).is_none() && look.is_past(after(one.begun, hours(ACTION_HOURS_MAX)))
+        until_now(one.ended).is_none()
+            && look.is_past(after(one.begun, hours(ACTION_HOURS_MAX)))
+            && !look.is_past(after(one.begun, hours(TOLD_HOURS)))
     };
     let open: Vec<&&ActionFact> = known.iter().filter(is_open).collect();
     if let Some(one) = open.first() {
         let why = format!("{} entries have no result; the first began {}", open.len(), minute(one.begun));
         return Finding::new(Verdict::Fail, why)
-            .next("`holdfast audit verify` names them; the next start of `holdfast serve` cuts them off")
+            .next("`holdfast audit verify` names them: find out whether they were carried out")
             .by(Evidence::leaf(one.leaf), one.begun);
     }
     let Some(last) = known.last() else {
@@ -70,6 +78,14 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
 
 /// LOG-03.
 pub(super) fn witnessed(look: &Look<'_>) -> Finding {
+    let here = look.facts.forks.iter().rev().find(|one| one.location == HERE && one.recorded <= look.now);
+    let newest = look.facts.anchors.iter().rev().find(|one| one.given <= look.now);
+    // Nothing goes anywhere from a log that does not continue its own heads.
+    if let Some(fork) = here.filter(|fork| newest.is_none_or(|newest| newest.given <= fork.recorded)) {
+        return Finding::new(Verdict::Fail, "the log does not continue the heads that were signed for it")
+            .next("`holdfast audit verify` says from which leaf on")
+            .by(Evidence::leaf(fork.leaf), fork.recorded);
+    }
     let rows = look.inventory.locations.keys().map(|name| {
         let row = |verdict, why: String| Row::new(name, verdict, why);
         let given =
@@ -77,9 +93,13 @@ pub(super) fn witnessed(look: &Look<'_>) -> Finding {
         let fork =
             look.facts.forks.iter().rev().find(|one| one.location == *name && one.recorded <= look.now);
         // A head goes there only when the log continues all that lies there.
-        let fork = fork.filter(|fork| given.is_none_or(|given| given.given <= fork.recorded));
+        let fork = fork.filter(|fork| {
+            given.is_none_or(|given| given.given <= fork.recorded)
+                || !look.is_past(after(fork.recorded, hours(FORK_TOLD_HOURS)))
+        });
         if let Some(fork) = fork {
-            return row(Verdict::Fail, "another log's head lies there, or this one was rewritten".to_owned())
+            let why = "another log's head lies or lay there, or heads were taken away".to_owned();
+            return row(Verdict::Fail, why)
                 .next(format!("`holdfast audit verify --against {name}` says from which leaf on"))
                 .by(Evidence::leaf(fork.leaf), fork.recorded);
         }

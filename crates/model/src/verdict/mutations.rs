@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 41] = [
+pub const MUTATIONS: [Mutation; 42] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -31,6 +31,7 @@ pub const MUTATIONS: [Mutation; 41] = [
     fault("SCHED-03", "captures last as long as the objective", AT_ONCE),
     fault("SCHED-03", "nothing was measured", AT_ONCE),
     fault("RET-01", "a point younger than the minimum is deleted at every location", AT_ONCE),
+    fault("RET-01", "a purge takes a point younger than the minimum", AT_ONCE),
     fault("RET-01", "nobody looks at the listings any more", "two days after the last look"),
     fault("RET-02", "a point stays on storage beyond its age and grace", "at the end of the grace"),
     fault("RET-02", "a walk finds data that no point reaches", AT_ONCE),

@@ -23,8 +23,9 @@ pub(super) fn minimum(look: &Look<'_>) -> Finding {
     let rows = look.scheduled().filter_map(|part| {
         let rule = look.words().schedule_of(part.class, part.dataset)?.value.retention;
         let row = |verdict, why: String| Row::new(part.target(), verdict, why).about(part.asset);
-        let young =
-            |point: &&&PointFact| point.age(look.now) <= days_of(rule.min_days) && !point.is_purged(look.now);
+        // One that a purge took at this age was taken too soon, unless the minimum was another one then.
+        let was_due = |point: &PointFact| point.is_purged(look.now) && point.is_purged(look.policy.from);
+        let young = |point: &&&PointFact| point.age(look.now) <= days_of(rule.min_days) && !was_due(point);
         let points = look.points_of(&part);
         let young: Vec<&PointFact> = points.iter().filter(young).copied().collect();
         let Some(newest) = young.last() else {

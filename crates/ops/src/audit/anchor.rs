@@ -173,6 +173,7 @@ impl Carrier<'_> {
                 return Ok(at);
             }
         };
+        self.miss(name, &there)?;
         for checkpoint in self.checkpoints.iter().filter(|checkpoint| !there.contains(&checkpoint.sha256)) {
             if let Err(error) = place::store_checkpoint(&*location, &checkpoint.note) {
                 at.reason = Some(error.message);
@@ -191,6 +192,18 @@ impl Carrier<'_> {
                 Some(format!("records of what was done without the log were not read: {}", error.message));
         }
         Ok(at)
+    }
+
+    /// Tells of heads that the location was given and has no more. They are brought again; that somebody took them away stays
+    /// in the log.
+    fn miss(&self, name: &str, there: &BTreeSet<String>) -> Result<()> {
+        let given = self.ledger.read().anchors(Some(name))?;
+        let missing = given.iter().filter(|anchor| !there.contains(&anchor.checkpoint)).count();
+        if missing == 0 {
+            return Ok(());
+        }
+        let what = format!("{missing} of the signed heads that {name} was given do not lie there any more");
+        alarm(self.setup, self.ledger, name, &what)
     }
 
     /// The names of what lies there, once the log was found to continue it. The inner error says why it does not.

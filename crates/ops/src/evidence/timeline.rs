@@ -38,17 +38,26 @@ pub(crate) fn follow(checks: &[Check], shares: u32) -> Timeline {
     for check in checks {
         let location = check.check.location.as_str();
         let beside = locations.entry(location).or_default();
+        let was_damaged = !beside.evidence.other_damage.is_empty();
         beside.take(check);
-        let mut states: BTreeMap<String, CopyState> =
-            beside.evidence.points.keys().map(|point| (point.clone(), beside.state(point))).collect();
-        // One that is not among them any more went.
-        let known = timeline
-            .copies
-            .iter()
-            .filter(|(_, at)| at.contains_key(location))
-            .map(|(point, _)| point.clone());
-        for point in known.collect::<Vec<_>>() {
-            states.entry(point).or_default();
+        let is_damaged = !beside.evidence.other_damage.is_empty();
+        let mut states: BTreeMap<String, CopyState> = BTreeMap::new();
+        if let CheckScope::Run { point, .. } = &check.check.scope
+            && was_damaged == is_damaged
+        {
+            // A run speaks for what it names. There are thousands of runs, and as many points: were each asked about
+            // each, a year of backups would take minutes to judge.
+            let findings = &check.check.findings;
+            let named = findings.arrived.iter().chain(&findings.damaged).chain([point]);
+            let named = named.filter(|id| beside.evidence.points.contains_key(*id));
+            states.extend(named.map(|id| (id.clone(), beside.state(id))));
+        } else {
+            states.extend(beside.evidence.points.keys().map(|id| (id.clone(), beside.state(id))));
+            // One that is not among them any more went.
+            let known = timeline.copies.iter().filter(|(_, at)| at.contains_key(location));
+            for point in known.map(|(point, _)| point.clone()).collect::<Vec<_>>() {
+                states.entry(point).or_default();
+            }
         }
         for (point, state) in states {
             let changes = timeline.copies.entry(point).or_default().entry(location.to_owned()).or_default();
@@ -81,7 +90,8 @@ impl Beside {
             }
             _ => self.looked = Some(check.happened_at),
         }
-        if check.check.bytes_read > 0 {
+        // What was found to be bent was read as well, and opened by nothing.
+        if check.check.bytes_read > 0 && outcome == CheckOutcome::Whole {
             self.opened = Some((check.happened_at, check.check.bytes_read));
         }
     }

@@ -46,7 +46,8 @@ pub fn on_their_way_out(setup: &Setup, subject: &Subject) -> Result<Vec<OnItsWay
                 Subject::Client(client) => {
                     let owner = point.asset.as_deref().and_then(|asset| setup.estate.assets.get(asset));
                     let owner = owner.and_then(|asset| asset.client.as_ref());
-                    owner.map_or(repository.as_str(), |owner| owner.as_str()) == client
+                    // As `hold::standing_in` reckons: whoever's the asset is by now, the repository stays its client's.
+                    repository == *client || owner.is_some_and(|owner| owner.as_str() == client)
                 }
             };
             let Some(purge) = point.purge.filter(|_| is_meant) else { continue };
@@ -62,8 +63,11 @@ pub fn on_their_way_out(setup: &Setup, subject: &Subject) -> Result<Vec<OnItsWay
 pub(super) fn keep(run: &Run<'_>, name: &str, repository: &Repository, known: &KnownPoints) -> Result<()> {
     let mut held: BTreeMap<Id, Timestamp> = BTreeMap::new();
     for (id, point) in known.points.iter().filter(|(_, point)| point.purge.is_some()) {
-        let Some(asset) = &point.asset else { continue };
-        if !hold::standing_in(run.setup, asset, name)?.is_empty() {
+        let holds = match &point.asset {
+            Some(asset) => hold::standing_in(run.setup, asset, name)?,
+            None => hold::standing_on_all_of(run.setup, name)?,
+        };
+        if !holds.is_empty() {
             held.extend(Id::from_hex(id).map(|id| (id, point.time)));
         }
     }

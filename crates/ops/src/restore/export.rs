@@ -1,13 +1,17 @@
 //! Everything that a client has here, for the client: the newest good point of each of its assets, with a list of what it is.
 //!
 //! It is what a client gets before it is terminated, so nobody can ask for it again. So nothing is left out in silence: an
-//! asset without a point is named, one whose newest point is not known to be good is exported and marked, and every file is
-//! listed with the hash of what was written, read back from there.
+//! asset without a point is named, one whose newest point is not known to be good is exported and marked, as is one of
+//! which something could not be restored, and every file is listed with the hash of what was written, read back from there.
 
 mod manifest;
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use holdfast_format::source::EntryKind;
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_repo::{Progress, RestoreRequest, Restored, Trouble, Troubles};
@@ -99,6 +103,10 @@ pub fn export(
         return Err(Error::usage(format!("{} is not empty", to.display()))
             .hint("export into a folder of its own, or go on with one that broke off: --overwrite"));
     }
+    if let Some(other) = manifest::client_in(to).filter(|other| other != client) {
+        return Err(Error::usage(format!("{} holds the export of {other}", to.display()))
+            .hint("export into a folder of its own"));
+    }
     let entry = NewAction {
         repository: Some(client.to_owned()),
         target: Some(to.display().to_string()),
@@ -148,14 +156,34 @@ fn carry_out(
                 .restore(&request, &index, &troubles, progress, &setup.cancel())
                 .map_err(Error::from)?;
             let (point, time, folder_name) = (id.to_hex(), snapshot.time, owner.name.clone());
-            let files = manifest::list(&folder)?;
-            Ok(Some(ExportedPoint { point, time, is_good, folder: folder_name, restored, files }))
+            let mut files = manifest::list(&folder)?;
+            let mut lacks = lacks_of(is_good, &restored);
+            if overwrite {
+                // A former export may have been of another point, and what this one does not know was left there.
+                let mut own = BTreeSet::new();
+                let mut see = |path: &[u8], node: &holdfast_format::Node| {
+                    if node.metadata.kind == EntryKind::File {
+                        own.insert(PathBuf::from(OsStr::from_bytes(path)));
+                    }
+                };
+                let (mirrors, repository) = (&found.catalog.mirrors, &found.repository);
+                let all = |_: &[u8]| true;
+                let listed =
+                    repository.list_files(snapshot, &root, &all, &index, mirrors, &troubles, &mut see);
+                lacks.extend(match listed {
+                    Ok(()) => manifest::leave_out_strangers(&mut files, &own),
+                    Err(error) => {
+                        Some(format!("which files in its folder are its own is not known: {error}"))
+                    }
+                });
+            }
+            let point = ExportedPoint { point, time, is_good, folder: folder_name, restored, files };
+            Ok(Some((point, lacks)))
         });
         match outcome {
-            Ok(Some(point)) => {
-                if !point.is_good {
-                    exported.error =
-                        Some("no point of it is known to be whole; this is the newest".to_owned());
+            Ok(Some((point, lacks))) => {
+                if !lacks.is_empty() {
+                    exported.error = Some(lacks.join("; "));
                     report.ending = report.ending.and(Ending::Attention);
                 }
                 exported.point = Some(point);
@@ -184,6 +212,20 @@ fn carry_out(
     report.ending = report.ending.and(ending_of(&troubles));
     report.manifests = manifest::write(&report)?;
     Ok(report)
+}
+
+/// What is wrong with a point that was exported.
+fn lacks_of(is_good: bool, restored: &Restored) -> Vec<String> {
+    let mut lacks = Vec::new();
+    if !is_good {
+        lacks.push("no point of it is known to be whole; this is the newest".to_owned());
+    }
+    match restored.failures {
+        0 => {}
+        1 => lacks.push("1 of its entries, or something about it, could not be restored".to_owned()),
+        n => lacks.push(format!("{n} of its entries, or something about them, could not be restored")),
+    }
+    lacks
 }
 
 /// The newest of somebody's points that is known to be whole, or without any such the newest; only what a run of ours

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Message, after, worker};
 use crate::audit::{self, AnchorReport, When};
 use crate::ending::Ending;
+use crate::error::Error;
 use crate::setup::Setup;
 
 /// How it ended: with a report, or with nothing but a reason.
@@ -43,10 +44,10 @@ impl Anchoring {
     }
 
     /// Begins, under a setup of its own that `stop` ends.
-    pub(super) fn start(&mut self, setup: Setup, ended: &Sender<Message>) {
+    pub(super) fn start(&mut self, setup: Result<Setup, Error>, ended: &Sender<Message>) {
         self.is_under_way = true;
         let when = if std::mem::take(&mut self.is_wanted) { When::Now } else { When::NewDay };
-        worker::alone("anchor", ended, Message::Anchored, move || audit::anchor(&setup, when));
+        worker::alone("anchor", ended, Message::Anchored, move || audit::anchor(&setup?, when));
     }
 
     /// Takes note of how it ended; returns what there is to say.

@@ -90,11 +90,12 @@ impl Assessing {
         !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time(self.look_next, LOOK_EVERY, now)
     }
 
-    fn start(&mut self, setup: Setup, now: Timestamp, ended: &Sender<Message>) {
+    fn start(&mut self, setup: Result<Setup>, now: Timestamp, ended: &Sender<Message>) {
         self.is_under_way = true;
         self.look_next = after(now, LOOK_EVERY);
         let walks = is_time(self.walk_next, WALK_EVERY, now);
         let work = move || {
+            let setup = setup?;
             let observed = stocktaking::look(&setup)?;
             let walked = walks.then(|| audit::audit(&setup).map(|_| ()).map_err(|error| error.message));
             Ok(Stock { observed, walked })
@@ -109,7 +110,7 @@ impl Daemon<'_> {
         if is_beside || !self.assessing.is_due(now) {
             return Ok(());
         }
-        let setup = self.setup_beside(&self.assessing.stop)?;
+        let setup = self.setup_beside(&self.assessing.stop);
         self.assessing.start(setup, now, &self.sender);
         Ok(())
     }

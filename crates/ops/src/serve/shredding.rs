@@ -13,6 +13,7 @@ use std::sync::mpsc::Sender;
 use super::{Daemon, Message, worker};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::key_ring::KeyRing;
 use crate::requests::{self, Answer};
 use crate::setup::Setup;
 use crate::shred::{self, ShredReport, ShredRequest};
@@ -33,12 +34,21 @@ struct Waiting {
     looks: u32,
 }
 
+/// The one under way.
+#[derive(Default)]
+struct UnderWay {
+    /// The name under which it is to be answered.
+    name: String,
+    client: String,
+    /// Where its key lay when it began.
+    key: Option<KeyRing>,
+}
+
 /// Those of this instance.
 #[derive(Default)]
 pub(super) struct Shredding {
     waiting: VecDeque<Waiting>,
-    /// The name and the client of the one under way.
-    under_way: Option<(String, String)>,
+    under_way: Option<UnderWay>,
     /// Raised when nothing new is to begin.
     pub(super) stop: Arc<AtomicBool>,
 }
@@ -87,7 +97,10 @@ impl Shredding {
                 return Ok(Some(said));
             }
         };
-        self.under_way = Some((name, request.client.clone()));
+        let client = request.client.clone();
+        let has_key = setup.ring.get(&client).is_ok_and(|key| key.is_some());
+        let key = has_key.then(|| setup.ring.clone());
+        self.under_way = Some(UnderWay { name, client, key });
         let work = move || Ok(shred::carry_out(&setup, &request, &by).map(Box::new));
         worker::alone("shred", ended, Message::Shredded, work);
         Ok(None)
@@ -95,13 +108,28 @@ impl Shredding {
 
     /// Answers whoever asked; returns what is to be said.
     pub(super) fn ended(&mut self, state: &Path, outcome: Outcome) -> Result<String> {
-        let (name, client) = self.under_way.take().unwrap_or_default();
+        let UnderWay { name, client, key } = self.under_way.take().unwrap_or_default();
         let outcome = outcome.unwrap_or_else(|bug| Err(Error::not_done(bug)));
+        // Once the key is gone there is no way back, whatever became of the rest.
+        let key_lost = match key.map(|ring| ring.get(&client)) {
+            Some(Ok(None)) => Some("was destroyed"),
+            Some(Err(_)) => Some("cannot be read any more"),
+            Some(Ok(Some(_))) | None => None,
+        };
+        let outcome = outcome.map_err(|error| match key_lost {
+            Some(lost) => Error {
+                message: format!("the key of {client} {lost}, and the rest is open: {}", error.message),
+                hint: error.hint.or_else(|| Some("shred it again: that completes the deletion".to_owned())),
+                ..error
+            },
+            None => error,
+        });
         let said = match &outcome {
             Ok(report) if report.ending == Ending::Done => format!("{client} was shredded"),
             Ok(_) => {
                 format!("{client} was shredded, and something of it is left: `holdfast purge --history`")
             }
+            Err(error) if key_lost.is_some() => error.to_string(),
             Err(error) => format!("{client} was not shredded: {error}"),
         };
         requests::answer(state, &name, &outcome.map_or_else(Answer::Refused, Answer::Shredded))?;
@@ -137,3 +165,6 @@ impl Daemon<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

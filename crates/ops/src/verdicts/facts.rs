@@ -44,7 +44,16 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
     let ids: Vec<&str> = recorded.iter().map(|one| one.point.id.as_str()).collect();
     let copies = reader.copies_of_all(&ids)?;
     facts.runs = run_facts(reader, &runs, &copies)?;
-    let lacks = lacks(reader, &runs)?;
+    // What a point lacks it lacks for as long as it lies somewhere.
+    let oldest = recorded.iter().map(|one| one.recorded_at).min().map_or(since, |at| at.min(since));
+    let lacks = lacks(
+        reader,
+        &reader.runs_between(
+            oldest.saturating_sub(BACK).unwrap_or(Timestamp::MIN),
+            after(now, SignedDuration::from_secs(1)),
+            None,
+        )?,
+    )?;
     let mut repositories: Vec<String> = recorded.iter().map(|one| one.point.repository.clone()).collect();
     repositories.extend(setup.repositories().into_keys());
     repositories.sort_unstable();
@@ -112,8 +121,8 @@ fn action(action: holdfast_ledger::Action) -> ActionFact {
     ActionFact {
         id: action.id,
         begun: action.begun_at,
-        // Cut off by the next start: nobody knows how far it came, and that is told.
-        ended: action.ended_at,
+        // Who cut it off knew as little as anybody how far it came.
+        ended: action.ended_at.filter(|_| action.outcome != Some(holdfast_ledger::ActionOutcome::CutOff)),
         is_without_log: action.action.break_glass.is_some(),
         reviewed: action.reviewed_at,
         leaf: action.leaf,
@@ -259,8 +268,12 @@ fn lacks(reader: &Reader, runs: &[Run]) -> Result<BTreeMap<String, String>> {
     for run in runs.iter().filter(|run| run.outcome == Some(RunOutcome::Degraded)) {
         let Some(point) = &run.point else { continue };
         let report: Option<Value> = reader.report(&run.id)?.and_then(|json| serde_json::from_str(&json).ok());
+        // Erased with its client, or taken away: either way nobody can tell any more that nothing was missing.
+        let Some(report) = report else {
+            lacks.insert(point.clone(), "what its run could not do is not known any more".to_owned());
+            continue;
+        };
         // A location that is owed its copy takes nothing from the point; its copies tell.
-        let Some(report) = report else { continue };
         let is_in = |trouble: &&Value| matches!(trouble["kind"].as_str(), Some("unreadable" | "changed"));
         let count = report["troubles"].as_array().map_or(0, |troubles| troubles.iter().filter(is_in).count());
         if let Some(suspect) = report["suspect"].as_str() {

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::closure::Closure;
 use crate::error::{Error, ErrorKind, Result};
 use crate::live::Live;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Trouble, TroubleKind};
 use crate::packer::PACK_BYTES;
 use crate::repository::Repository;
 use crate::tombstones::Tombstones;
@@ -22,8 +22,9 @@ pub struct PruneOptions {
     /// Unused bytes that may stay in packs that are partly in use, in thousandths of the used bytes. With 0 not a single
     /// blob stays that no point needs.
     pub unused_permille_max: u64,
-    /// The points that somebody recorded. A snapshot of another that can never be read, or that names data which no location
-    /// has, is told and stops nothing. Where nobody knows which they are, each one counts.
+    /// The points that somebody recorded. A snapshot of another that can never be read, or that names data which no index
+    /// lists, is told and stops nothing; for the latter, packs that no index names stay. Where nobody knows which they are,
+    /// each one counts.
     pub ours: Option<BTreeSet<Id>>,
 }
 
@@ -64,7 +65,7 @@ pub(super) struct Decision {
     pub replaced_indexes: Vec<Id>,
     /// Packs that go, the rewritten ones included.
     pub deleted_packs: Vec<Id>,
-    /// Packs that no index names, by mirror.
+    /// Packs that no index names, by mirror; none where they may hold what snapshots lack.
     pub orphans: Vec<Vec<Id>>,
 }
 
@@ -111,14 +112,29 @@ impl Repository {
             deleted_packs: Vec::new(),
             orphans: Vec::new(),
         };
-        self.look_at_packs(&mut decision, catalog, tombstones, &live, &uses)?;
+        let orphans = self.look_at_packs(&mut decision, catalog, tombstones, &live, &uses)?;
+        if lacking == 0 {
+            decision.plan.packs_deleted += orphans.len() as u64;
+            decision.plan.bytes_freed += orphans.values().sum::<u64>();
+        } else {
+            // Where an index file was lost everywhere, what those snapshots lack lies in just these packs.
+            decision.orphans.clear();
+            if !orphans.is_empty() {
+                let why = format!(
+                    "{} packs that no index names are kept, because snapshots name data that no index lists \
+                     and it may lie in them; run `holdfast repair`",
+                    orphans.len()
+                );
+                monitor.trouble(Trouble::new(TroubleKind::Warning, "packs", why));
+            }
+        }
         decision.choose(options, uses);
         decision.replace_indexes(&live);
         Ok(decision)
     }
 
     /// Compares what each mirror lists with what is needed of it. A location that lost something, or does not tell the
-    /// truth, is no place to delete at.
+    /// truth, is no place to delete at. Returns the packs that no index names, with their sizes.
     fn look_at_packs(
         &self,
         decision: &mut Decision,
@@ -126,7 +142,7 @@ impl Repository {
         tombstones: &Tombstones,
         live: &Live,
         uses: &BTreeMap<Id, Use>,
-    ) -> Result<()> {
+    ) -> Result<BTreeMap<Id, u64>> {
         let mut orphans = BTreeMap::new();
         for (lane, mirror) in catalog.mirrors.iter().enumerate() {
             let listed: BTreeMap<Id, u64> = self.listed_packs(mirror)?.into_iter().collect();
@@ -150,9 +166,7 @@ impl Repository {
             orphans.extend(unknown.iter().map(|id| (*id, listed[id])));
             decision.orphans.push(unknown);
         }
-        decision.plan.packs_deleted += orphans.len() as u64;
-        decision.plan.bytes_freed += orphans.values().sum::<u64>();
-        Ok(())
+        Ok(orphans)
     }
 }
 

@@ -65,11 +65,28 @@ fn relay(client: TcpStream, backend: u16, promises: &Promises) -> io::Result<()>
             Some(answer) => ("200 OK", answer),
             None => ("404 Not Found", b"<Error><Code>NoSuchObjectLockConfiguration</Code></Error>".to_vec()),
         };
-        write!(client, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len())?;
+        let (date, length) = (date(backend)?, answer.len());
+        write!(
+            client,
+            "HTTP/1.1 {status}\r\n{date}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        )?;
         return client.write_all(&answer);
     }
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, backend))?;
     write!(server, "{first}Connection: close\r\n{headers}\r\n")?;
     server.write_all(&body)?;
     io::copy(&mut server, &mut client).map(|_| ())
+}
+
+/// The server's `Date` line: nothing is locked by an answer that does not tell its clock.
+fn date(backend: u16) -> io::Result<String> {
+    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, backend))?;
+    server.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    for line in BufReader::new(server).lines() {
+        let line = line?;
+        if line.to_ascii_lowercase().starts_with("date:") {
+            return Ok(line);
+        }
+    }
+    Err(io::Error::other("the server tells no date"))
 }

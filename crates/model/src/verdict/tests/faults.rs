@@ -94,6 +94,13 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
                 set(point, location, ago(1), CopyState::default());
             }
         }),
+        ("RET-01", "a purge takes a point younger than the minimum") => at_once(|facts| {
+            let point = newest(facts, "a.example");
+            point.purged = Some(ago(1));
+            for location in LOCATIONS {
+                set(point, location, ago(1), CopyState::default());
+            }
+        }),
         ("RET-01", "nobody looks at the listings any more") => from(ago(6) + hours(48), nothing),
         ("RET-02", "a point stays on storage beyond its age and grace") => {
             let instant = at("2026-09-25T02:00:00Z");

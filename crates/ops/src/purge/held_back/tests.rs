@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use holdfast_model::ClientId;
 use holdfast_repo::Progress;
 use jiff::civil::date;
 
@@ -84,4 +85,54 @@ fn a_held_point_that_is_not_whole_any_more_is_told_and_goes() {
     let late = report.troubles.iter().filter(|t| t.message.contains("cannot be kept any more")).count();
     assert_eq!(late, 2, "{report:?}");
     assert_eq!(LOCATIONS.map(|location| listed(&weeks, location)), [1, 1], "{report:?}");
+}
+
+#[test]
+fn a_hold_on_a_client_outlives_that_an_asset_goes_over_to_another_one() {
+    let mut weeks = Weeks::new();
+    for number in 0..3 {
+        weeks.back_up(number);
+        weeks.days_pass(1);
+    }
+    let subject = Subject::Client(REPOSITORY.to_owned());
+    let placed = hold::place(&weeks.setup, &subject, "R. Iyer", "case 7", date(2027, 1, 1)).unwrap();
+    // Once, though the asset and its repository lead to the same client.
+    let ids = |weeks: &Weeks| -> Vec<String> {
+        let holds = hold::standing_in(&weeks.setup, "shop", REPOSITORY).unwrap();
+        holds.into_iter().map(|hold| hold.id).collect()
+    };
+    assert_eq!(ids(&weeks), [placed.id.clone()]);
+    for asset in weeks.setup.estate.assets.values_mut() {
+        asset.client = Some(ClientId::parse("C-2").unwrap());
+    }
+    assert_eq!(ids(&weeks), [placed.id]);
+    weeks.days_pass(62);
+    let report = purged(&weeks);
+    assert_eq!(LOCATIONS.map(|location| listed(&weeks, location)), [3, 3], "{report:?}");
+}
+
+#[test]
+fn what_is_on_its_way_out_is_told_to_the_repositorys_client_and_to_the_assets() {
+    let mut weeks = held_too_late();
+    for asset in weeks.setup.estate.assets.values_mut() {
+        asset.client = Some(ClientId::parse("C-2").unwrap());
+    }
+    let leaving =
+        |client: &str| on_their_way_out(&weeks.setup, &Subject::Client(client.to_owned())).unwrap().len();
+    assert_eq!([REPOSITORY, "C-2", "C-3"].map(leaving), [2, 2, 0]);
+}
+
+#[test]
+fn a_point_of_an_unknown_asset_is_held_with_its_client() {
+    let weeks = held_too_late();
+    let subject = Subject::Client(REPOSITORY.to_owned());
+    hold::place(&weeks.setup, &subject, "R. Iyer", "case 7", date(2027, 1, 1)).unwrap();
+    let state = &weeks.setup.places.state;
+    let mut known = known_points::load(state, REPOSITORY).unwrap().unwrap();
+    known.points.values_mut().for_each(|point| point.asset = None);
+    known_points::keep(state, REPOSITORY, &known).unwrap();
+    let told = purge(&weeks.setup, true, &Progress::default()).unwrap();
+    let taken_back =
+        told.troubles.iter().filter(|t| t.message.contains("its deletion is taken back")).count();
+    assert_eq!(taken_back, 2, "{told:?}");
 }

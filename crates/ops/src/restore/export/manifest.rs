@@ -1,6 +1,7 @@
 //! The lists of an export: what, of when, and with which hashes. One for programs, and one that people read and
 //! `sha256sum -c` checks.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -45,6 +46,26 @@ pub(super) fn list(folder: &Path) -> Result<Vec<ListedFile>> {
     Ok(files)
 }
 
+/// Takes from a list what is not among an asset's `own` files; returns what there is to say about it.
+pub(super) fn leave_out_strangers(files: &mut Vec<ListedFile>, own: &BTreeSet<PathBuf>) -> Option<String> {
+    let is_strange = |file: &ListedFile| !own.contains(&file.path);
+    let example = files.iter().find(|file| is_strange(file))?.path.display().to_string();
+    let before = files.len();
+    files.retain(|file| !is_strange(file));
+    let count = before - files.len();
+    let word = if count == 1 { "file" } else { "files" };
+    Some(format!(
+        "{count} {word} in its folder ({example}) lay there before, and the point does not have them: they are not listed"
+    ))
+}
+
+/// Whose export lies in a folder, where one was finished there.
+pub(super) fn client_in(folder: &Path) -> Option<String> {
+    let json = std::fs::read(folder.join(FOR_PROGRAMS)).ok()?;
+    let manifest: serde_json::Value = serde_json::from_slice(&json).ok()?;
+    manifest["client"].as_str().map(str::to_owned)
+}
+
 fn hash(path: &Path) -> std::io::Result<(u64, String)> {
     let (mut file, mut hasher, mut bytes) = (File::open(path)?, Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 20];
@@ -87,7 +108,8 @@ fn for_programs(report: &ExportReport) -> Result<Vec<u8>> {
             value
         })
         .collect();
-    let whole = json!({ "client": report.client, "time": report.time, "assets": assets });
+    let (client, time, troubles) = (&report.client, &report.time, &report.troubles);
+    let whole = json!({ "client": client, "time": time, "assets": assets, "troubles": troubles });
     serde_json::to_vec_pretty(&whole).map_err(|error| Error::not_done(format!("write the manifest: {error}")))
 }
 
@@ -102,6 +124,14 @@ fn for_people(report: &ExportReport) -> Vec<u8> {
             .as_bytes(),
     );
     line(b"# In this folder, `sha256sum -c manifest.txt` checks every file against this list.");
+    if !report.troubles.is_empty() {
+        line(b"#");
+        line(b"# What was met on the way:");
+    }
+    for trouble in &report.troubles {
+        let (subject, message) = (trouble.subject.escape_debug(), trouble.message.escape_debug());
+        line(format!("#   {subject}: {message}").as_bytes());
+    }
     for asset in &report.assets {
         line(b"#");
         let left = if asset.has_left { ", which is not backed up any more" } else { "" };

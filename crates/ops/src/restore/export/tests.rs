@@ -49,6 +49,21 @@ fn a_client_gets_the_newest_good_point_of_everything_and_a_list_that_others_can_
     assert_eq!(again(&to, false).unwrap_err().ending, Ending::Usage);
     assert_eq!(again(&to, true).unwrap().ending, Ending::Done);
     assert_eq!(fs::read(to.join("shop/0")).unwrap(), "0".repeat(1000).as_bytes());
+    // What the point does not have is no part of its list, and it is said.
+    fs::write(to.join("shop/sub/stranger"), "of another point").unwrap();
+    let mixed = again(&to, true).unwrap();
+    assert_eq!(mixed.ending, Ending::Attention, "{mixed:?}");
+    let error = mixed.assets[0].error.as_deref().unwrap();
+    assert!(error.contains("1 file in its folder (sub/stranger)"), "{error}");
+    let listed = fs::read(to.join("manifest.txt")).unwrap();
+    let listed = String::from_utf8_lossy(&listed);
+    assert!(listed.contains("NOT WHOLE: 1 file") && !listed.contains("  shop/sub/stranger"), "{listed}");
+    fs::remove_file(to.join("shop/sub/stranger")).unwrap();
+    // Nor is another client's export gone on with.
+    let of_another = weeks.folder.path().join("other");
+    fs::create_dir(&of_another).unwrap();
+    fs::write(of_another.join("manifest.json"), "{\"client\": \"C-2\"}").unwrap();
+    assert_eq!(again(&of_another, true).unwrap_err().ending, Ending::Usage);
     // Not among the copies, and nobody that is not known.
     assert_eq!(again(&weeks.folder.path().join("here/x"), false).unwrap_err().ending, Ending::Usage);
     let unknown = export(&weeks.setup, "C-none", &to.join("x"), false, &Progress::default());
@@ -77,4 +92,38 @@ fn an_asset_without_a_point_is_named() {
     assert_eq!(blog.error.as_deref(), Some("it has no point"));
     let text = fs::read_to_string(to.join("manifest.txt")).unwrap();
     assert!(text.contains("# blog\n#   NOT WHOLE: it has no point"), "{text}");
+}
+
+#[test]
+fn what_could_not_be_restored_is_told_in_both_lists() {
+    let whole = Restored::default();
+    assert!(lacks_of(true, &whole).is_empty());
+    let restored = Restored { failures: 2, ..whole };
+    let lacks = lacks_of(false, &restored);
+    assert_eq!(lacks.len(), 2, "{lacks:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let asset = ExportedAsset {
+        asset: "shop".to_owned(),
+        has_left: false,
+        point: None,
+        error: Some(lacks.join("; ")),
+    };
+    let trouble = Trouble::new(holdfast_repo::TroubleKind::Damage, "a/b", "two\nlines");
+    let report = ExportReport {
+        client: REPOSITORY.to_owned(),
+        time: Timestamp::UNIX_EPOCH,
+        to: folder.path().to_owned(),
+        assets: vec![asset],
+        manifests: Vec::new(),
+        troubles: vec![trouble],
+        ending: Ending::Damage,
+    };
+    manifest::write(&report).unwrap();
+    let text = fs::read_to_string(folder.path().join("manifest.txt")).unwrap();
+    assert!(text.contains("NOT WHOLE: no point") && text.contains("; 2 of its entries"), "{text}");
+    assert!(text.contains("#   a/b: two\\nlines\n"), "{text}");
+    let json = fs::read(folder.path().join("manifest.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["troubles"][0]["subject"], "a/b", "{json}");
+    assert!(json["assets"][0]["error"].as_str().unwrap().contains("could not be restored"), "{json}");
 }
