@@ -101,7 +101,7 @@ fn a_hold_on_a_client_outlives_that_an_asset_goes_over_to_another_one() {
         let holds = hold::standing_in(&weeks.setup, "shop", REPOSITORY).unwrap();
         holds.into_iter().map(|hold| hold.id).collect()
     };
-    assert_eq!(ids(&weeks), [placed.id.clone()]);
+    assert_eq!(ids(&weeks), std::slice::from_ref(&placed.id));
     for asset in weeks.setup.estate.assets.values_mut() {
         asset.client = Some(ClientId::parse("C-2").unwrap());
     }

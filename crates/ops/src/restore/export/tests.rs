@@ -12,7 +12,7 @@ use crate::weeks::{REPOSITORY, Weeks};
 fn a_client_gets_the_newest_good_point_of_everything_and_a_list_that_others_can_check() {
     let mut weeks = Weeks::new();
     let site = weeks.folder.path().join("site");
-    let odd = std::ffi::OsStr::from_bytes(b"new\nline \\ and \xff");
+    let odd = OsStr::from_bytes(b"new\nline \\ and \xff");
     fs::create_dir(site.join("sub")).unwrap();
     fs::write(site.join("sub").join(odd), "odd").unwrap();
     std::os::unix::fs::symlink("0", site.join("link")).unwrap();
