@@ -123,7 +123,9 @@ fn kept(end: &Product, places: &Places, midnight: u64) -> Result<()> {
         listed += points.len();
     }
     for place in [&places.disk, &places.server_data] {
-        let snapshots = comparison::objects(place)?.into_keys().filter(|name| name.contains("/snapshots/"));
+        let snapshots = comparison::objects(place)?
+            .into_keys()
+            .filter(|name| name.contains("/snapshots/") && !name.contains("holdfast-log/"));
         let lying = snapshots.count();
         ensure!(lying == listed, "{} has {lying} points, and {listed} are listed", place.display());
     }
