@@ -19,20 +19,10 @@ use holdfast_repo::{
     Archived, Cancel, ErrorKind, Progress, PruneOptions, Read, RepairRequest, Repaired, Repository,
     TroubleKind, Troubles, Verified, VerifyRequest,
 };
+use holdfast_testkit::corpus::noise;
 use support::{Bench, assert_same, must_succeed, restic};
 
 const BOTH: [&str; 2] = ["here", "there"];
-
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let next = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    (0..bytes / 8).flat_map(next).collect()
-}
 
 /// A site of three files, one point at both locations.
 fn site_with_a_point() -> (Bench, PathBuf, Archived) {

@@ -21,6 +21,7 @@ use holdfast_repo::{
     ArchiveRequest, Archived, Cancel, LockPlan, Mirror, Progress, PruneOptions, Repository, TroubleKind,
     Troubles,
 };
+use holdfast_testkit::corpus::noise;
 use holdfast_testkit::folder_source::FolderSource;
 use holdfast_testkit::servers::Seaweed;
 use holdfast_world::{Clock, SystemClock, SystemRandom};
@@ -132,19 +133,6 @@ impl Vault {
 
 fn is_lockable(path: &str) -> bool {
     ["data", "index", "snapshots"].iter().any(|area| path.starts_with(&format!("{REPOSITORY}/{area}/")))
-}
-
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut noise = Vec::with_capacity(bytes + 8);
-    while noise.len() < bytes {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        noise.extend_from_slice(&state.to_le_bytes());
-    }
-    noise.truncate(bytes);
-    noise
 }
 
 #[test]

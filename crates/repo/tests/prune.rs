@@ -19,19 +19,8 @@ use holdfast_repo::{
     Cancel, ErrorKind, Mirror, Progress, PruneOptions, Pruned, Read, RepairRequest, Repository, Result,
     Tombstones, Troubles, Verified, VerifyRequest,
 };
+use holdfast_testkit::corpus::noise;
 use support::{Bench, REPOSITORY, assert_same, make_tree, must_succeed, restic};
-
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    (0..bytes / 8)
-        .flat_map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()
-        })
-        .collect()
-}
 
 /// Four points; each holds a big file of its own beside what all share.
 fn four_points(bench: &Bench) -> (Repository, PathBuf, Vec<Id>) {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub use application::Origin;
-pub use dice::Dice;
+pub use dice::{Dice, noise};
 pub use plain::{make_file, make_files};
 
 /// Uploads of one site.

@@ -17,6 +17,7 @@ use holdfast_ops::backup::{How, backup};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::setup::{Places, Setup};
 use holdfast_ops::{Progress, Tell, validate};
+pub use holdfast_testkit::corpus::noise;
 use holdfast_testkit::servers::Seaweed;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
@@ -317,20 +318,6 @@ pub fn walk(folder: &Path) -> BTreeMap<PathBuf, (u64, std::time::SystemTime)> {
 /// The bytes of all files below a folder.
 pub fn bytes_below(folder: &Path) -> u64 {
     walk(folder).values().map(|(size, _)| size).sum()
-}
-
-/// Bytes that nothing compresses, the same for the same seed.
-pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut noise = Vec::with_capacity(bytes + 8);
-    while noise.len() < bytes {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        noise.extend_from_slice(&state.to_le_bytes());
-    }
-    noise.truncate(bytes);
-    noise
 }
 
 /// Flips a bit in the middle of a stored object, as a bad disk does.

@@ -58,3 +58,9 @@ impl Dice {
         (mean + deviation * normal).exp()
     }
 }
+
+/// Bytes that nothing compresses, the same for the same seed.
+#[must_use]
+pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    Dice::new(seed).bytes(bytes)
+}
