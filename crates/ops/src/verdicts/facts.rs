@@ -39,21 +39,16 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
     observations(reader, &mut facts)?;
     facts.reviews = reviews(reader)?;
     facts.slots = slots(setup, reader, &versions, since, now)?;
-    let runs = reader.runs_between(since, after(now, SignedDuration::from_secs(1)), None)?;
+    let soon = after(now, SignedDuration::from_secs(1));
     let recorded = reader.points_lying(since)?;
+    // What a point lacks it lacks for as long as it lies somewhere.
+    let oldest = recorded.iter().map(|one| one.recorded_at).min().map_or(since, |at| at.min(since));
+    let mut runs = reader.runs_between(oldest.saturating_sub(BACK).unwrap_or(Timestamp::MIN), soon, None)?;
+    let lacks = lacks(reader, &runs)?;
+    runs.retain(|run| run.begun_at >= since);
     let ids: Vec<&str> = recorded.iter().map(|one| one.point.id.as_str()).collect();
     let copies = reader.copies_of_all(&ids)?;
     facts.runs = run_facts(reader, &runs, &copies)?;
-    // What a point lacks it lacks for as long as it lies somewhere.
-    let oldest = recorded.iter().map(|one| one.recorded_at).min().map_or(since, |at| at.min(since));
-    let lacks = lacks(
-        reader,
-        &reader.runs_between(
-            oldest.saturating_sub(BACK).unwrap_or(Timestamp::MIN),
-            after(now, SignedDuration::from_secs(1)),
-            None,
-        )?,
-    )?;
     let mut repositories: Vec<String> = recorded.iter().map(|one| one.point.repository.clone()).collect();
     repositories.extend(setup.repositories().into_keys());
     repositories.sort_unstable();
@@ -70,7 +65,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
     let purged = purges(reader, now, &mut facts)?;
     facts.points =
         recorded.into_iter().filter_map(|one| point(one, &copies, &mut timelines, &lacks, &purged)).collect();
-    let alarms = reader.alarms_between(since, after(now, SignedDuration::from_secs(1)))?;
+    let alarms = reader.alarms_between(since, soon)?;
     let stalled = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::PurgeStalled);
     facts.stalls = stalled
         .map(|alarm| StallFact {
@@ -80,7 +75,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
         })
         .collect();
     facts.holds = reader.holds()?.into_iter().map(hold).collect();
-    log_facts(reader, (since, now), &mut facts)?;
+    log_facts(reader, (since, soon), &mut facts)?;
     for (name, asset) in &setup.estate.assets {
         for dataset in asset.class().datasets() {
             if let Some(lasts) = measured::of_asset(reader, name.as_ref(), *dataset)? {
@@ -92,8 +87,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
 }
 
 /// What was done by hand, and where the log's signed heads went.
-fn log_facts(reader: &Reader, (since, now): (Timestamp, Timestamp), facts: &mut Facts) -> Result<()> {
-    let soon = after(now, SignedDuration::from_secs(1));
+fn log_facts(reader: &Reader, (since, soon): (Timestamp, Timestamp), facts: &mut Facts) -> Result<()> {
     // What was done without the log waits for its review, however long ago it was.
     let unlogged = reader.actions_without_log()?.into_iter().filter(|one| one.begun_at < since);
     let recent = reader.actions_between(since, soon)?;
