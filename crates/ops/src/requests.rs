@@ -7,7 +7,7 @@
 //! asked: one that nobody waits for any more, because whoever asked was killed, is refused and not done hours later. The
 //! folder is closed to everybody but the owner of the state, so asking needs the same rights as writing the ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -94,16 +94,19 @@ const LOOK: &str =
     "look whether it was done, or ask again: `holdfast hold list`, `waive list`, `purge --history`";
 
 /// The file of a request that somebody waits for. However the waiting ends, it is not left behind for a daemon.
-struct Left(PathBuf);
+struct Left<'s> {
+    state: &'s Path,
+    name: String,
+}
 
-impl Left {
+impl Left<'_> {
     /// Withdraws the request; returns whether nobody had taken it.
     fn withdraw(&self) -> Result<bool> {
-        remove(&self.0)
+        record::remove(self.state, REQUESTS, &self.name)
     }
 }
 
-impl Drop for Left {
+impl Drop for Left<'_> {
     fn drop(&mut self) {
         // Where even that fails, it is too old soon.
         let _ = self.withdraw();
@@ -158,14 +161,14 @@ fn ask(
         return Ok(None);
     }
     let name = name_of(world.clock.now(), world.environment.pid());
-    let left = Left(path(state, REQUESTS, &name));
+    let left = Left { state, name: name.clone() };
     record::keep(state, REQUESTS, &name, request)?;
     let begun = world.clock.monotonic();
     let mut is_over = false;
     loop {
         world.clock.sleep(PAUSE);
         if let Some(answer) = record::one::<Answer>(state, ANSWERS, &name)? {
-            remove(&path(state, ANSWERS, &name))?;
+            record::remove(state, ANSWERS, &name)?;
             return match answer {
                 Answer::Refused(why) => Err(why),
                 answer => Ok(Some(answer)),
@@ -214,9 +217,9 @@ pub(crate) fn no_answer_to_this(answer: &Answer) -> Error {
 /// taken away first.
 pub(crate) fn take(ledger: &Ledger, state: &Path, now: Timestamp) -> Result<Taken> {
     let mut taken = Taken::default();
-    for name in waiting(state) {
+    for name in record::names(state, REQUESTS) {
         let request = record::one::<Request>(state, REQUESTS, &name);
-        if !remove(&path(state, REQUESTS, &name))? {
+        if !record::remove(state, REQUESTS, &name)? {
             continue;
         }
         let answered = match request {
@@ -327,16 +330,6 @@ fn words(entry: &Entry) -> String {
     }
 }
 
-/// The requests that nobody answered, oldest first.
-fn waiting(state: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(state.join("records").join(REQUESTS));
-    let name =
-        |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
-    let mut names: Vec<String> = files.into_iter().flatten().flatten().filter_map(name).collect();
-    names.sort();
-    names
-}
-
 /// The name of a request. It says when it was asked, and by whom.
 fn name_of(now: Timestamp, pid: u32) -> String {
     format!("{}-{pid}", now.as_nanosecond())
@@ -346,19 +339,6 @@ fn name_of(now: Timestamp, pid: u32) -> String {
 fn asked_at(name: &str) -> Option<Timestamp> {
     let (nanoseconds, _) = name.rsplit_once('-')?;
     Timestamp::from_nanosecond(nanoseconds.parse().ok()?).ok()
-}
-
-fn path(state: &Path, kind: &str, name: &str) -> PathBuf {
-    state.join("records").join(kind).join(format!("{name}.json"))
-}
-
-/// Removes a file; returns whether it was there.
-fn remove(path: &Path) -> Result<bool> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::not_done(format!("remove {}: {error}", path.display()))),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
@@ -18,7 +18,6 @@ use holdfast_world::Clock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::record;
 use crate::setup::Setup;
@@ -76,7 +75,7 @@ pub(super) fn ask(setup: &Setup, asked: &Asked) -> Result<String> {
 /// Leaves a file, absent or whole. It is not flushed, because `ls` waits for it: what a power cut takes away, nobody has
 /// acted upon.
 fn leave<T: Serialize>(state: &Path, kind: &str, name: &str, content: &T) -> Result<()> {
-    let path = path(state, kind, name);
+    let path = record::path(state, kind, name);
     let trouble = |error: std::io::Error| Error::not_done(format!("write {}: {error}", path.display()));
     let json = serde_json::to_vec(content).map_err(|error| trouble(error.into()))?;
     create_folder(state, kind)?;
@@ -87,15 +86,14 @@ fn leave<T: Serialize>(state: &Path, kind: &str, name: &str, content: &T) -> Res
 }
 
 fn create_folder(state: &Path, kind: &str) -> Result<()> {
-    let folder = state.join("records").join(kind);
-    holdfast_world::durable::create_directory(&folder, 0o700)
+    holdfast_world::durable::create_directory(&record::folder(state, kind), 0o700)
         .map_err(|error| Error::not_done(format!("keep entries that are asked for: {error}")))
 }
 
 /// The answer, if there is one yet; it is taken away.
 pub(super) fn answer_to(state: &Path, name: &str) -> Result<Option<Result<String>>> {
     let Some(answer) = record::one::<Answer>(state, ANSWERED, name)? else { return Ok(None) };
-    remove(&path(state, ANSWERED, name))?;
+    record::remove(state, ANSWERED, name)?;
     Ok(Some(match answer {
         Answer::Recorded(id) => Ok(id),
         Answer::Refused(why) => Err(Error::not_done(why)),
@@ -104,7 +102,7 @@ pub(super) fn answer_to(state: &Path, name: &str) -> Result<Option<Result<String
 
 /// Takes a request back; false when the owner was faster.
 pub(super) fn withdraw(state: &Path, name: &str) -> Result<bool> {
-    remove(&path(state, ASKED, name))
+    record::remove(state, ASKED, name)
 }
 
 /// The thread that attends to requests. It ends before this is gone, and with it lets go of the ledger.
@@ -144,7 +142,7 @@ impl Drop for Attendant {
 fn attend(ledger: &Weak<Ledger>, state: &Path, clock: &dyn Clock, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         let Some(ledger) = ledger.upgrade() else { return };
-        for name in waiting(state) {
+        for name in record::names(state, ASKED) {
             attend_to(&ledger, state, &name, clock.now());
         }
         drop(ledger);
@@ -155,7 +153,7 @@ fn attend(ledger: &Weak<Ledger>, state: &Path, clock: &dyn Clock, stop: &AtomicB
 /// What cannot be answered is not done: whoever asked gives up after a while.
 fn attend_to(ledger: &Ledger, state: &Path, name: &str, now: Timestamp) {
     let asked = record::one::<Asked>(state, ASKED, name);
-    if !matches!(remove(&path(state, ASKED, name)), Ok(true)) {
+    if !matches!(record::remove(state, ASKED, name), Ok(true)) {
         return;
     }
     let outcome = match asked {
@@ -165,26 +163,4 @@ fn attend_to(ledger: &Ledger, state: &Path, name: &str, now: Timestamp) {
     };
     let answer = outcome.map_or_else(|error| Answer::Refused(error.message), Answer::Recorded);
     let _ = leave(state, ANSWERED, name, &answer);
-}
-
-fn waiting(state: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(state.join("records").join(ASKED));
-    let name =
-        |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
-    let mut names: Vec<String> = files.into_iter().flatten().flatten().filter_map(name).collect();
-    names.sort();
-    names
-}
-
-fn path(state: &Path, kind: &str, name: &str) -> PathBuf {
-    state.join("records").join(kind).join(format!("{name}.json"))
-}
-
-/// Whether it was there.
-fn remove(path: &Path) -> Result<bool> {
-    match std::fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::new(Ending::NotDone, format!("remove {}: {error}", path.display()))),
-    }
 }

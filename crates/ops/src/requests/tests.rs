@@ -19,7 +19,7 @@ fn answered(weeks: &Weeks, entry: Entry, seconds: u64) -> Answer {
     weeks.clock.advance(Duration::from_secs(seconds));
     let taken = take(weeks.setup.ledger().unwrap(), state, weeks.now()).unwrap();
     assert_eq!(taken.said.len(), 1, "{:?}", taken.said);
-    assert!(!path(state, REQUESTS, &name).exists());
+    assert!(!record::path(state, REQUESTS, &name).exists());
     record::one(state, ANSWERS, &name).unwrap().unwrap()
 }
 
@@ -67,8 +67,8 @@ fn a_request_is_not_left_behind() {
     let weeks = Weeks::new();
     let state = &weeks.setup.places.state;
     record::keep(state, REQUESTS, "1-7", &Request::Enter(hold("shop"))).unwrap();
-    drop(Left(path(state, REQUESTS, "1-7")));
-    assert!(waiting(state).is_empty());
+    drop(Left { state, name: "1-7".to_owned() });
+    assert!(record::names(state, REQUESTS).is_empty());
 }
 
 #[test]
