@@ -306,6 +306,17 @@ fn what_was_told_of_an_instant_is_told_again_whatever_changed_since() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_is_told_as_long_as_it_keeps_anything_from_being_judged() {
+    let customer = with_a_point_of(2);
+    assert!(!customer.run(1, &["status"]).contains("the clock was ahead"));
+    let setup = customer.on_clock(&Arc::new(FakeClock::new(ago(-30 * 24))));
+    holdfast_ops::status::now(&setup, &holdfast_ops::status::Filter::default()).unwrap();
+    drop(setup);
+    let told = customer.run(1, &["status"]);
+    assert!(told.contains("the clock was ahead, and until then nothing new is judged"), "{told}");
+}
+
+#[test]
 fn deadlines_that_passed_while_nobody_looked_are_judged_at_their_own_instants() {
     let customer = Customer::new();
     fs::write(customer.path("site/index.php"), "<?php").unwrap();

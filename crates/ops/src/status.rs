@@ -74,17 +74,15 @@ pub fn now(setup: &Setup, filter: &Filter) -> Result<StatusReport> {
     if let Some(holder) = bring_up_to_date(setup)? {
         notes.push(holder);
     }
-    let now = setup.world.clock.now();
-    let reader = journal::reader(state)?.ok_or_else(nothing_yet)?;
-    let assessed = reader.verdicts_at(now)?.ok_or_else(nothing_yet)?;
-    // What was just brought up to date is told as of that instant, so that it can be asked for again.
-    let now = if notes.is_empty() { assessed.at } else { now };
-    let behind = now.duration_since(assessed.at);
     let clock = setup.world.clock.now();
-    if assessed.at > clock {
+    let reader = journal::reader(state)?.ok_or_else(nothing_yet)?;
+    let assessed = reader.verdicts_at(clock)?.ok_or_else(nothing_yet)?;
+    // What was just brought up to date is told as of that instant, so that it can be asked for again.
+    let now = if notes.is_empty() { assessed.at } else { clock };
+    let behind = now.duration_since(assessed.at);
+    if let Some(until) = reader.assessed_until()?.filter(|until| *until > clock) {
         notes.push(format!(
-            "the newest verdicts are as of {}, and now it is {clock}: the clock was ahead, and until then nothing new is judged",
-            assessed.at
+            "verdicts are written down until {until}, and now it is {clock}: the clock was ahead, and until then nothing new is judged"
         ));
     }
     if behind.as_secs() > 3600 {
