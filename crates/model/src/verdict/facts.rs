@@ -290,10 +290,10 @@ pub struct AnchorFact {
     pub leaf: u64,
 }
 
-/// A location holds a signed head that this log does not continue.
+/// A location holds a signed head that this log does not continue, or has some no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForkFact {
-    /// The location.
+    /// The location, or [`ForkFact::HERE`].
     pub location: String,
     /// When people were told.
     pub recorded: Timestamp,
@@ -348,6 +348,11 @@ pub(super) fn latest<T>(
     is_asked: impl Fn(&T) -> bool,
 ) -> Option<&Noted<T>> {
     noted.iter().rev().find(|one| one.recorded <= now && is_asked(&one.what))
+}
+
+impl ForkFact {
+    /// In place of a location: the log does not continue the heads that are kept beside it.
+    pub const HERE: &str = "this machine";
 }
 
 impl PointFact {

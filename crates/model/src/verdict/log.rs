@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::facts::{ActionFact, latest};
+use super::facts::{ActionFact, ForkFact, latest};
 use super::rows::Finding;
 use super::{Evidence, Look, Row, Verdict, after, hours, minute};
 
@@ -16,8 +16,6 @@ const ACTION_HOURS_MAX: i64 = 24;
 const TOLD_HOURS: i64 = ACTION_HOURS_MAX + 7 * 24;
 /// So long a head that was taken away or replaced does, also when all is well there again.
 const FORK_TOLD_HOURS: i64 = 7 * 24;
-/// The subject of an alarm about the log that lies here.
-const HERE: &str = "this machine";
 
 /// LOG-01.
 pub(super) fn unchanged(look: &Look<'_>) -> Finding {
@@ -78,7 +76,8 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
 
 /// LOG-03.
 pub(super) fn witnessed(look: &Look<'_>) -> Finding {
-    let here = look.facts.forks.iter().rev().find(|one| one.location == HERE && one.recorded <= look.now);
+    let here =
+        look.facts.forks.iter().rev().find(|one| one.location == ForkFact::HERE && one.recorded <= look.now);
     let newest = look.facts.anchors.iter().rev().find(|one| one.given <= look.now);
     // Nothing goes anywhere from a log that does not continue its own heads.
     if let Some(fork) = here.filter(|fork| newest.is_none_or(|newest| newest.given <= fork.recorded)) {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_ledger::{AlarmKind, Checkpoint, Ledger, NewAlarm, TreeHead};
 use holdfast_location::Location;
+use holdfast_model::verdict::ForkFact;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -67,7 +68,7 @@ pub fn anchor(setup: &Setup, when: When) -> Result<AnchorReport> {
             Carrier { setup, ledger, verifier: signer.verifier(), retired, checkpoints }
         }
         Err(why) => {
-            alarm(setup, ledger, "this machine", &why)?;
+            alarm(setup, ledger, ForkFact::HERE, changed(&why))?;
             return Err(Error::new(Ending::Damage, why).hint("`holdfast audit verify` tells more"));
         }
     };
@@ -164,7 +165,7 @@ impl Carrier<'_> {
         let there = match self.look(&*location) {
             Ok(Ok(there)) => there,
             Ok(Err(fork)) => {
-                alarm(self.setup, self.ledger, name, &fork)?;
+                alarm(self.setup, self.ledger, name, changed(&fork))?;
                 (at.state, at.reason) = (FORK, Some(fork));
                 return Ok(at);
             }
@@ -203,7 +204,7 @@ impl Carrier<'_> {
             return Ok(());
         }
         let what = format!("{missing} of the signed heads that {name} was given do not lie there any more");
-        alarm(self.setup, self.ledger, name, &what)
+        alarm(self.setup, self.ledger, name, what)
     }
 
     /// The names of what lies there, once the log was found to continue it. The inner error says why it does not.
@@ -248,8 +249,11 @@ impl Carrier<'_> {
     }
 }
 
-fn alarm(setup: &Setup, ledger: &Ledger, subject: &str, why: &str) -> Result<()> {
-    let message = format!("the audit log was rewritten, shortened or replaced: {why}");
+fn changed(why: &str) -> String {
+    format!("the audit log was rewritten, shortened or replaced: {why}")
+}
+
+fn alarm(setup: &Setup, ledger: &Ledger, subject: &str, message: String) -> Result<()> {
     let alarm = NewAlarm { kind: AlarmKind::LogForked, subject: subject.to_owned(), message };
     Ok(ledger.write(|transaction| transaction.raise(alarm, setup.world.clock.now()))?)
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_ledger::{Action, ActionOutcome, Examination, LogRestart, PurgeState, Reader, TreeHead};
 use holdfast_location::Location;
+use holdfast_model::verdict::ForkFact;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ pub struct Finding {
     pub message: String,
 }
 
-const HERE: &str = "this machine";
+const HERE: &str = ForkFact::HERE;
 const CONSISTENT: &str = "consistent";
 const TAMPERED: &str = "TAMPERED";
 const NO_EVIDENCE: &str = "NO_EVIDENCE";
