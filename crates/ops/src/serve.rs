@@ -22,7 +22,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -178,7 +178,7 @@ impl Daemon<'_> {
     fn run(&mut self) -> Result<()> {
         let start = self.now().monotonic;
         let (mut ticked, mut looked, mut renewed, mut proved) = (start, start, start, start);
-        while !self.is_over || self.is_busy_beside() {
+        while !self.is_over || self.busy_beside() > 0 {
             match self.messages.recv_timeout(self.pause()) {
                 Ok(message) => self.hear(message)?,
                 // There is always a sender: our own.
@@ -234,19 +234,31 @@ impl Daemon<'_> {
         until_wake.map_or(pulse, |until| until.clamp(Duration::from_millis(5), pulse))
     }
 
-    /// Whether anything is under way beside the runs.
-    fn is_busy_beside(&self) -> bool {
-        self.purging.is_under_way
-            || self.rereading.is_under_way
-            || self.shredding.is_under_way()
-            || self.anchoring.is_under_way
-            || self.assessing.is_under_way
+    /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
+    /// out of one of the questions below is waited for by nobody, or never ends.
+    fn beside(&self) -> [(bool, &AtomicBool); 5] {
+        [
+            (self.purging.is_under_way, &*self.purging.stop),
+            (self.rereading.is_under_way, &*self.rereading.stop),
+            (self.shredding.is_under_way(), &*self.shredding.stop),
+            (self.anchoring.is_under_way, &*self.anchoring.stop),
+            (self.assessing.is_under_way, &*self.assessing.stop),
+        ]
+    }
+
+    /// How much is under way beside the runs.
+    fn busy_beside(&self) -> usize {
+        self.beside().iter().filter(|(is_under_way, _)| *is_under_way).count()
+    }
+
+    fn stop_beside(&self) {
+        self.beside().iter().for_each(|(_, stop)| stop.store(true, Ordering::SeqCst));
     }
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
     fn is_idle(&self, now: Timestamp) -> bool {
         self.scheduler.running() == 0
-            && !self.is_busy_beside()
+            && self.busy_beside() == 0
             && !self.shredding.is_busy()
             && !self.assessing.is_due(now)
             && !self.purging.is_due(now)
@@ -315,11 +327,8 @@ impl Daemon<'_> {
 
     fn drain(&mut self) -> Result<()> {
         self.is_draining = true;
-        self.purging.stop.store(true, Ordering::SeqCst);
-        self.rereading.stop.store(true, Ordering::SeqCst);
+        self.stop_beside();
         self.shredding.end(&self.service.places.state)?;
-        self.anchoring.stop.store(true, Ordering::SeqCst);
-        self.assessing.stop.store(true, Ordering::SeqCst);
         let count = self.scheduler.running();
         self.tell(format!("asked to stop: nothing new begins; {count} runs under way may end"));
         service::stopping(&format!("{count} runs under way may end"));
@@ -406,19 +415,8 @@ impl Daemon<'_> {
     /// Something cannot be written down any more. What runs is ended, and the next instance finds out what became of it.
     fn abandon(&mut self) {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
-        self.purging.stop.store(true, Ordering::SeqCst);
-        self.rereading.stop.store(true, Ordering::SeqCst);
-        self.assessing.stop.store(true, Ordering::SeqCst);
-        self.shredding.stop.store(true, Ordering::SeqCst);
-        self.anchoring.stop.store(true, Ordering::SeqCst);
-        let beside = [
-            self.purging.is_under_way,
-            self.rereading.is_under_way,
-            self.shredding.is_under_way(),
-            self.anchoring.is_under_way,
-            self.assessing.is_under_way,
-        ];
-        let mut left = self.under_way.len() + beside.into_iter().map(usize::from).sum::<usize>();
+        self.stop_beside();
+        let mut left = self.under_way.len() + self.busy_beside();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))
         {
