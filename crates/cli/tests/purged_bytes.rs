@@ -120,3 +120,26 @@ fn the_bytes_of_a_purged_point_are_found_nowhere() {
     customer.run(0, &["restore", ASSET, "--to", target.to_str().unwrap()]);
     assert_eq!(fs::read(target.join("later.bin")).unwrap(), noise(6, 300_000));
 }
+
+#[test]
+fn what_somebody_hid_at_one_location_stays_there_until_it_is_brought_back() {
+    let server = Seaweed::start("backups");
+    let customer = Customer::with_versions(&server, &server.credentials_toml());
+    fs::write(customer.path("site/kept.bin"), noise(5, 300_000)).unwrap();
+    customer.run(0, &["backup", ASSET]);
+    let folder = format!("{REPOSITORY}/data/");
+    let (pack, _) = server.objects("backups").into_iter().find(|(path, _)| path.contains(&folder)).unwrap();
+    server.delete_object("backups", &pack);
+    let hidden = server.version_ids("backups", &pack);
+    let told = text(&customer.holdfast(&["purge"]));
+    assert!(told.contains("were deleted there by somebody else"), "{told}");
+    assert_eq!(server.version_ids("backups", &pack), hidden, "the last good copy may be among them");
+    customer.run(4, &["verify"]);
+    customer.run(0, &["repair"]);
+    customer.run(0, &["verify", "--read-data"]);
+    // Whole again, it needs no older version.
+    let told = customer.run(0, &["purge"]);
+    assert!(!told.contains("somebody else"), "{told}");
+    assert_eq!(server.version_ids("backups", &pack).len(), 1);
+    customer.run(0, &["purge", "--audit"]);
+}
