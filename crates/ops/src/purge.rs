@@ -21,7 +21,7 @@ use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_location::Area;
 use holdfast_model::retention::ClockEvidence;
 use holdfast_repo::{
-    Deletions, Erased, Forgotten, Mirror, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones,
+    Deletions, Erased, Forgotten, Monitor, Progress, PruneOptions, PrunePlan, Repository, Tombstones,
     Trouble, TroubleKind, Troubles,
 };
 use jiff::Timestamp;
@@ -339,22 +339,12 @@ impl Run<'_> {
     /// Removes what places with versions keep of what was deleted, by location.
     fn erase_hidden(&self, repository: &Repository) -> BTreeMap<String, Hidden> {
         let mut hidden = BTreeMap::new();
-        for mirror in repository.ready().into_iter().filter(|mirror| mirror.hides_versions()) {
-            let erased = alive_elsewhere(repository, &mirror).and_then(|alive| {
-                mirror.erase_hidden(self.clock.now, &|area, id| alive.contains(&(area, *id)))
-            });
-            let Erased { objects, bytes, locked, spared, failure } = match erased {
+        for mirror in repository.ready() {
+            let Erased { objects, bytes, locked, failure } = match mirror.erase_hidden(self.clock.now) {
                 Ok(None) => continue,
                 Ok(Some(erased)) => erased,
                 Err(error) => Erased { failure: Some(error), ..Erased::default() },
             };
-            if spared > 0 {
-                let message = format!(
-                    "{spared} objects that points need were deleted there by somebody else; what the place still keeps of \
-                     them was not erased, and `holdfast repair` brings them back"
-                );
-                self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
-            }
             if let Some(error) = &failure {
                 let message = format!("older versions of what was deleted are left there: {error}");
                 self.troubles.trouble(Trouble::new(TroubleKind::Location, mirror.name(), message));
@@ -380,16 +370,4 @@ impl Run<'_> {
             self.troubles.trouble(Trouble::new(TroubleKind::Location, &outcome.location, message));
         }
     }
-}
-/// What other locations list, and nobody deleted on our behalf.
-fn alive_elsewhere(repository: &Repository, mirror: &Mirror) -> holdfast_repo::Result<BTreeSet<(Area, Id)>> {
-    let deleted = Tombstones::load(&repository.folders().tombstones)?;
-    let mut alive = BTreeSet::new();
-    for other in repository.ready().iter().filter(|other| other.name() != mirror.name()) {
-        for area in [Area::Keys, Area::Snapshots, Area::Index, Area::Data] {
-            let listed = other.list(area)?.into_iter().map(|(id, _)| (area, id));
-            alive.extend(listed.filter(|(area, id)| !deleted.contains(*area, id)));
-        }
-    }
-    Ok(alive)
 }

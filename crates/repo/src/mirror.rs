@@ -26,8 +26,6 @@ pub struct Erased {
     pub bytes: u64,
     /// What is locked and stays until that is over.
     pub locked: Vec<StillLocked>,
-    /// Objects that are hidden here, that others have, and that nobody here deleted.
-    pub spared: u64,
     /// Why others are left.
     pub failure: Option<Error>,
 }
@@ -161,22 +159,11 @@ impl Mirror {
         Ok(self.writer.delete(&self.key(Area::Locks, id))?)
     }
 
-    /// Whether a deletion may only hide here what was deleted.
-    pub fn hides_versions(&self) -> bool {
-        self.writer.hides_versions()
-    }
-
     /// Removes what a place with versions keeps below this repository of objects that were deleted or replaced, as far as
-    /// it is not locked, and parts of uploads of theirs that nobody completed within a day. None where the place hides nothing.
-    /// What is hidden here and `is_alive` elsewhere was hidden by somebody else, and may be the last good copy: it stays. Names
-    /// that are none of this repository's objects are left alone: who may write there chooses them, and a place may read them
-    /// in its own way.
-    pub fn erase_hidden(
-        &self,
-        now: Timestamp,
-        is_alive: &dyn Fn(Area, &Id) -> bool,
-    ) -> Result<Option<Erased>> {
-        if !self.hides_versions() {
+    /// it is not locked, and parts of uploads of theirs that nobody completed within a day. None where the place hides nothing. Names that are none of this
+    /// repository's objects are left alone: who may write there chooses them, and a place may read them in its own way.
+    pub fn erase_hidden(&self, now: Timestamp) -> Result<Option<Erased>> {
+        if !self.writer.hides_versions() {
             return Ok(None);
         }
         let walk = self.deleter().walk(Some(&self.repository))?;
@@ -189,20 +176,11 @@ impl Mirror {
             What::Version | What::DeleteMarker => lying.version.is_some(),
             What::Upload => lying.modified.is_some_and(|begun| now.duration_since(begun) > UPLOAD_MAX),
         };
-        let current = walk.lying.iter().filter(|lying| lying.what == What::Current);
-        let current: BTreeSet<&str> = current.map(|lying| lying.path.as_str()).collect();
-        let is_spared = |lying: &&Lying| {
-            let key = Key::at(&lying.path).filter(|_| lying.what != What::Upload);
-            let object = key.and_then(|key| Some((key.area, Id::from_hex(&key.name)?)));
-            !current.contains(lying.path.as_str()) && object.is_some_and(|(area, id)| is_alive(area, &id))
-        };
-        let dead = walk.lying.iter().filter(|lying| self.is_object(&lying.path)).filter(is_dead);
-        let (spared, mut dead): (Vec<&Lying>, Vec<&Lying>) = dead.partition(is_spared);
-        let spared: BTreeSet<&str> = spared.iter().map(|lying| lying.path.as_str()).collect();
+        let mut dead: Vec<&Lying> =
+            walk.lying.iter().filter(|lying| self.is_object(&lying.path)).filter(is_dead).collect();
         // A marker that goes before the versions below it brings back what it hides.
         dead.sort_by_key(|lying| lying.what == What::DeleteMarker);
-        let mut erased = Erased { spared: spared.len() as u64, ..Erased::default() };
-        let mut kept = BTreeSet::new();
+        let (mut erased, mut kept) = (Erased::default(), BTreeSet::new());
         for lying in dead {
             if lying.what == What::DeleteMarker && kept.contains(lying.path.as_str()) {
                 continue;

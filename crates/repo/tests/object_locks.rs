@@ -284,7 +284,7 @@ fn what_a_prune_rewrote_is_locked_anew_and_what_it_deleted_stays_until_its_lock_
     assert!(locked_gone >= 3, "a snapshot, a pack and an index file went: {gone:?}");
 
     let mirror = vault.repository.ready().into_iter().find(|mirror| mirror.name() == "vault").unwrap();
-    let erase = || mirror.erase_hidden(SystemClock::new().now(), &|_, _| false).unwrap().unwrap();
+    let erase = || mirror.erase_hidden(SystemClock::new().now()).unwrap().unwrap();
     let erased = erase();
     assert!(erased.failure.is_none(), "{:?}", erased.failure);
     assert_eq!(erased.locked.len(), locked_gone);
