@@ -25,7 +25,7 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, observation, point,
+    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, notice, observation, point,
     policy_review, policy_version, private, purge, receipt, run, slot, waiver,
 };
 
@@ -85,6 +85,10 @@ pub(crate) enum Fact {
     Observed(NewObservation),
     /// The verdicts as of an instant.
     Assessed(NewAssessment),
+    /// People are to be told something.
+    NoticeSaid(notice::NoticeSaid),
+    /// Somebody tried to tell them.
+    NoticeTried(notice::Attempt),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -132,6 +136,8 @@ impl Fact {
             Fact::LogRestarted(_) => "log-restarted",
             Fact::Observed(_) => "observed",
             Fact::Assessed(_) => "assessed",
+            Fact::NoticeSaid(_) => "notice-said",
+            Fact::NoticeTried(_) => "notice-tried",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -166,6 +172,8 @@ impl Fact {
             Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
             Fact::Observed(observed) => observation::apply(connection, observed, stamp),
             Fact::Assessed(assessed) => assessment::apply(connection, assessed, stamp),
+            Fact::NoticeSaid(said) => notice::apply_said(connection, said, stamp),
+            Fact::NoticeTried(attempt) => notice::apply_tried(connection, attempt, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

@@ -16,6 +16,7 @@ mod integrity;
 mod locations;
 mod log;
 pub mod mutations;
+mod notices;
 mod observed;
 mod places;
 mod recovery;
@@ -33,21 +34,23 @@ use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, PointFact, PolicyFact,
-    PurgeFact, Reading, ReadingChange, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, ForkFact, HoldFact, Noted, PointFact,
+    PolicyFact, PurgeFact, Reading, ReadingChange, ReviewFact, RunFact, Settled, SlotFact, SlotOutcome,
+    StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
     SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 use self::rows::Finding;
+pub use self::review::review_due;
 pub use self::rpo::{Breach, Rpo};
 use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::{Class, Dataset, Policy, coverage};
 
 /// Which rules made a verdict. Raised whenever a rule changes what it says about the same facts.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// What is said of a control, or of one of its targets; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -341,6 +344,7 @@ impl<'f> Look<'f> {
             "LOG-01" => log::unchanged(self),
             "LOG-02" => log::complete(self),
             "LOG-03" => log::witnessed(self),
+            "NOTIF-01" => notices::delivered(self),
             "REV-01" => review::in_time(self),
             "REV-02" => review::after_changes(self),
             other => Finding::no_evidence(format!("no rule judges {other}")),
