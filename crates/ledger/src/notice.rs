@@ -243,6 +243,21 @@ impl Reader {
             rows.into_iter().map(Delivery::of).collect()
         })
     }
+
+    /// What became of a notice, on each channel.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn deliveries_of(&self, notice: &str) -> Result<Vec<Delivery>> {
+        self.ask(|connection| {
+            let rows: Vec<DeliveryRow> = deliveries::table
+                .filter(deliveries::notice.eq(notice))
+                .order(deliveries::channel)
+                .load(connection)
+                .doing(|| format!("read what became of the notice {notice}"))?;
+            rows.into_iter().map(Delivery::of).collect()
+        })
+    }
 }
 
 pub(crate) fn apply_said(connection: &mut Connection, said: &NoticeSaid, stamp: &Stamp) -> Result<()> {

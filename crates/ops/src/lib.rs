@@ -4,6 +4,7 @@
 //! differ.
 
 pub mod action;
+pub mod alerts;
 pub mod attest;
 pub mod audit;
 pub mod backup;

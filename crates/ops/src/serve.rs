@@ -11,6 +11,7 @@ mod assessing;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
+mod notifying;
 mod orders;
 mod purging;
 mod rereading;
@@ -39,11 +40,13 @@ use self::anchoring::Anchoring;
 use self::assessing::Assessing;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
+use self::notifying::Notifying;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
 use crate::action::attendant::Attendant;
+use crate::alerts::carrier::Carrier;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -61,6 +64,8 @@ pub struct Service {
     pub is_once: bool,
     /// Told what happens, line by line.
     pub tell: Tell,
+    /// What carries notices out of this machine; without it nobody is told.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// What an instance did, for the one who ended it.
@@ -92,6 +97,8 @@ enum Message {
     Anchored(anchoring::Outcome),
     /// Stock was taken.
     Looked(assessing::Outcome),
+    /// What waits for people was sent, or could not be.
+    Notified(notifying::Outcome),
 }
 
 impl Message {
@@ -117,6 +124,7 @@ struct Daemon<'s> {
     shredding: Shredding,
     anchoring: Anchoring,
     assessing: Assessing,
+    notifying: Notifying,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -210,6 +218,9 @@ impl Daemon<'_> {
                 self.look_around_when_due(now.wall)?;
             }
             self.assess_when_due(now)?;
+            if !self.is_draining {
+                self.notify_when_due();
+            }
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
                 self.happened(Event::Drain)?;
@@ -236,13 +247,14 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 5] {
+    fn beside(&self) -> [(bool, &AtomicBool); 6] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
             (self.assessing.is_under_way, &*self.assessing.stop),
+            (self.notifying.is_under_way, &*self.notifying.stop),
         ]
     }
 
@@ -261,6 +273,7 @@ impl Daemon<'_> {
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
             && !self.assessing.is_due(now)
+            && !self.is_telling_due()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
@@ -275,7 +288,10 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
-        self.assessing.something_changed();
+        // That nothing was to be told is nothing new.
+        if !matches!(message, Message::Notified(_)) {
+            self.assessing.something_changed();
+        }
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
             Message::Purged(outcome) => {
@@ -301,6 +317,10 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
+            Message::Notified(outcome) => {
+                self.hear_of_notices(outcome);
+                Ok(())
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! What is to be said is written down, with the channels that it goes to.
 
-use holdfast_ledger::{Attempt, DeliveryState, Ledger, NewNotice};
+use std::collections::BTreeSet;
+
+use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger, NewNotice, Reader};
 use holdfast_model::estate::{Alerts, Team};
 use holdfast_model::notice::{self, Item, Letter, Pace, Sender, Topic};
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +16,7 @@ pub(super) fn say(setup: &Setup, ledger: &Ledger, now: Timestamp) -> Result<Vec<
     let reader = ledger.read();
     let alerts = &setup.estate.alerts;
     let Some(gathered) = gather::gather(setup, reader, now)? else { return Ok(Vec::new()) };
-    let (withdrawn, mut new) = withdraw(alerts, &gathered, |id| Ok(reader.notice(id)?))?;
+    let (withdrawn, mut new) = withdraw(alerts, &gathered.deliveries, reader)?;
     let sender = Sender::of(&setup.policy, setup.world.environment.hostname());
     let conditions = notice::conditions(&gathered.known);
     let remind = SignedDuration::try_from(alerts.remind_after).unwrap_or(SignedDuration::MAX);
@@ -71,42 +73,34 @@ type Withdrawn = (Vec<Attempt>, Vec<NewNotice>);
 
 /// Takes back what waits for channels that are not declared any more. What would reach nobody then is said again, to those
 /// who are there now.
-fn withdraw(
-    alerts: &Alerts,
-    gathered: &Gathered,
-    notice: impl Fn(&str) -> Result<Option<holdfast_ledger::Notice>>,
-) -> Result<Withdrawn> {
+fn withdraw(alerts: &Alerts, deliveries: &[Delivery], reader: &Reader) -> Result<Withdrawn> {
     let (mut attempts, mut again) = (Vec::new(), Vec::new());
-    let is_gone = |channel: &str| !alerts.channels.contains_key(channel);
-    let deliveries = &gathered.deliveries;
-    for one in deliveries.iter().filter(|one| !one.state.is_settled() && is_gone(&one.channel)) {
-        attempts.push(Attempt {
+    let waits_in_vain =
+        |one: &&Delivery| !one.state.is_settled() && !alerts.channels.contains_key(one.channel.as_str());
+    let notices: BTreeSet<&str> = deliveries.iter().filter(waits_in_vain).map(|one| one.notice.as_str()).collect();
+    for id in notices {
+        let all = reader.deliveries_of(id)?;
+        attempts.extend(all.iter().filter(waits_in_vain).map(|one| Attempt {
             notice: one.notice.clone(),
             channel: one.channel.clone(),
             state: DeliveryState::Withdrawn,
             detail: Some("there is no such channel any more".to_owned()),
             payload_sha256: None,
+        }));
+        let reaches = |one: &Delivery| one.state != DeliveryState::Withdrawn && !waits_in_vain(&one);
+        let Some(old) = reader.notice(id)?.filter(|_| !all.iter().any(reaches)) else { continue };
+        let team = old.team.as_deref().and_then(Team::parse);
+        let all = || alerts.channels.keys().cloned().collect();
+        let channels = team.map_or_else(all, |team| alerts.of_team(team));
+        again.push(NewNotice {
+            topic: old.topic,
+            team: old.team,
+            subject: old.subject,
+            text: old.text,
+            // What it says of which target stands in the first one.
+            items: serde_json::Value::Array(Vec::new()),
+            channels: channels.iter().map(ToString::to_string).collect(),
         });
-        let is_last = |other: &&holdfast_ledger::Delivery| other.notice == one.notice && other.channel > one.channel;
-        let others = deliveries.iter().filter(|other| other.notice == one.notice);
-        let reaches = |other: &holdfast_ledger::Delivery| {
-            other.state == DeliveryState::Delivered || (!other.state.is_settled() && !is_gone(&other.channel))
-        };
-        // Once for each notice, with the last of the channels that it waits for.
-        let is_once = !deliveries.iter().any(|other| is_last(&other) && !other.state.is_settled());
-        if is_once && !others.clone().any(reaches) {
-            let Some(old) = notice(&one.notice)? else { continue };
-            let team = old.team.as_deref().and_then(Team::parse);
-            let channels = team.map_or_else(|| alerts.channels.keys().cloned().collect(), |team| alerts.of_team(team));
-            again.push(NewNotice {
-                topic: old.topic,
-                team: old.team,
-                subject: old.subject,
-                text: old.text,
-                items: serde_json::Value::Array(Vec::new()),
-                channels: channels.iter().map(ToString::to_string).collect(),
-            });
-        }
     }
     Ok((attempts, again))
 }

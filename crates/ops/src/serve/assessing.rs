@@ -155,6 +155,7 @@ impl Daemon<'_> {
         let ended = self.now().monotonic;
         self.assessing.not_before = ended + (ended.saturating_sub(began) * SHARE).max(Duration::from_secs(1));
         self.assessing.at_latest = ended + JUDGE_EVERY;
+        self.notifying.something_changed();
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use super::anchoring::Anchoring;
 use super::assessing::Assessing;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
+use super::notifying::Notifying;
 use super::orders::Memory;
 use super::purging::Purging;
 use super::rereading::Rereading;
@@ -71,6 +72,7 @@ impl<'s> Daemon<'s> {
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),
             assessing,
+            notifying: Notifying::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,
