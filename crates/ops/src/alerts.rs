@@ -15,15 +15,22 @@ mod say;
 mod secrets;
 mod trial;
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use holdfast_ledger::Ledger;
+use jiff::Timestamp;
 
 pub use self::list::{AlertsReport, ChannelState, SaidNotice, list};
 pub use self::trial::{Trial, TrialReport, trial};
 use crate::alerts::carrier::Carrier;
 use crate::error::Result;
 use crate::setup::Setup;
+
+/// When a ping was last taken.
+pub(crate) fn pinged_at(state: &Path) -> Result<Option<Timestamp>> {
+    Ok(ping::pinged(state)?.taken)
+}
 
 /// What a turn came to.
 #[derive(Clone, Debug, Default)]

@@ -50,7 +50,7 @@ pub struct Post {
     pub authority: Option<Vec<u8>>,
     /// Its name, the same each time that it is sent.
     pub id: String,
-    /// When it was said.
+    /// When it is sent.
     pub date: Timestamp,
     /// A JSON document, or nothing.
     pub body: Vec<u8>,

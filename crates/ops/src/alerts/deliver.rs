@@ -184,7 +184,7 @@ pub(super) fn send(
                 "items": message.items,
             });
             let body = body.to_string().into_bytes();
-            let (id, date, secret) = (message.id.clone(), message.date, secrets.secret.clone());
+            let (id, date, secret) = (message.id.clone(), setup.world.clock.now(), secrets.secret.clone());
             carrier.post(&Post { url, authority, id, date, body, secret })
         }
     };

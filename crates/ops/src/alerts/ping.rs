@@ -38,7 +38,7 @@ pub struct Pinged {
 }
 
 /// What came of the pings so far.
-pub(crate) fn pinged(state: &std::path::Path) -> Result<Pinged> {
+pub(super) fn pinged(state: &std::path::Path) -> Result<Pinged> {
     Ok(record::one(state, KIND, RECORD)?.unwrap_or_default())
 }
 
