@@ -24,6 +24,8 @@ pub(super) const PACKAGES: &[&str] = &[
     "openssh-server",
     "openssh-sftp-server",
     "openssl",
+    "prometheus",
+    "python3-aiosmtpd",
     "python3-venv",
     "restic",
     "rsync",
