@@ -151,10 +151,9 @@ fn work(reader: &Reader, found: &mut Snapshot) -> Result<()> {
 }
 
 fn locations(reader: &Reader, found: &mut Snapshot) -> Result<()> {
-    for one in reader.observations_of("inventory")?.iter().next_back() {
-        if let Some(Observed::Inventory(inventory)) = stocktaking::read(one) {
-            found.locations = inventory.locations.into_keys().map(|name| (name, LocationMeasured::default())).collect();
-        }
+    let inventories = reader.observations_of("inventory")?;
+    if let Some(Observed::Inventory(inventory)) = inventories.last().and_then(stocktaking::read) {
+        found.locations = inventory.locations.into_keys().map(|name| (name, LocationMeasured::default())).collect();
     }
     for one in reader.observations_of("probe")? {
         if let Some(Observed::Probe(probe)) = stocktaking::read(&one)

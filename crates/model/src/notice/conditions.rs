@@ -201,7 +201,7 @@ fn days_until(due: Date, known: &Known) -> i64 {
 }
 
 /// How far back alarms are looked at.
-pub(super) const ALARMS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+const ALARMS_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Known {
     /// From when on alarms are of interest.

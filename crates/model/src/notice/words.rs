@@ -104,7 +104,7 @@ fn headline(notice: &Notice) -> String {
         (Topic::Breach, false, true) => format!("ENDED: {named} within the objective again{left}"),
         (Topic::Breach, false, false) => format!("STILL BROKEN: {named} beyond the objective"),
         (Topic::BeforeBreach, ..) => format!("BREAKS SOON: {named}: {}", first.why),
-        (Topic::Controls(_), true, _) => format!("RED: {}: {}", many(&first.target, count), first.why),
+        (Topic::Controls(_), true, _) => format!("RED: {named}: {}", first.why),
         (Topic::Controls(_), ..) => format!("NOT RED ANY MORE: {named}{left}"),
         (Topic::Alarm(kind), ..) => format!("ALARM, {}: {named}: {}", kind.replace('-', " "), first.why),
         (Topic::Away, true, _) => format!("LOCATION AWAY: {named}: {}", first.why),

@@ -79,10 +79,10 @@ pub fn list(setup: &Setup, back: SignedDuration) -> Result<AlertsReport> {
         notices.extend(reader.notices_since(since)?.into_iter().filter(|one| !known.contains(&one.id)));
         notices.sort_by_key(|notice| notice.leaf);
     }
-    let of_channel = |name: &str| deliveries.values().flatten().filter(move |one| one.channel == name);
     let channels = setup.estate.alerts.channels.iter().map(|(name, channel)| {
-        let waiting = of_channel(name.as_str()).filter(|one| !one.state.is_settled());
-        let delivered = of_channel(name.as_str()).filter(|one| one.state == DeliveryState::Delivered);
+        let own = deliveries.values().flatten().filter(|one| one.channel == name.as_str());
+        let waiting: Vec<&Delivery> = own.clone().filter(|one| !one.state.is_settled()).collect();
+        let delivered = own.filter(|one| one.state == DeliveryState::Delivered);
         let (kind, to) = match &channel.way {
             Way::Mail { server, to, .. } => ("email", format!("{} by {}:{}", to.join(", "), server.host, server.port)),
             Way::Webhook { url } => ("webhook", url.as_deref().map_or_else(|| "an address in its credentials".to_owned(), origin)),
@@ -92,9 +92,9 @@ pub fn list(setup: &Setup, back: SignedDuration) -> Result<AlertsReport> {
             kind,
             teams: channel.teams.iter().map(|team: &Team| team.as_str()).collect(),
             to,
-            waiting: waiting.clone().count() as u64,
+            waiting: waiting.len() as u64,
             delivered_at: delivered.filter_map(|one| one.tried_at).max(),
-            detail: waiting.filter_map(|one| one.detail.clone()).next_back(),
+            detail: waiting.iter().rev().find_map(|one| one.detail.clone()),
         }
     });
     let channels: Vec<ChannelState> = channels.collect();

@@ -101,3 +101,13 @@ fn messages_go_in_the_clear_no_further_than_this_machine() {
         assert!(check_address(bad).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn what_init_writes_about_it_holds_once_the_hashes_are_gone() {
+    let (_, section) = crate::template::estate().split_once("# [alerts]\n").unwrap();
+    let lines = section.lines().map(|line| line.trim_start_matches("# ").trim_start_matches('#'));
+    let text = format!("[alerts]\n{}", lines.collect::<Vec<_>>().join("\n"));
+    let read = read_estate("estate.toml", &text);
+    assert_eq!(read.diagnostics, []);
+    assert_eq!(read.value.unwrap().alerts.channels.len(), 2);
+}
