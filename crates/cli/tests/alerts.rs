@@ -128,6 +128,30 @@ fn a_daemon_that_is_killed_loses_nothing() {
 }
 
 #[test]
+fn what_waits_for_a_channel_that_is_declared_no_more_is_said_by_those_that_are() {
+    let (customer, mut smtp, hook) = (customer(), Smtp::start(SmtpSecurity::StartTls), Hook::start());
+    let mail = mail_channel(&customer, &smtp, "");
+    customer.declare(&mail);
+    smtp.kill();
+    let daemon = Daemon::start(&customer);
+    daemon.wait_until_said("mail cannot be reached");
+    let pager = format!("[alerts]\n{}", hook_channel(&customer, &hook)).replace("[\"infrastructure\"]", "[\"compliance\"]");
+    customer.change_estate(&mail, &pager);
+    let find = || hook.posts().into_iter().find(|post| post.body.contains("daily:"));
+    wait_for("the digest by another way", find, || daemon.said());
+    daemon.end(0, 1);
+    let said = alerts(&customer);
+    let states: BTreeSet<String> = said["notices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|notice| notice["deliveries"].as_array().unwrap())
+        .map(|one| format!("{} {}", one["channel"].as_str().unwrap(), one["state"].as_str().unwrap()))
+        .collect();
+    assert_eq!(states, ["mail withdrawn", "pager delivered"].map(str::to_owned).into());
+}
+
+#[test]
 fn a_server_without_starttls_with_another_certificate_or_password_gets_nothing() {
     let customer = customer();
     let (plain, good) = (Smtp::start(SmtpSecurity::None), Smtp::start(SmtpSecurity::StartTls));

@@ -101,7 +101,9 @@ fn on_topic(
         (a.phase, weight(x), a.since, &a.target).cmp(&(b.phase, weight(y), b.since, &b.target))
     });
     notice.lasting.sort_by(|a, b| (weight(a), a.since, &a.target).cmp(&(weight(b), b.since, &b.target)));
-    let is_news = !notice.news.is_empty() && history.last.is_none_or(|last| is_past(last, pace.gather));
+    // A channel that fails had its time already, and whoever waits for its return wants to know at once.
+    let gather = if *topic == Topic::Delivery { SignedDuration::ZERO } else { pace.gather };
+    let is_news = !notice.news.is_empty() && history.last.is_none_or(|last| is_past(last, gather));
     let is_reminder = topic.is_said_again()
         && !notice.lasting.is_empty()
         && history.last.is_some_and(|last| is_past(last, pace.remind));
