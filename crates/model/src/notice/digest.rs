@@ -3,12 +3,14 @@
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::words::{Letter, Sender, blocks, counted, footer, one_line};
 use super::{Condition, Item, Known, Phase, Said, Topic, minute};
 use crate::show_duration;
 use crate::verdict::{Verdict, Worst};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the digest says beside the conditions.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,8 @@ pub fn digest(known: &Known, conditions: &[Condition], digest: &Digest, sender: 
     let broken = of(&|topic| *topic == Topic::Breach);
     let controls = of(&|topic| matches!(topic, Topic::Controls(_)));
     let others = of(&|topic| matches!(topic, Topic::BeforeBreach | Topic::Away | Topic::Review | Topic::Delivery));
+    let mut alarms = of(&|topic| matches!(topic, Topic::Alarm(_)));
+    alarms.retain(|alarm| known.now.duration_since(alarm.since) <= DAY);
     let count = |verdict| known.controls.iter().filter(|control| control.verdict == verdict).count();
     let passed = count(Verdict::Pass);
     let subject = if broken.is_empty() && controls.is_empty() {
@@ -65,7 +69,7 @@ pub fn digest(known: &Known, conditions: &[Condition], digest: &Digest, sender: 
     }
     text += &format!("  undelivered  {}\n", counted(usize::try_from(digest.waiting).unwrap_or(usize::MAX), "notice", "notices"));
     text += &format!("  judged       {}\n", minute(known.assessed, &known.zone));
-    for (title, found) in [("Beyond the objective", &broken), ("Red controls", &controls), ("Also", &others)] {
+    for (title, found) in [("Beyond the objective", &broken), ("Red controls", &controls), ("Alarms of 24 hours", &alarms), ("Also", &others)] {
         if !found.is_empty() {
             text += &format!("\n{title}\n\n");
             text += &blocks(found.iter().map(|one| (None, one)), found.len(), &known.zone);

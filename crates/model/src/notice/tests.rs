@@ -269,11 +269,19 @@ fn the_digest_names_what_is_broken() {
         control("LOC-01", Verdict::Fail, Vec::new()),
         control("INT-01", Verdict::Pass, Vec::new()),
     ];
+    let alarm = |recorded, message: &str| AlarmSeen {
+        kind: "damage-found".to_owned(),
+        subject: message.to_owned(),
+        message: message.to_owned(),
+        recorded: minute_of(recorded),
+    };
+    now.alarms = vec![alarm(-10, "of yesterday"), alarm(60, "of today")];
     let (letter, items) = digest(&now, &conditions(&now), &Digest { slots: (5, 1, 2), ..Digest::default() }, &sender());
     assert_eq!(letter.subject, "holdfast Hosting Ltd: daily: 1 part beyond the objective, 1 control red");
     for words in ["1 pass, 2 fail", "5 backups in time, 1 late or incomplete, 2 missed", "shop.example/site", "LOC-01"] {
         assert!(letter.text.contains(words), "{words}: {}", letter.text);
     }
+    assert!(letter.text.contains("of today") && !letter.text.contains("of yesterday"), "{}", letter.text);
     assert_eq!(items.len(), 1);
 }
 
