@@ -7,6 +7,7 @@ use holdfast_ops::alerts::carrier::{Carried, Failure, Mail};
 use holdfast_world::ExposeSecret;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport};
 
@@ -70,7 +71,11 @@ fn transport(mail: &Mail) -> Result<SmtpTransport, String> {
     let tls = tls.build_rustls().map_err(wrong)?;
     let tls = if mail.server.is_implicit_tls { Tls::Wrapper(tls) } else { Tls::Required(tls) };
     // "Dangerous" only without the line below: encryption is demanded.
-    let mut builder = SmtpTransport::builder_dangerous(host).port(mail.server.port).tls(tls).timeout(Some(PATIENCE));
+    let mut builder = SmtpTransport::builder_dangerous(host)
+        .port(mail.server.port)
+        .tls(tls)
+        .timeout(Some(PATIENCE))
+        .hello_name(ClientId::Domain(mail.host.clone()));
     if let Some((user, password)) = &mail.login {
         let (user, password) = (user.expose_secret().to_owned(), password.expose_secret().to_owned());
         builder = builder.credentials(Credentials::new(user, password));

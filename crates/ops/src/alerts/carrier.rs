@@ -28,6 +28,8 @@ pub struct Mail {
     pub authority: Option<Vec<u8>>,
     /// Name and password, where the server wants them.
     pub login: Option<(SecretString, SecretString)>,
+    /// The name of this machine, which says so to the server.
+    pub host: String,
     /// Whom it is from.
     pub from: String,
     /// Whom it is to.

@@ -161,6 +161,7 @@ pub(super) fn send(
                 server: server.clone(),
                 authority,
                 login,
+                host: setup.world.environment.hostname().to_owned(),
                 from: from.clone(),
                 to: to.clone(),
                 message_id: format!("<{}.{name}@{host}>", message.id),
