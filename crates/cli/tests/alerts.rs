@@ -58,15 +58,27 @@ fn an_outage_is_told_by_the_second_way_turns_the_control_red_and_clears() {
     assert_eq!((body["topic"].as_str(), post.path.as_str()), (Some("delivery"), "/alerts"));
     assert_eq!(post.header("webhook-id"), body["id"].as_str().unwrap());
     assert!(post.header("webhook-signature").starts_with("v1,"), "{post:?}");
-    wait_for("red", || (verdict(&customer, "mail") == "FAIL").then_some(()), || control(&customer).to_string());
+    wait_for(
+        "red",
+        || (verdict(&customer, "mail") == "FAIL").then_some(()),
+        || control(&customer).to_string(),
+    );
     // Whoever looks sees what waits, and why.
     let listed = customer.holdfast(&["alerts"]);
     assert_eq!(code(&listed), 1);
-    assert!(text(&listed).contains("Connection refused") && text(&listed).contains("attempts"), "{}", text(&listed));
+    assert!(
+        text(&listed).contains("Connection refused") && text(&listed).contains("attempts"),
+        "{}",
+        text(&listed)
+    );
     smtp.restart();
     wait_for_mail(&smtp, "daily:");
     told("NOTICES ARRIVE AGAIN by mail");
-    wait_for("green", || (verdict(&customer, "mail") == "PASS").then_some(()), || control(&customer).to_string());
+    wait_for(
+        "green",
+        || (verdict(&customer, "mail") == "PASS").then_some(()),
+        || control(&customer).to_string(),
+    );
     assert_eq!(control(&customer)["verdict"], "PASS", "{}", control(&customer));
     daemon.end(0, 1);
     // All that was said arrived by mail, each under a name of its own and once.
@@ -93,7 +105,8 @@ fn a_server_that_swallows_everything_holds_up_no_backup_and_is_told_by_the_secon
     smtp.freeze();
     let daemon = Daemon::start(&customer);
     daemon.wait_until_said("ended with point");
-    let is_told = || hook.posts().into_iter().find(|post| post.body.contains("NOTICES DO NOT ARRIVE by mail"));
+    let is_told =
+        || hook.posts().into_iter().find(|post| post.body.contains("NOTICES DO NOT ARRIVE by mail"));
     wait_for("the second way", is_told, || daemon.said());
     smtp.thaw();
     wait_for_mail(&smtp, "daily:");
@@ -135,7 +148,8 @@ fn what_waits_for_a_channel_that_is_declared_no_more_is_said_by_those_that_are()
     smtp.kill();
     let daemon = Daemon::start(&customer);
     daemon.wait_until_said("mail cannot be reached");
-    let pager = format!("[alerts]\n{}", hook_channel(&customer, &hook)).replace("[\"infrastructure\"]", "[\"compliance\"]");
+    let pager = format!("[alerts]\n{}", hook_channel(&customer, &hook))
+        .replace("[\"infrastructure\"]", "[\"compliance\"]");
     customer.change_estate(&mail, &pager);
     let find = || hook.posts().into_iter().find(|post| post.body.contains("daily:"));
     wait_for("the digest by another way", find, || daemon.said());

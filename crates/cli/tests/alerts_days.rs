@@ -20,7 +20,8 @@ fn told() -> (Customer, Smtp, Timestamp) {
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
     let path = customer.path("etc/policy.toml");
     let policy = fs::read_to_string(&path).unwrap();
-    let approved = policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
+    let approved =
+        policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
     fs::write(path, approved).unwrap();
     customer.declare(&mail_channel(&customer, &smtp, ""));
     // The ledger, and a key ring.
@@ -63,7 +64,12 @@ fn a_breach_is_told_before_it_when_it_comes_and_when_it_ends_and_each_once() {
     for minutes in [day + 120, day + 135, day + 150] {
         serve_at(&customer, at(minutes));
     }
-    assert_eq!(with(&smtp, "ENDED: shop.example/site within the objective again"), 1, "{:?}", subjects(&smtp));
+    assert_eq!(
+        with(&smtp, "ENDED: shop.example/site within the objective again"),
+        1,
+        "{:?}",
+        subjects(&smtp)
+    );
     assert_eq!(with(&smtp, "BREACH"), 1, "{:?}", subjects(&smtp));
     // What somebody reads at night: since when, why, what to do, and whose it is.
     let breach = smtp.mails().into_iter().find(|mail| mail.header("Subject").contains("BREACH")).unwrap();

@@ -46,7 +46,10 @@ fn assert_well(output: &Output) {
 /// Every name of ours in a text.
 fn names(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.split(|c: char| !is_part(c)).filter(|word| word.starts_with("holdfast_")).map(str::to_owned).collect()
+    text.split(|c: char| !is_part(c))
+        .filter(|word| word.starts_with("holdfast_"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn read(file: &str) -> String {
@@ -58,7 +61,8 @@ fn dashboard() -> String {
     let board: serde_json::Value = serde_json::from_str(&read("packaging/grafana/holdfast.json")).unwrap();
     let panels = board["panels"].as_array().unwrap();
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
-    let expressions: Vec<String> = targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    let expressions: Vec<String> =
+        targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), panels.len(), "every panel has an id of its own");
     expressions.join("\n")

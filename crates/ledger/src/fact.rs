@@ -25,8 +25,8 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, notice, observation, point,
-    policy_review, policy_version, private, purge, receipt, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, notice, observation,
+    point, policy_review, policy_version, private, purge, receipt, run, slot, waiver,
 };
 
 /// A fact.

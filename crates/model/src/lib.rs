@@ -39,7 +39,9 @@ pub use duration::{DurationError, parse_duration, show_duration};
 pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
 pub use lint::{LintFinding, LintInput, lint};
-pub use name::{AssetName, ChannelName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName};
+pub use name::{
+    AssetName, ChannelName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName,
+};
 pub use policy::{Cadence, Policy, read_policy};
 pub use rate::{RateError, parse_rate};
 pub use sentence::{SENTENCES, Sentence, SentenceId};

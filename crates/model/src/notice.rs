@@ -129,7 +129,8 @@ impl Topic {
 
     /// The topic of a name.
     pub fn parse(name: &str) -> Option<Topic> {
-        let plain = [Topic::Breach, Topic::BeforeBreach, Topic::Away, Topic::Review, Topic::Delivery, Topic::Digest];
+        let plain =
+            [Topic::Breach, Topic::BeforeBreach, Topic::Away, Topic::Review, Topic::Delivery, Topic::Digest];
         if let Some(team) = name.strip_prefix("controls-") {
             return Team::parse(team).map(Topic::Controls);
         }

@@ -39,12 +39,12 @@ pub use self::facts::{
     StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
-    SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed,
+    PolicySeen, Probe, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
-use self::rows::Finding;
 pub use self::review::review_due;
+use self::rows::Finding;
 pub use self::rpo::{Breach, Rpo};
 use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::{Class, Dataset, Policy, coverage};

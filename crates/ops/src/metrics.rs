@@ -94,7 +94,9 @@ pub fn snapshot(state: &Path, now: Timestamp) -> Result<Snapshot> {
         let channel = found.channels.entry(delivery.channel).or_default();
         match delivery.state.is_settled() {
             false => channel.waiting += 1,
-            true if delivery.payload_sha256.is_some() => channel.delivered = channel.delivered.max(delivery.tried_at),
+            true if delivery.payload_sha256.is_some() => {
+                channel.delivered = channel.delivered.max(delivery.tried_at)
+            }
             true => {}
         }
     }
@@ -106,7 +108,9 @@ pub fn snapshot(state: &Path, now: Timestamp) -> Result<Snapshot> {
 pub fn unhealthy(found: &Snapshot) -> Option<String> {
     match found.assessed {
         None => Some("nothing was judged yet".to_owned()),
-        Some(at) if found.now.duration_since(at) > JUDGED_WITHIN => Some(format!("nothing was judged since {at}")),
+        Some(at) if found.now.duration_since(at) > JUDGED_WITHIN => {
+            Some(format!("nothing was judged since {at}"))
+        }
         Some(_) => None,
     }
 }
@@ -153,7 +157,8 @@ fn work(reader: &Reader, found: &mut Snapshot) -> Result<()> {
 fn locations(reader: &Reader, found: &mut Snapshot) -> Result<()> {
     let inventories = reader.observations_of("inventory")?;
     if let Some(Observed::Inventory(inventory)) = inventories.last().and_then(stocktaking::read) {
-        found.locations = inventory.locations.into_keys().map(|name| (name, LocationMeasured::default())).collect();
+        found.locations =
+            inventory.locations.into_keys().map(|name| (name, LocationMeasured::default())).collect();
     }
     for one in reader.observations_of("probe")? {
         if let Some(Observed::Probe(probe)) = stocktaking::read(&one)

@@ -22,7 +22,8 @@ impl Courier {
     /// # Errors
     /// When the system gives no threads.
     pub fn new() -> std::io::Result<Courier> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("courier").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("courier").enable_all().build()?;
         Ok(Courier { runtime })
     }
 }

@@ -36,7 +36,8 @@ impl Endpoint {
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("metrics").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("metrics").enable_all().build()?;
         // One reading at a time, however many ask.
         let turn = Mutex::new(());
         let source: Source = Arc::new(move || {

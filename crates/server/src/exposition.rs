@@ -37,7 +37,10 @@ pub const METRICS: [Metric; 29] = [
     of("holdfast_control_verdict", "1 for the verdict that a control has, 0 for the five others"),
     of("holdfast_control_red", "1 when a control is FAIL, STALE or NO_EVIDENCE, else 0"),
     of("holdfast_asset_red_controls", "How many controls are red for an asset"),
-    of("holdfast_last_good_point_timestamp_seconds", "The instant of the newest state that could be restored"),
+    of(
+        "holdfast_last_good_point_timestamp_seconds",
+        "The instant of the newest state that could be restored",
+    ),
     of("holdfast_rpo_age_seconds", "How much would be lost now"),
     of("holdfast_rpo_objective_seconds", "How much may be lost by the policy"),
     of("holdfast_rpo_used_ratio", "The share of the objective that is used up; more than 1 is a breach"),
@@ -61,8 +64,14 @@ pub const METRICS: [Metric; 29] = [
     of("holdfast_rpo_used_ratio_max", "The largest share of an objective that is used up"),
 ];
 
-const VERDICTS: [Verdict; 6] =
-    [Verdict::Fail, Verdict::NoEvidence, Verdict::Stale, Verdict::Exempt, Verdict::Pass, Verdict::NotApplicable];
+const VERDICTS: [Verdict; 6] = [
+    Verdict::Fail,
+    Verdict::NoEvidence,
+    Verdict::Stale,
+    Verdict::Exempt,
+    Verdict::Pass,
+    Verdict::NotApplicable,
+];
 
 /// The measurements as text.
 pub fn exposition(found: &Snapshot) -> String {
@@ -152,7 +161,8 @@ fn about_assets(found: &Snapshot) {
     set("holdfast_rpo_broken", vec![], number(broken));
     set("holdfast_rpo_used_ratio_max", vec![], most);
     // All states of each part, so that a rule can ask for one that there is none of yet.
-    let parts: BTreeSet<(&String, &String)> = found.slots.keys().map(|(asset, dataset, _)| (asset, dataset)).collect();
+    let parts: BTreeSet<(&String, &String)> =
+        found.slots.keys().map(|(asset, dataset, _)| (asset, dataset)).collect();
     for (asset, dataset) in parts {
         for state in ["ok", "late", "degraded", "missed", "waived", "expected"] {
             let slots = found.slots.get(&(asset.clone(), dataset.clone(), state)).copied().unwrap_or(0);

@@ -7,8 +7,8 @@ use holdfast_ops::alerts::carrier::{Carried, Failure, Mail};
 use holdfast_world::ExposeSecret;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::{Message, SmtpTransport, Transport};
 
 use crate::courier::{PATIENCE, causes};

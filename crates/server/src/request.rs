@@ -44,8 +44,8 @@ fn client(post: &Post) -> Result<reqwest::Client, String> {
         .no_proxy()
         .user_agent(concat!("holdfast/", env!("CARGO_PKG_VERSION")));
     if let Some(pem) = &post.authority {
-        let authorities =
-            reqwest::Certificate::from_pem_bundle(pem).map_err(|error| format!("ca_file: {}", causes(&error)))?;
+        let authorities = reqwest::Certificate::from_pem_bundle(pem)
+            .map_err(|error| format!("ca_file: {}", causes(&error)))?;
         builder = builder.tls_certs_only(authorities);
     }
     builder.build().map_err(|error| causes(&error))
@@ -54,7 +54,9 @@ fn client(post: &Post) -> Result<reqwest::Client, String> {
 /// `v1,` and the HMAC-SHA256 over name, time and body.
 fn sign(secret: &str, id: &str, at: &str, body: &[u8]) -> Result<String, String> {
     let key = match secret.strip_prefix("whsec_") {
-        Some(encoded) => STANDARD.decode(encoded).map_err(|_| "the secret after whsec_ is not base64".to_owned())?,
+        Some(encoded) => {
+            STANDARD.decode(encoded).map_err(|_| "the secret after whsec_ is not base64".to_owned())?
+        }
         None => secret.as_bytes().to_vec(),
     };
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| error.to_string())?;
@@ -70,7 +72,8 @@ mod tests {
     #[test]
     fn the_signature_is_that_of_the_standards_own_example() {
         // From the specification's reference implementations.
-        let (secret, id, at) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330");
+        let (secret, id, at) =
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330");
         let signed = sign(secret, id, at, b"{\"test\": 2432232314}").unwrap();
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert!(sign("whsec_?", id, at, b"").is_err());

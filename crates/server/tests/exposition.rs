@@ -46,7 +46,9 @@ fn a_name_cannot_begin_a_line_or_leave_its_quotes() {
 #[test]
 fn before_anything_was_judged_it_is_not_well() {
     let text = exposition(&Snapshot::default());
-    assert!(text.contains("\nholdfast_healthy 0\n") && !text.contains("holdfast_assessed_timestamp_seconds "));
+    assert!(
+        text.contains("\nholdfast_healthy 0\n") && !text.contains("holdfast_assessed_timestamp_seconds ")
+    );
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let judged = Snapshot { now, assessed: Some(now), ..Snapshot::default() };
     assert!(exposition(&judged).contains("\nholdfast_healthy 1\n"));

@@ -49,7 +49,11 @@ pub(super) fn ensure(packages: &[&str]) -> Result<String> {
     let services = NoServices::start()?;
     process::output(apt_get(&[&install[..], &missing].concat()))?;
     drop(services);
-    let services = [("openssh-server", "ssh.service"), ("openssh-server", "ssh.socket"), ("prometheus", "prometheus.service")];
+    let services = [
+        ("openssh-server", "ssh.service"),
+        ("openssh-server", "ssh.socket"),
+        ("prometheus", "prometheus.service"),
+    ];
     for (package, service) in services {
         if missing.contains(&package) && process::find("systemctl", &[]).is_some() {
             // It fails where systemd is installed and does not run; then nothing starts at boot either.

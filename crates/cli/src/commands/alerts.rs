@@ -51,7 +51,8 @@ struct Test {
 pub fn run(context: &Context, command: &Alerts) -> Result<Ending> {
     let setup = context.setup()?;
     if let Some(AlertsCommand::Test(test)) = &command.command {
-        let courier = Courier::new().map_err(|error| Error::not_done(format!("ready what carries it: {error}")))?;
+        let courier =
+            Courier::new().map_err(|error| Error::not_done(format!("ready what carries it: {error}")))?;
         let report = alerts::trial(&setup, test.channel.as_deref(), &courier)?;
         if context.options.json {
             output::json(&report);
@@ -91,9 +92,14 @@ fn show(report: &AlertsReport, is_full: bool) {
     }
     if let Some(ping) = &report.ping {
         let taken = ping.taken.map_or_else(|| "never".to_owned(), words::minute);
-        let trouble = ping.failing.as_ref().map(|(since, why)| format!("; not since {}: {why}", words::minute(*since)));
+        let trouble =
+            ping.failing.as_ref().map(|(since, why)| format!("; not since {}: {why}", words::minute(*since)));
         let withheld = ping.withheld.as_ref().map(|why| format!("; withheld: {why}"));
-        output::note(format!("ping: last taken {taken}{}{}", trouble.unwrap_or_default(), withheld.unwrap_or_default()));
+        output::note(format!(
+            "ping: last taken {taken}{}{}",
+            trouble.unwrap_or_default(),
+            withheld.unwrap_or_default()
+        ));
     }
     if is_full {
         for said in &report.notices {

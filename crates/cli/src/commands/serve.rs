@@ -51,7 +51,8 @@ pub struct Serve {
 
 pub fn run(context: &Context, command: &Serve) -> Result<Ending> {
     super::yield_to_production(context);
-    let courier = Courier::new().map_err(|error| Error::not_done(format!("ready what carries notices: {error}")))?;
+    let courier =
+        Courier::new().map_err(|error| Error::not_done(format!("ready what carries notices: {error}")))?;
     let _endpoint = endpoint(context, command)?;
     let service = Service {
         places: context.places(),
@@ -80,7 +81,8 @@ fn endpoint(context: &Context, command: &Serve) -> Result<Option<Endpoint>> {
     let (state, clock) = (context.places().state, Arc::clone(&context.world.clock));
     let endpoint = Endpoint::begin(listen, move || metrics::snapshot(&state, clock.now()));
     let endpoint = endpoint.map_err(|error| {
-        Error::not_done(format!("listen on {listen}: {error}")).hint("--listen or [metrics] in estate.toml name another address")
+        Error::not_done(format!("listen on {listen}: {error}"))
+            .hint("--listen or [metrics] in estate.toml name another address")
     })?;
     output::note(format!("measurements: http://{}/metrics", endpoint.address()));
     Ok(Some(endpoint))

@@ -1,4 +1,7 @@
 //! People who are told: channels of a customer at real servers, and what arrived there.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(missing_docs, reason = "test support")]
 
 use std::fs;
 use std::sync::Arc;

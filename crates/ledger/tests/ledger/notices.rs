@@ -33,7 +33,8 @@ fn attempt(notice: &str, channel: &str, state: DeliveryState) -> Attempt {
 fn told() -> (Place, Ledger, String) {
     let place = Place::new();
     let ledger = place.open();
-    let id = ledger.write(|transaction| transaction.say(notice("breach", &["mail", "pager"]), at(SAID))).unwrap();
+    let id =
+        ledger.write(|transaction| transaction.say(notice("breach", &["mail", "pager"]), at(SAID))).unwrap();
     for state in [DeliveryState::Failed, DeliveryState::Refused, DeliveryState::Delivered] {
         ledger.write(|transaction| transaction.attempted(attempt(&id, "mail", state), at(TRIED))).unwrap();
     }
@@ -83,7 +84,8 @@ fn a_forger_of_deliveries_is_found() {
         let (place, ledger, _) = told();
         ledger.close().unwrap();
         Reader::open(&place.path()).unwrap().audit().unwrap();
-        let drop = "DROP TRIGGER notices_stay; DROP TRIGGER deliveries_end; DROP TRIGGER deliveries_never_go; ";
+        let drop =
+            "DROP TRIGGER notices_stay; DROP TRIGGER deliveries_end; DROP TRIGGER deliveries_never_go; ";
         place.tamper(&format!("{drop}{sql}")).unwrap();
         let found = Reader::open(&place.path()).unwrap().audit().unwrap_err();
         assert_eq!(found.kind, ErrorKind::Damaged, "{sql}: {found}");

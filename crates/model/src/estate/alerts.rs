@@ -169,4 +169,3 @@ pub fn check_address(url: &str) -> Result<(), String> {
         other => Err(format!("messages do not go by {other}://")),
     }
 }
-

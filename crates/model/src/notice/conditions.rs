@@ -83,7 +83,10 @@ pub fn conditions(known: &Known) -> Vec<Condition> {
     alarms(known, &mut found);
     found.extend(review(known));
     found.extend(known.stuck.iter().map(|stuck| {
-        let next = format!("`holdfast alerts test {}` tries it now; `holdfast alerts` shows what waits", stuck.channel);
+        let next = format!(
+            "`holdfast alerts test {}` tries it now; `holdfast alerts` shows what waits",
+            stuck.channel
+        );
         condition(Topic::Delivery, &stuck.channel, stuck.since, &stuck.why).older().next(next)
     }));
     found
@@ -137,8 +140,9 @@ fn objectives(known: &Known, row: &Row, found: &mut Vec<Condition>) {
             minute(rpo.breaks_at, &known.zone)
         );
         let asset = row.asset.as_deref().unwrap_or(&row.target);
-        let mut one = condition(Topic::BeforeBreach, &row.target, rpo.counts_from, &why)
-            .next(format!("`holdfast runs {asset}` shows what runs and what failed; `holdfast backup {asset}` tries now"));
+        let mut one = condition(Topic::BeforeBreach, &row.target, rpo.counts_from, &why).next(format!(
+            "`holdfast runs {asset}` shows what runs and what failed; `holdfast backup {asset}` tries now"
+        ));
         one.weight = used;
         found.push(one);
     }
@@ -185,13 +189,15 @@ fn review(known: &Known) -> Option<Condition> {
         let day = if days == 0 { due.tomorrow().ok()? } else { due.checked_sub(days.days()).ok()? };
         Some(day.to_zoned(known.zone.clone()).ok()?.timestamp())
     };
-    let reached = REVIEW_DAYS.iter().find_map(|days| Some((*days, start(*days).filter(|at| *at <= known.now)?)));
+    let reached =
+        REVIEW_DAYS.iter().find_map(|days| Some((*days, start(*days).filter(|at| *at <= known.now)?)));
     let (days, since) = reached?;
     let why = match days {
         0 => format!("the review of the policy was due on {due} and is overdue"),
         _ => format!("the review of the policy is due on {due}, in {} days", days_until(due, known)),
     };
-    let next = "review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome";
+    let next =
+        "review the policy, and record it: `holdfast policy review --by NAME`; no change is a valid outcome";
     Some(condition(Topic::Review, &due.to_string(), since, &why).next(next))
 }
 

@@ -37,7 +37,13 @@ struct History<'s> {
 }
 
 /// What is to be said now. `from` is when people could first be told anything: what was over by then is no news.
-pub fn decide(conditions: &[Condition], said: &[Said], pace: Pace, from: Timestamp, now: Timestamp) -> Vec<Notice> {
+pub fn decide(
+    conditions: &[Condition],
+    said: &[Said],
+    pace: Pace,
+    from: Timestamp,
+    now: Timestamp,
+) -> Vec<Notice> {
     let mut histories: BTreeMap<&Topic, History<'_>> = BTreeMap::new();
     for notice in said {
         histories.entry(&notice.topic).or_default().take(notice);
@@ -114,7 +120,9 @@ fn on_topic(
 fn alarm(condition: &Condition, told: &[Told], pace: Pace, from: Timestamp, now: Timestamp) -> Option<Phase> {
     let is_new = match told.last() {
         None => condition.since > from,
-        Some(last) => condition.since > last.since && (last.at > now || now.duration_since(last.at) >= pace.remind),
+        Some(last) => {
+            condition.since > last.since && (last.at > now || now.duration_since(last.at) >= pace.remind)
+        }
     };
     is_new.then_some(Phase::Happened)
 }
@@ -178,8 +186,9 @@ impl<'s> History<'s> {
 impl Told {
     /// Whether a condition is the one that was told of.
     fn is(&self, condition: &Condition) -> bool {
-        let may_be_older =
-            condition.is_older && self.since <= condition.since && self.until.is_none_or(|until| until >= condition.since);
+        let may_be_older = condition.is_older
+            && self.since <= condition.since
+            && self.until.is_none_or(|until| until >= condition.since);
         self.since == condition.since || may_be_older
     }
 }

@@ -26,7 +26,9 @@ pub struct Digest {
 /// The instant at which a digest was due that was not sent; the last one alone, because yesterday's is no proof of life.
 pub fn digest_due(said: &[Said], at: Time, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let today = now.to_zoned(zone.clone()).date();
-    let of = |date: jiff::civil::Date| date.to_datetime(at).to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).ok();
+    let of = |date: jiff::civil::Date| {
+        date.to_datetime(at).to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).ok()
+    };
     let due = of(today).filter(|due| *due <= now).or_else(|| of(today.checked_sub(1.days()).ok()?))?;
     // One from the time before a clock was set back says nothing.
     let is_sent = said.iter().any(|one| one.topic == Topic::Digest && one.at >= due && one.at <= now);
@@ -34,16 +36,24 @@ pub fn digest_due(said: &[Said], at: Time, zone: &TimeZone, now: Timestamp) -> O
 }
 
 /// The digest in words, and what it leaves behind in the ledger.
-pub fn digest(known: &Known, conditions: &[Condition], digest: &Digest, sender: &Sender) -> (Letter, Vec<Item>) {
+pub fn digest(
+    known: &Known,
+    conditions: &[Condition],
+    digest: &Digest,
+    sender: &Sender,
+) -> (Letter, Vec<Item>) {
     let of = |is_wanted: &dyn Fn(&Topic) -> bool| -> Vec<Condition> {
         let mut found: Vec<Condition> =
             conditions.iter().filter(|one| one.until.is_none() && is_wanted(&one.topic)).cloned().collect();
-        found.sort_by(|a, b| (std::cmp::Reverse(a.weight), &a.target).cmp(&(std::cmp::Reverse(b.weight), &b.target)));
+        found.sort_by(|a, b| {
+            (std::cmp::Reverse(a.weight), &a.target).cmp(&(std::cmp::Reverse(b.weight), &b.target))
+        });
         found
     };
     let broken = of(&|topic| *topic == Topic::Breach);
     let controls = of(&|topic| matches!(topic, Topic::Controls(_)));
-    let others = of(&|topic| matches!(topic, Topic::BeforeBreach | Topic::Away | Topic::Review | Topic::Delivery));
+    let others =
+        of(&|topic| matches!(topic, Topic::BeforeBreach | Topic::Away | Topic::Review | Topic::Delivery));
     let mut alarms = of(&|topic| matches!(topic, Topic::Alarm(_)));
     alarms.retain(|alarm| known.now.duration_since(alarm.since) <= DAY);
     let count = |verdict| known.controls.iter().filter(|control| control.verdict == verdict).count();
@@ -59,17 +69,30 @@ pub fn digest(known: &Known, conditions: &[Condition], digest: &Digest, sender: 
     };
     let (ok, late, missed) = digest.slots;
     let mut text = format!("This is how it stands at {}.\n\n", minute(known.now, &known.zone));
-    text += &format!("  controls     {passed} pass, {} fail, {} stale, {} without evidence, {} exempt\n",
-        count(Verdict::Fail), count(Verdict::Stale), count(Verdict::NoEvidence), count(Verdict::Exempt));
+    text += &format!(
+        "  controls     {passed} pass, {} fail, {} stale, {} without evidence, {} exempt\n",
+        count(Verdict::Fail),
+        count(Verdict::Stale),
+        count(Verdict::NoEvidence),
+        count(Verdict::Exempt)
+    );
     text += &format!("  last 24 h    {ok} backups in time, {late} late or incomplete, {missed} missed\n");
     if let Some(worst) = &digest.worst {
         let share = worst.rpo.age_seconds(known.now) * 100 / worst.rpo.objective_seconds.max(1);
         let objective = show_duration(std::time::Duration::from_secs(worst.rpo.objective_seconds));
         text += &format!("  worst        {}: {share} % of {objective} used\n", one_line(&worst.target));
     }
-    text += &format!("  undelivered  {}\n", counted(usize::try_from(digest.waiting).unwrap_or(usize::MAX), "notice", "notices"));
+    text += &format!(
+        "  undelivered  {}\n",
+        counted(usize::try_from(digest.waiting).unwrap_or(usize::MAX), "notice", "notices")
+    );
     text += &format!("  judged       {}\n", minute(known.assessed, &known.zone));
-    for (title, found) in [("Beyond the objective", &broken), ("Red controls", &controls), ("Alarms of 24 hours", &alarms), ("Also", &others)] {
+    for (title, found) in [
+        ("Beyond the objective", &broken),
+        ("Red controls", &controls),
+        ("Alarms of 24 hours", &alarms),
+        ("Also", &others),
+    ] {
         if !found.is_empty() {
             text += &format!("\n{title}\n\n");
             text += &blocks(found.iter().map(|one| (None, one)), found.len(), &known.zone);

@@ -100,20 +100,29 @@ fn before_it_breaks_when_it_breaks_and_when_it_ends() {
     let (mut said, day) = (Vec::new(), 24 * 60);
     let at = |minutes: i64, counts_from, breaches: &[(i64, Option<i64>)]| {
         let mut known = known(minutes);
-        known.controls = vec![control("DR-04", Verdict::Fail, vec![site("shop.example", counts_from, breaches)])];
+        known.controls =
+            vec![control("DR-04", Verdict::Fail, vec![site("shop.example", counts_from, breaches)])];
         known
     };
     // 70 % of a day are 16 hours and 48 minutes.
     assert_eq!(say(&at(16 * 60 + 47, 0, &[]), &mut said), []);
     let warned = say(&at(16 * 60 + 48, 0, &[]), &mut said);
-    assert_eq!(subjects(&warned), [
-        "BREAKS SOON: shop.example/site: 70 % of 1d are used up; it breaks at Tue 2026-11-24 00:00 UTC unless a point comes before"
-    ]);
+    assert_eq!(
+        subjects(&warned),
+        [
+            "BREAKS SOON: shop.example/site: 70 % of 1d are used up; it breaks at Tue 2026-11-24 00:00 UTC unless a point comes before"
+        ]
+    );
     assert_eq!(say(&at(20 * 60, 0, &[]), &mut said), [], "told once");
     let broken = say(&at(day, 0, &[(day, None)]), &mut said);
     assert_eq!(subjects(&broken), ["BREACH: shop.example/site beyond the objective"]);
     let text = letter(&broken[0]).text;
-    for words in ["since  Tue 2026-11-24 00:00 UTC", "do     `holdfast backup shop.example`", "+44 1", "for Hosting Ltd"] {
+    for words in [
+        "since  Tue 2026-11-24 00:00 UTC",
+        "do     `holdfast backup shop.example`",
+        "+44 1",
+        "for Hosting Ltd",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert_eq!(say(&at(day + 600, 0, &[(day, None)]), &mut said), []);
@@ -137,11 +146,14 @@ fn a_storm_is_one_notice_with_a_count_and_the_worst() {
     let notices = say(&now, &mut said);
     let mut told = subjects(&notices);
     told.sort();
-    assert_eq!(told, [
-        "BREACH: worst.example/site and 999 others beyond the objective",
-        "LOCATION AWAY: there: no route",
-        "RED: LOC-01: a thing is so (FAIL): because",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "BREACH: worst.example/site and 999 others beyond the objective",
+            "LOCATION AWAY: there: no route",
+            "RED: LOC-01: a thing is so (FAIL): because",
+        ]
+    );
     let breach = notices.iter().find(|notice| notice.topic == Topic::Breach).unwrap();
     assert!(letter(breach).text.contains("... and 980 more"), "{}", letter(breach).text);
     // Those that break a minute later wait for the next notice, and are told in one.
@@ -224,12 +236,18 @@ fn reviews_are_asked_for_thirty_and_seven_days_before_and_when_it_is_too_late() 
 fn controls_go_to_the_team_that_looks_after_them() {
     let mut now = known(0);
     let red = |id| control(id, Verdict::Fail, Vec::new());
-    now.controls = vec![red("ENC-01"), red("SCHED-01"), red("RET-03"), red("LOG-01"), red("NOTIF-01"), red("DR-04")];
+    now.controls =
+        vec![red("ENC-01"), red("SCHED-01"), red("RET-03"), red("LOG-01"), red("NOTIF-01"), red("DR-04")];
     now.controls.push(control("INT-01", Verdict::Pass, Vec::new()));
     let notices = say(&now, &mut Vec::new());
     let teams: Vec<_> = notices
         .iter()
-        .map(|notice| (notice.topic.team().unwrap().as_str(), notice.news.iter().map(|(i, _)| i.target.as_str()).collect()))
+        .map(|notice| {
+            (
+                notice.topic.team().unwrap().as_str(),
+                notice.news.iter().map(|(i, _)| i.target.as_str()).collect(),
+            )
+        })
         .collect();
     let expected: Vec<(&str, Vec<&str>)> =
         vec![("infrastructure", vec!["SCHED-01"]), ("compliance", vec!["ENC-01", "LOG-01", "RET-03"])];
@@ -243,14 +261,20 @@ fn a_name_cannot_begin_a_line_of_its_own() {
     now.away.insert("there".to_owned(), (minute_of(0), why));
     let letter = letter(&say(&now, &mut Vec::new())[0]);
     assert!(!letter.subject.contains(['\n', '\r']) && letter.subject.contains("Bcc: everybody@example X: y"));
-    assert!(!letter.text.lines().any(|line| line.starts_with("Bcc") || line.starts_with("X:")), "{}", letter.text);
+    assert!(
+        !letter.text.lines().any(|line| line.starts_with("Bcc") || line.starts_with("X:")),
+        "{}",
+        letter.text
+    );
 }
 
 #[test]
 fn the_digest_is_due_once_a_day_in_the_policys_zone() {
     let zone = TimeZone::get("Europe/London").unwrap();
     let seven = jiff::civil::time(7, 0, 0, 0);
-    let due = |said: &[Said], text: &str| digest_due(said, seven, &zone, text.parse().unwrap()).map(|at| at.to_string());
+    let due = |said: &[Said], text: &str| {
+        digest_due(said, seven, &zone, text.parse().unwrap()).map(|at| at.to_string())
+    };
     // In summer London is an hour ahead.
     assert_eq!(due(&[], "2026-07-02T06:00:00Z").unwrap(), "2026-07-02T06:00:00Z");
     assert_eq!(due(&[], "2026-07-02T05:59:59Z").unwrap(), "2026-07-01T06:00:00Z");
@@ -276,9 +300,12 @@ fn the_digest_names_what_is_broken() {
         recorded: minute_of(recorded),
     };
     now.alarms = vec![alarm(-10, "of yesterday"), alarm(60, "of today")];
-    let (letter, items) = digest(&now, &conditions(&now), &Digest { slots: (5, 1, 2), ..Digest::default() }, &sender());
+    let (letter, items) =
+        digest(&now, &conditions(&now), &Digest { slots: (5, 1, 2), ..Digest::default() }, &sender());
     assert_eq!(letter.subject, "holdfast Hosting Ltd: daily: 1 part beyond the objective, 1 control red");
-    for words in ["1 pass, 2 fail", "5 backups in time, 1 late or incomplete, 2 missed", "shop.example/site", "LOC-01"] {
+    for words in
+        ["1 pass, 2 fail", "5 backups in time, 1 late or incomplete, 2 missed", "shop.example/site", "LOC-01"]
+    {
         assert!(letter.text.contains(words), "{words}: {}", letter.text);
     }
     assert!(letter.text.contains("of today") && !letter.text.contains("of yesterday"), "{}", letter.text);

@@ -42,7 +42,8 @@ impl Sender {
     pub fn of(policy: &Policy, host: &str) -> Sender {
         let (header, contact) = (&policy.header.value, &policy.contact.value);
         let number = contact.company_number.as_ref().map(|number| format!("company number {number}"));
-        let lines = [Some(contact.address.join(", ")), number, Some(contact.email.clone()), contact.phone.clone()];
+        let lines =
+            [Some(contact.address.join(", ")), number, Some(contact.email.clone()), contact.phone.clone()];
         Sender {
             company: header.company.clone(),
             contact: lines.into_iter().flatten().filter(|line| !line.is_empty()).collect(),
@@ -175,7 +176,8 @@ pub(super) fn blocks<'c>(
 }
 
 pub(super) fn footer(sender: &Sender) -> String {
-    let mut text = format!("\n-- \nholdfast on {}, for {}\n", one_line(&sender.host), one_line(&sender.company));
+    let mut text =
+        format!("\n-- \nholdfast on {}, for {}\n", one_line(&sender.host), one_line(&sender.company));
     for line in &sender.contact {
         let _ = writeln!(text, "{}", one_line(line));
     }

@@ -34,17 +34,18 @@ pub(super) fn delivered(look: &Look<'_>) -> Finding {
                 .next("declare a channel of another kind or at another server in estate.toml"),
         );
     }
-    Finding::of_rows(rows, "channels", "the digest of the day was taken, and nothing waits for long", nobody())
+    Finding::of_rows(
+        rows,
+        "channels",
+        "the digest of the day was taken, and nothing waits for long",
+        nobody(),
+    )
 }
 
 fn row(look: &Look<'_>, name: &str, declared: &ChannelDeclared) -> Row {
     let row = |verdict, why: String| Row::new(name, verdict, why);
-    let known: Vec<&DeliveryFact> = look
-        .facts
-        .deliveries
-        .iter()
-        .filter(|one| one.channel == name && one.said <= look.now)
-        .collect();
+    let known: Vec<&DeliveryFact> =
+        look.facts.deliveries.iter().filter(|one| one.channel == name && one.said <= look.now).collect();
     let settled = |one: &DeliveryFact| one.settled.filter(|settled| settled.recorded <= look.now);
     let waiting = known.iter().filter(|one| settled(one).is_none()).min_by_key(|one| (one.said, one.leaf));
     let patience = SignedDuration::from_secs(i64::try_from(declared.escalate_seconds).unwrap_or(i64::MAX));
@@ -54,7 +55,9 @@ fn row(look: &Look<'_>, name: &str, declared: &ChannelDeclared) -> Row {
         let failed = one.failed.as_ref().filter(|(recorded, _)| *recorded <= look.now);
         let why = failed.map_or("nobody tried to send it", |(_, why)| why.as_str());
         return row(Verdict::Fail, format!("a notice waits since {}: {why}", minute(one.said)))
-            .next(format!("`holdfast alerts test {name}` tries the channel; `holdfast serve` sends what waits"))
+            .next(format!(
+                "`holdfast alerts test {name}` tries the channel; `holdfast serve` sends what waits"
+            ))
             .by(Evidence::leaf(one.leaf), one.said);
     }
     let digests = known.iter().filter(|one| one.is_digest);

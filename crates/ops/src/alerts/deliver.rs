@@ -43,7 +43,12 @@ const AGAIN_FIRST: SignedDuration = SignedDuration::from_secs(5);
 const AGAIN_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// Sends what is due.
-pub(super) fn deliver(setup: &Setup, ledger: &Ledger, carrier: &dyn Carrier, stop: &AtomicBool) -> Result<Delivered> {
+pub(super) fn deliver(
+    setup: &Setup,
+    ledger: &Ledger,
+    carrier: &dyn Carrier,
+    stop: &AtomicBool,
+) -> Result<Delivered> {
     let now = setup.world.clock.now();
     let mut by_channel: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
     for one in ledger.read().deliveries_since(now)?.into_iter().filter(|one| !one.state.is_settled()) {
@@ -121,7 +126,9 @@ fn on_channel(
                     outcome.lines.push(format!("alerts: {name} delivers again"));
                 }
             }
-            DeliveryState::Refused => outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}")),
+            DeliveryState::Refused => {
+                outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}"))
+            }
             _ => {
                 outcome.lines.push(format!("alerts: {name} cannot be reached: {detail}"));
                 break;

@@ -127,12 +127,9 @@ fn review(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<jiff:
 fn slots(reader: &Reader, now: Timestamp) -> Result<(u64, u64, u64)> {
     let since = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     let slots = reader.slots_between(since, now, None)?;
-    let count = |wanted: &[SlotState]| slots.iter().filter(|slot| wanted.contains(&slot.state)).count() as u64;
-    Ok((
-        count(&[SlotState::Ok]),
-        count(&[SlotState::Late, SlotState::Degraded]),
-        count(&[SlotState::Missed]),
-    ))
+    let count =
+        |wanted: &[SlotState]| slots.iter().filter(|slot| wanted.contains(&slot.state)).count() as u64;
+    Ok((count(&[SlotState::Ok]), count(&[SlotState::Late, SlotState::Degraded]), count(&[SlotState::Missed])))
 }
 
 /// Channels on which something waits for longer than it may, and a ping that nobody takes.

@@ -84,8 +84,12 @@ pub fn list(setup: &Setup, back: SignedDuration) -> Result<AlertsReport> {
         let waiting: Vec<&Delivery> = own.clone().filter(|one| !one.state.is_settled()).collect();
         let delivered = own.filter(|one| one.state == DeliveryState::Delivered);
         let (kind, to) = match &channel.way {
-            Way::Mail { server, to, .. } => ("email", format!("{} by {}:{}", to.join(", "), server.host, server.port)),
-            Way::Webhook { url } => ("webhook", url.as_deref().map_or_else(|| "an address in its credentials".to_owned(), origin)),
+            Way::Mail { server, to, .. } => {
+                ("email", format!("{} by {}:{}", to.join(", "), server.host, server.port))
+            }
+            Way::Webhook { url } => {
+                ("webhook", url.as_deref().map_or_else(|| "an address in its credentials".to_owned(), origin))
+            }
         };
         ChannelState {
             name: name.to_string(),
@@ -102,7 +106,13 @@ pub fn list(setup: &Setup, back: SignedDuration) -> Result<AlertsReport> {
     let is_red = channels.is_empty()
         || channels.iter().any(|channel| channel.waiting > 0)
         || ping.as_ref().is_some_and(|ping| ping.failing.is_some() || ping.withheld.is_some());
-    let with = |notice: Notice| SaidNotice { deliveries: deliveries.remove(&notice.id).unwrap_or_default(), notice };
+    let with =
+        |notice: Notice| SaidNotice { deliveries: deliveries.remove(&notice.id).unwrap_or_default(), notice };
     let notices = notices.into_iter().map(with).collect();
-    Ok(AlertsReport { channels, notices, ping, ending: if is_red { Ending::Attention } else { Ending::Done } })
+    Ok(AlertsReport {
+        channels,
+        notices,
+        ping,
+        ending: if is_red { Ending::Attention } else { Ending::Done },
+    })
 }

@@ -5,8 +5,8 @@
 //! controls are no reason to be silent: they are told by notices, and those get there.
 
 use holdfast_ledger::Reader;
-use holdfast_world::{ExposeSecret, SecretString};
 use holdfast_model::estate::check_address;
+use holdfast_world::{ExposeSecret, SecretString};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,12 @@ pub(super) fn failing(setup: &Setup) -> Result<Option<(Timestamp, String)>> {
 }
 
 /// Pings when it is time; returns what there is to say.
-pub(super) fn ping(setup: &Setup, reader: &Reader, carrier: &dyn Carrier, now: Timestamp) -> Result<Vec<String>> {
+pub(super) fn ping(
+    setup: &Setup,
+    reader: &Reader,
+    carrier: &dyn Carrier,
+    now: Timestamp,
+) -> Result<Vec<String>> {
     let Some(declared) = &setup.estate.alerts.ping else { return Ok(Vec::new()) };
     let mut pinged = pinged(&setup.places.state)?;
     let every = SignedDuration::try_from(declared.every).unwrap_or(SignedDuration::MAX);
@@ -70,7 +75,8 @@ pub(super) fn ping(setup: &Setup, reader: &Reader, carrier: &dyn Carrier, now: T
             check_address(url.expose_secret())?;
             let authority = secrets::authority(setup, declared.ca_file.as_deref())?;
             let id = format!("ping-{}", now.as_second());
-            let post = Post { url, authority, id, date: now, body: Vec::new(), secret: secrets.secret.clone() };
+            let post =
+                Post { url, authority, id, date: now, body: Vec::new(), secret: secrets.secret.clone() };
             carrier.post(&post).map_err(|failure| secrets.hide(&failure.reason))
         });
         match sent {
@@ -99,7 +105,8 @@ fn unwell(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<Strin
     if now.duration_since(judged) > JUDGED_WITHIN {
         return Ok(Some(format!("nothing was judged since {judged}")));
     }
-    let patience = SignedDuration::try_from(setup.estate.alerts.escalate_after).unwrap_or(SignedDuration::MAX);
+    let patience =
+        SignedDuration::try_from(setup.estate.alerts.escalate_after).unwrap_or(SignedDuration::MAX);
     let deliveries = reader.deliveries_since(now)?;
     for one in deliveries.iter().filter(|one| !one.state.is_settled()) {
         let Some(notice) = reader.notice(&one.notice)? else { continue };

@@ -47,7 +47,13 @@ pub(super) fn say(setup: &Setup, ledger: &Ledger, now: Timestamp) -> Result<Vec<
     Ok(said)
 }
 
-fn written(alerts: &Alerts, topic: &Topic, letter: Letter, items: &[Item], gathered: &Gathered) -> Result<NewNotice> {
+fn written(
+    alerts: &Alerts,
+    topic: &Topic,
+    letter: Letter,
+    items: &[Item],
+    gathered: &Gathered,
+) -> Result<NewNotice> {
     let items = serde_json::to_value(items).map_err(|e| Error::not_done(format!("write a notice: {e}")))?;
     let subject = letter.short_subject();
     let team = topic.team().map(|team| team.as_str().to_owned());
@@ -77,7 +83,8 @@ fn withdraw(alerts: &Alerts, deliveries: &[Delivery], reader: &Reader) -> Result
     let (mut attempts, mut again) = (Vec::new(), Vec::new());
     let waits_in_vain =
         |one: &&Delivery| !one.state.is_settled() && !alerts.channels.contains_key(one.channel.as_str());
-    let notices: BTreeSet<&str> = deliveries.iter().filter(waits_in_vain).map(|one| one.notice.as_str()).collect();
+    let notices: BTreeSet<&str> =
+        deliveries.iter().filter(waits_in_vain).map(|one| one.notice.as_str()).collect();
     for id in notices {
         let all = reader.deliveries_of(id)?;
         attempts.extend(all.iter().filter(waits_in_vain).map(|one| Attempt {

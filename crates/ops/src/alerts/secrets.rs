@@ -33,12 +33,20 @@ pub(super) fn read(setup: &Setup, source: Option<&Credentials>) -> Result<Secret
         }
         Some(Credentials::Environment(prefix)) => {
             let of = |key: &str| {
-                setup.world.environment.text(&format!("{prefix}_{key}")).map(|text| SecretString::from(text.to_owned()))
+                setup
+                    .world
+                    .environment
+                    .text(&format!("{prefix}_{key}"))
+                    .map(|text| SecretString::from(text.to_owned()))
             };
             let secrets =
                 Secrets { user: of("USER"), password: of("PASSWORD"), secret: of("SECRET"), url: of("URL") };
             let is_empty = secrets.user.is_none() && secrets.secret.is_none() && secrets.url.is_none();
-            if is_empty { Err(format!("the environment has none of {prefix}_USER, _SECRET, _URL")) } else { Ok(secrets) }
+            if is_empty {
+                Err(format!("the environment has none of {prefix}_USER, _SECRET, _URL"))
+            } else {
+                Ok(secrets)
+            }
         }
     }
 }
@@ -52,7 +60,8 @@ pub(super) fn authority(setup: &Setup, path: Option<&Path>) -> Result<Option<Vec
 
 fn parse(text: &str) -> Result<Secrets, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        let line =
+            error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         format!("line {line} is not valid TOML: write name = \"value\"")
     })?;
     let mut secrets = Secrets::default();
@@ -76,7 +85,8 @@ impl Secrets {
     /// A text without any of them: servers quote what they were sent.
     pub(super) fn hide(&self, text: &str) -> String {
         let known = [&self.user, &self.password, &self.secret, &self.url];
-        let known = known.into_iter().flatten().map(ExposeSecret::expose_secret).filter(|known| known.len() > 2);
+        let known =
+            known.into_iter().flatten().map(ExposeSecret::expose_secret).filter(|known| known.len() > 2);
         known.fold(text.to_owned(), |text, known| text.replace(known, "[hidden]"))
     }
 }

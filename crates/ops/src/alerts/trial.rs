@@ -40,7 +40,9 @@ pub fn trial(setup: &Setup, channel: Option<&str>, carrier: &dyn Carrier) -> Res
     if let Some(name) = channel
         && !declared.contains_key(name)
     {
-        return Err(Error::usage(format!("there is no channel {name:?}")).hint(format!("there are: {}", names())));
+        return Err(
+            Error::usage(format!("there is no channel {name:?}")).hint(format!("there are: {}", names()))
+        );
     }
     let now = setup.world.clock.now();
     let host = setup.world.environment.hostname();

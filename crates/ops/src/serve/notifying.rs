@@ -54,7 +54,8 @@ impl Daemon<'_> {
     /// Whether there is anybody to be told, and something to do about it.
     pub(super) fn is_telling_due(&self) -> bool {
         let alerts = &self.configuration.setup.estate.alerts;
-        let is_wanted = self.service.carrier.is_some() && (!alerts.channels.is_empty() || alerts.ping.is_some());
+        let is_wanted =
+            self.service.carrier.is_some() && (!alerts.channels.is_empty() || alerts.ping.is_some());
         is_wanted && (self.notifying.is_under_way || self.notifying.is_due(self.now().monotonic))
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, DeliveryState, PointCopy, PurgeState, Reader, RecordedPoint, Run, RunOutcome,
-    Slot as Recorded, SlotState,
+    AlarmKind, CheckOutcome, CheckScope, DeliveryState, PointCopy, PurgeState, Reader, RecordedPoint, Run,
+    RunOutcome, Slot as Recorded, SlotState,
 };
 use holdfast_model::notice::Topic;
 use holdfast_model::verdict::{

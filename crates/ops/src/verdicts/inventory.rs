@@ -15,7 +15,12 @@ pub(super) fn of(estate: &Estate) -> Inventory {
     };
     let escalate = estate.alerts.escalate_after.as_secs();
     Inventory {
-        channels: estate.alerts.channels.iter().map(|(name, one)| (name.to_string(), channel(name, one, escalate))).collect(),
+        channels: estate
+            .alerts
+            .channels
+            .iter()
+            .map(|(name, one)| (name.to_string(), channel(name, one, escalate)))
+            .collect(),
         sites: estate.sites.iter().map(|(name, declared)| (name.to_string(), site(declared))).collect(),
         hosts: estate
             .hosts
@@ -44,7 +49,8 @@ fn channel(name: &ChannelName, channel: &Channel, escalate_seconds: u64) -> Chan
         Way::Mail { server, .. } => ("email", server.host.clone()),
         // One whose address is a secret has a name of its own.
         Way::Webhook { url } => {
-            let host = url.as_deref().and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
+            let host =
+                url.as_deref().and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
             ("webhook", host.unwrap_or_else(|| format!("the address of {name}")))
         }
     };

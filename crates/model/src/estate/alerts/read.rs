@@ -66,14 +66,20 @@ fn check(problems: &mut Problems<'_>, alerts: &Alerts, span: &Range<usize>) {
     }
     let server = |way: &Way| match way {
         Way::Mail { server, .. } => Some(server.host.clone()),
-        Way::Webhook { url } => url.as_deref().and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned)),
+        Way::Webhook { url } => {
+            url.as_deref().and_then(|url| Url::parse(url).ok()?.host_str().map(str::to_owned))
+        }
     };
     let mut servers: Vec<Option<String>> = alerts.channels.values().map(|one| server(&one.way)).collect();
     servers.sort();
     servers.dedup();
     if servers.len() == 1 && servers[0].is_some() {
         problems
-            .warning("no-second-way", span, "every channel goes by the same server: when it is down nobody is told")
+            .warning(
+                "no-second-way",
+                span,
+                "every channel goes by the same server: when it is down nobody is told",
+            )
             .hint("add a channel of another kind or at another server");
     }
 }
@@ -87,7 +93,11 @@ fn read_channel(
     let mut teams = Vec::new();
     if !fields.has("teams") {
         problems
-            .error("missing-key", &name.span.range(), format!("the channel {} lacks the key \"teams\"", name.value))
+            .error(
+                "missing-key",
+                &name.span.range(),
+                format!("the channel {} lacks the key \"teams\"", name.value),
+            )
             .hint("write teams = [\"infrastructure\", \"compliance\", \"support\"], or some of them");
     }
     for word in fields.texts(problems, "teams") {
@@ -146,8 +156,7 @@ fn read_mail(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option
             .hint("write to = [\"backup-team@your-company.example\"]");
     }
     let count = to.len();
-    let to: Vec<String> =
-        to.into_iter().filter(|to| is_mailbox(problems, to)).map(|to| to.value).collect();
+    let to: Vec<String> = to.into_iter().filter(|to| is_mailbox(problems, to)).map(|to| to.value).collect();
     if to.len() < count || to.is_empty() {
         return None;
     }
@@ -178,7 +187,8 @@ fn mail_server(text: &str) -> Option<MailServer> {
 fn is_mailbox(problems: &mut Problems<'_>, text: &Located<String>) -> bool {
     let parts = text.value.split_once('@');
     let is_plain = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>\"(),;:@".contains(c))
+        !part.is_empty()
+            && part.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>\"(),;:@".contains(c))
     };
     let is_one = parts.is_some_and(|(local, host)| is_plain(local) && is_plain(host));
     if !is_one {
@@ -211,9 +221,9 @@ fn address(
         if has_credentials {
             return Some(None);
         }
-        problems
-            .error("missing-key", fields.span(), "there is no address")
-            .hint("write url = \"https://...\", or put it into a file: credentials = { file = \"keys/name.toml\" }");
+        problems.error("missing-key", fields.span(), "there is no address").hint(
+            "write url = \"https://...\", or put it into a file: credentials = { file = \"keys/name.toml\" }",
+        );
         return None;
     };
     match check_address(&url.value) {
@@ -225,7 +235,10 @@ fn address(
     }
 }
 
-pub(in crate::estate) fn read_metrics(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Option<SocketAddr> {
+pub(in crate::estate) fn read_metrics(
+    problems: &mut Problems<'_>,
+    mut fields: Fields<'_, '_>,
+) -> Option<SocketAddr> {
     let listen = fields.required_text(problems, "listen");
     fields.finish(problems);
     let listen = listen?;
@@ -235,7 +248,11 @@ pub(in crate::estate) fn read_metrics(problems: &mut Problems<'_>, mut fields: F
             .error("bad-value", &listen.span.range(), "listen is an address of this machine with a port")
             .hint("write listen = \"127.0.0.1:9477\""),
         Some(address) if !address.ip().is_loopback() => problems
-            .warning("metrics-exposed", &listen.span.range(), "measurements can be read from other machines, by anybody")
+            .warning(
+                "metrics-exposed",
+                &listen.span.range(),
+                "measurements can be read from other machines, by anybody",
+            )
             .hint("listen on 127.0.0.1, and let a proxy with a password in front of it"),
         Some(_) => {}
     }

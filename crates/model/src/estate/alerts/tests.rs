@@ -49,7 +49,10 @@ fn everything_is_read() {
     assert_eq!(mail.ca_file.as_deref().unwrap().to_str(), Some("keys/mail-ca.pem"));
     assert_eq!(alerts.channels["pager"].way, Way::Webhook { url: None });
     let names = |team| alerts.of_team(team).iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!((names(Team::Support), names(Team::Compliance)), (vec!["mail".to_owned()], vec!["pager".to_owned()]));
+    assert_eq!(
+        (names(Team::Support), names(Team::Compliance)),
+        (vec!["mail".to_owned()], vec!["pager".to_owned()])
+    );
 }
 
 #[test]
@@ -65,12 +68,27 @@ fn what_would_fail_at_night_is_refused_by_day() {
     for (old, new, code, words) in [
         ("kind = \"email\"", "kind = \"fax\"", "bad-value", "\"fax\""),
         ("smtp://mail.example", "http://mail.example", "bad-url", "\"http://mail.example\""),
-        ("smtp://mail.example", "smtp://user:pass@mail.example", "bad-url", "\"smtp://user:pass@mail.example\""),
+        (
+            "smtp://mail.example",
+            "smtp://user:pass@mail.example",
+            "bad-url",
+            "\"smtp://user:pass@mail.example\"",
+        ),
         ("\"support\"]", "\"suport\"]", "bad-value", "\"suport\""),
         ("ops@hosting.example", "Ops <ops@hosting.example>", "bad-value", "\"Ops <ops@hosting.example>\""),
-        ("ops@hosting.example", "ops@hosting.example\\nBcc: x@y.example", "bad-value", "\"ops@hosting.example\\nBcc: x@y.example\""),
+        (
+            "ops@hosting.example",
+            "ops@hosting.example\\nBcc: x@y.example",
+            "bad-value",
+            "\"ops@hosting.example\\nBcc: x@y.example\"",
+        ),
         ("https://watch.example/abc", "http://watch.example/abc", "bad-url", "\"http://watch.example/abc\""),
-        ("credentials = { env = \"PAGER\" }", "url = \"http://pager.example\"", "bad-url", "\"http://pager.example\""),
+        (
+            "credentials = { env = \"PAGER\" }",
+            "url = \"http://pager.example\"",
+            "bad-url",
+            "\"http://pager.example\"",
+        ),
         ("credentials = { env = \"PAGER\" }", "", "missing-key", "pager"),
         ("\"06:30\"", "\"6:30\"", "bad-value", "\"6:30\""),
         ("\"5m\"", "\"2d\"", "bad-value", "\"2d\""),
@@ -97,7 +115,9 @@ fn messages_go_in_the_clear_no_further_than_this_machine() {
     for good in ["https://a.example/x", "http://127.0.0.1:80/", "http://localhost/x", "http://[::1]:8/"] {
         assert_eq!(check_address(good), Ok(()), "{good}");
     }
-    for bad in ["http://a.example", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://localhost.evil.example/", "x"] {
+    for bad in
+        ["http://a.example", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://localhost.evil.example/", "x"]
+    {
         assert!(check_address(bad).is_err(), "{bad}");
     }
 }
