@@ -1,5 +1,6 @@
 //! The commands: one file each.
 
+mod alerts;
 mod audit;
 mod backup;
 mod client;
@@ -77,6 +78,7 @@ enum Command {
     Purge(purge::Purge),
     Hold(hold::Hold),
     Waive(waive::Waive),
+    Alerts(alerts::Alerts),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     #[command(subcommand)]
@@ -141,6 +143,7 @@ impl Command {
             Command::Purge(command) => purge::run(context, &command),
             Command::Hold(command) => hold::run(context, &command),
             Command::Waive(command) => waive::run(context, &command),
+            Command::Alerts(command) => alerts::run(context, &command),
             Command::Audit(command) => audit::run(context, &command),
             Command::Policy(command) => policy::run(context, &command),
             Command::Location(command) => location::run(context, &command),

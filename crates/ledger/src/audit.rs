@@ -15,14 +15,14 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, assessments, checks, copies, erasures, holds, leases, log_restarts,
-    observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, report_erasures,
+    actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_restarts,
+    notices, observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, report_erasures,
     reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_restart, observation, point,
-    policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_restart, notice, observation,
+    point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -88,6 +88,12 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("report_erasures", report::ErasureRow, report_erasures::table.order(report_erasures::run));
     compare!("log_restarts", log_restart::Row, log_restarts::table.order(log_restarts::leaf));
     compare!("anchors", checkpoint::AnchorRow, anchors::table.order(anchors::leaf));
+    compare!("notices", notice::Row, notices::table.order(notices::id));
+    compare!(
+        "deliveries",
+        notice::DeliveryRow,
+        deliveries::table.order((deliveries::notice, deliveries::channel))
+    );
     compare!(
         "leases",
         (i64, String, i64, Option<i64>, i64),

@@ -190,6 +190,21 @@ impl Reader {
 }
 
 impl Reader {
+    /// When a share of old data was last read again, anywhere.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_slice_read(&self) -> Result<Option<Timestamp>> {
+        self.ask(|connection| {
+            let last: Option<i64> = checks::table
+                .filter(checks::slice.is_not_null())
+                .select(diesel::dsl::max(checks::happened_at))
+                .first(connection)
+                .doing(|| "read the checks".to_owned())?;
+            Ok(last.map(from_nanoseconds))
+        })
+    }
+
     /// Every check of a repository, in the order in which they were recorded: clocks are set back, and what one check says
     /// rests on those before it.
     ///

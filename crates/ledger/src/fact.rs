@@ -26,8 +26,8 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, observation, point,
-    policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, notice, observation,
+    point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// A fact.
@@ -88,6 +88,10 @@ pub(crate) enum Fact {
     Observed(NewObservation),
     /// The verdicts as of an instant.
     Assessed(NewAssessment),
+    /// People are to be told something.
+    NoticeSaid(notice::NoticeSaid),
+    /// Somebody tried to tell them.
+    NoticeTried(notice::Attempt),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -136,6 +140,8 @@ impl Fact {
             Fact::LogRestarted(_) => "log-restarted",
             Fact::Observed(_) => "observed",
             Fact::Assessed(_) => "assessed",
+            Fact::NoticeSaid(_) => "notice-said",
+            Fact::NoticeTried(_) => "notice-tried",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -171,6 +177,8 @@ impl Fact {
             Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
             Fact::Observed(observed) => observation::apply(connection, observed, stamp),
             Fact::Assessed(assessed) => assessment::apply(connection, assessed, stamp),
+            Fact::NoticeSaid(said) => notice::apply_said(connection, said, stamp),
+            Fact::NoticeTried(attempt) => notice::apply_tried(connection, attempt, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

@@ -96,6 +96,15 @@ pub(crate) fn next_sequence(connection: &mut Connection) -> Result<i64> {
     Ok(last.map_or(0, |last| last + 1))
 }
 
+/// How many there are: they are numbered from nought on, without a gap.
+pub(crate) fn count(connection: &mut Connection) -> Result<u64> {
+    let last: Option<i64> = leaves::table
+        .select(diesel::dsl::max(leaves::sequence))
+        .first(connection)
+        .doing(|| "count the leaves".to_owned())?;
+    Ok(last.map_or(0, |last| u64::try_from(last).unwrap_or(0) + 1))
+}
+
 /// The first leaf that was recorded at an instant or later.
 pub(crate) fn first_since(connection: &mut Connection, instant: Timestamp) -> Result<Option<u64>> {
     let first: Option<i64> = leaves::table

@@ -73,6 +73,21 @@ impl Reader {
             rows.into_iter().map(Observation::of).collect()
         })
     }
+
+    /// Everything of a kind that was looked at, in the order in which it was recorded.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn observations_of(&self, kind: &str) -> Result<Vec<Observation>> {
+        self.ask(|connection| {
+            let rows: Vec<Row> = observations::table
+                .filter(observations::kind.eq(kind))
+                .order(observations::leaf)
+                .load(connection)
+                .doing(|| format!("read what was looked at: {kind}"))?;
+            rows.into_iter().map(Observation::of).collect()
+        })
+    }
 }
 
 pub(crate) fn apply(connection: &mut Connection, observation: &NewObservation, stamp: &Stamp) -> Result<()> {

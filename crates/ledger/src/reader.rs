@@ -112,6 +112,14 @@ impl Reader {
         self.ask(|connection| tree::heads(connection, sizes))
     }
 
+    /// How many leaves there are, without reading them.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub fn leaf_count(&self) -> Result<u64> {
+        self.ask(leaf::count)
+    }
+
     /// The number of the first leaf that was recorded at `instant` or later; none where there is no such leaf.
     ///
     /// # Errors

@@ -348,6 +348,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    notices (id) {
+        id -> Text,
+        topic -> Text,
+        team -> Nullable<Text>,
+        subject -> Text,
+        text -> Text,
+        items -> Text,
+        said_at -> BigInt,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    deliveries (notice, channel) {
+        notice -> Text,
+        channel -> Text,
+        state -> Text,
+        attempts -> BigInt,
+        detail -> Nullable<Text>,
+        payload_sha256 -> Nullable<Text>,
+        tried_at -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
     // Diesel's own account of the migrations that were applied.
     __diesel_schema_migrations (version) {
         version -> Text,
@@ -355,4 +383,6 @@ diesel::table! {
 }
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(verdicts::control, verdicts::target);
+diesel::joinable!(deliveries -> notices (notice));
+diesel::allow_tables_to_appear_in_same_query!(deliveries, notices);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);

@@ -4,6 +4,7 @@
 //! mistyped key that is ignored, two locations that are one, or a repository inside the folder that it backs up would
 //! each look like success until the day of the restore.
 
+mod alerts;
 mod distance;
 mod object_lock;
 mod overlap;
@@ -17,6 +18,7 @@ use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
+pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::distance::distance_km;
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
@@ -33,6 +35,8 @@ pub struct Estate {
     pub locations: BTreeMap<LocationName, Location>,
     /// Protected things.
     pub assets: BTreeMap<AssetName, Asset>,
+    /// Who is told what happens.
+    pub alerts: Alerts,
 }
 
 /// A physical place.

@@ -14,6 +14,7 @@ pub mod estate;
 mod exclude;
 pub mod lint;
 mod name;
+pub mod notice;
 pub mod policy;
 mod rate;
 mod reading;
@@ -38,7 +39,9 @@ pub use duration::{DurationError, parse_duration, show_duration};
 pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
 pub use lint::{LintFinding, LintInput, lint};
-pub use name::{AssetName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName};
+pub use name::{
+    AssetName, ChannelName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName,
+};
 pub use policy::{Cadence, Policy, read_policy};
 pub use rate::{RateError, parse_rate};
 pub use sentence::{SENTENCES, Sentence, SentenceId};

@@ -89,6 +89,8 @@ names! {
     SiteName;
     /// A restic repository, mirrored over locations.
     RepositoryName;
+    /// A way by which people are told.
+    ChannelName;
 }
 
 #[cfg(test)]

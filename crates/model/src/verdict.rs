@@ -16,6 +16,7 @@ mod integrity;
 mod locations;
 mod log;
 pub mod mutations;
+mod notices;
 mod observed;
 mod places;
 mod recovery;
@@ -33,14 +34,16 @@ use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, PointFact, PolicyFact,
-    PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, ForkFact, HoldFact, Noted, PointFact,
+    PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
+    SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
-    SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed,
+    PolicySeen, Probe, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
+pub use self::review::review_due;
 use self::rows::Finding;
 pub use self::rpo::{Breach, Rpo};
 use crate::control::{CONTROLS, Control, ControlEvidence};
@@ -339,6 +342,7 @@ impl<'f> Look<'f> {
             "LOG-01" => log::unchanged(self),
             "LOG-02" => log::complete(self),
             "LOG-03" => log::witnessed(self),
+            "NOTIF-01" => notices::delivered(self),
             "REV-01" => review::in_time(self),
             "REV-02" => review::after_changes(self),
             other => Finding::no_evidence(format!("no rule judges {other}")),

@@ -4,6 +4,7 @@
 //! differ.
 
 pub mod action;
+pub mod alerts;
 pub mod attest;
 pub mod audit;
 pub mod backup;
@@ -23,6 +24,7 @@ pub mod left_behind;
 pub mod location;
 pub mod ls;
 mod measured;
+pub mod metrics;
 pub mod object_lock;
 pub mod points;
 pub mod policy;

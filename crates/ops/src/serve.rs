@@ -11,6 +11,7 @@ mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
 mod judging;
+mod notifying;
 mod orders;
 mod purging;
 mod rereading;
@@ -40,12 +41,14 @@ use self::anchoring::Anchoring;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
 use self::judging::Judging;
+use self::notifying::Notifying;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
 use self::stocktaking::Stocktaking;
 use crate::action::attendant::Attendant;
+use crate::alerts::carrier::Carrier;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::{Places, Turns};
@@ -63,6 +66,8 @@ pub struct Service {
     pub is_once: bool,
     /// Told what happens, line by line.
     pub tell: Tell,
+    /// What carries notices out of this machine; without it nobody is told.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// What an instance did, for the one who ended it.
@@ -96,6 +101,8 @@ enum Message {
     Looked(stocktaking::Outcome),
     /// Verdicts were judged.
     Judged(judging::Outcome),
+    /// What waits for people was sent, or could not be.
+    Notified(notifying::Outcome),
 }
 
 impl Message {
@@ -122,6 +129,7 @@ struct Daemon<'s> {
     anchoring: Anchoring,
     stocktaking: Stocktaking,
     judging: Judging,
+    notifying: Notifying,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -215,6 +223,9 @@ impl Daemon<'_> {
                 self.look_around_when_due(now.wall)?;
             }
             self.judge_when_due(now);
+            if !self.is_draining {
+                self.notify_when_due();
+            }
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
                 self.happened(Event::Drain)?;
@@ -241,7 +252,7 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 6] {
+    fn beside(&self) -> [(bool, &AtomicBool); 7] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
@@ -249,6 +260,7 @@ impl Daemon<'_> {
             (self.anchoring.is_under_way, &*self.anchoring.stop),
             (self.stocktaking.is_under_way, &*self.stocktaking.stop),
             (self.judging.is_under_way, &*self.judging.stop),
+            (self.notifying.is_under_way, &*self.notifying.stop),
         ]
     }
 
@@ -267,6 +279,7 @@ impl Daemon<'_> {
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
             && !self.stocktaking.is_due(now)
+            && !self.is_telling_due()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
@@ -281,8 +294,8 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
-        // Verdicts change no verdict.
-        if !matches!(message, Message::Judged(_)) {
+        // Verdicts change no verdict, and that nothing was to be told is nothing new.
+        if !matches!(message, Message::Judged(_) | Message::Notified(_)) {
             self.judging.something_changed();
         }
         match message {
@@ -312,6 +325,10 @@ impl Daemon<'_> {
             Message::Looked(outcome) => self.hear_of_stock(outcome),
             Message::Judged(outcome) => {
                 self.hear_of_verdicts(outcome);
+                Ok(())
+            }
+            Message::Notified(outcome) => {
+                self.hear_of_notices(outcome);
                 Ok(())
             }
         }

@@ -103,7 +103,15 @@ mod tests {
         let tell: Tell = Arc::new(|_: &str| {});
         let stop = Stop { draining: Arc::default(), interrupted: Arc::default() };
         let world = World { clock: weeks.clock.clone(), ..World::system() };
-        serve(&Service { places: weeks.setup.places.clone(), world, stop, is_once: true, tell }).unwrap();
+        serve(&Service {
+            places: weeks.setup.places.clone(),
+            world,
+            stop,
+            is_once: true,
+            tell,
+            carrier: None,
+        })
+        .unwrap();
     }
 
     /// What became of the slots of these days; the ledger is free again afterwards.

@@ -5,12 +5,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian that bring a program.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 12] = [
     ("sshd", "the package openssh-server"),
     ("ssh-keygen", "the package openssh-client"),
     ("ssh-agent", "the package openssh-client"),
     ("ssh-add", "the package openssh-client"),
     ("openssl", "the package openssl"),
+    ("promtool", "the package prometheus"),
     ("restic", "the package restic"),
     ("restic-newest", "the package restic of a newer Debian suite, as restic-newest"),
     ("rustic", "rustic (cargo install rustic-rs)"),

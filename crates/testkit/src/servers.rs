@@ -5,20 +5,24 @@
 mod bending;
 mod by_user;
 mod front;
+mod hook;
 mod lying_lock;
 mod process;
 mod rclone;
 mod rest_server;
 mod seaweed;
+mod smtp;
 mod sshd;
 mod tls;
 
 pub use bending::Bending;
 pub use by_user::ByUser;
+pub use hook::{Hook, Posted};
 pub use lying_lock::LyingLock;
 pub use rclone::{RcloneRest, RcloneS3};
 pub use rest_server::{RestOptions, RestServer};
 pub use seaweed::Seaweed;
+pub use smtp::{Smtp, SmtpSecurity, TakenMail};
 pub use sshd::Sshd;
 pub use tls::Certificates;
 

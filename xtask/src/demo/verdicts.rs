@@ -16,6 +16,7 @@ const EXPECTED_RED: &[(&str, &str)] = &[
     ("LOC-01", "both places are one machine"),
     ("LOC-02", "and that machine is the one that they protect"),
     ("DR-04", "so nothing lies off site, and no state counts as safe"),
+    ("NOTIF-01", "nobody is to be told: the demo declares no channel"),
     ("REV-01", "nobody ever reviewed this policy"),
 ];
 

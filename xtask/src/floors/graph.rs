@@ -65,10 +65,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("russh-sftp", &["holdfast-location"], "copies are reached through location alone"),
     (
         "reqwest",
-        &["holdfast-location", "holdfast-world", "holdfast-asset"],
+        &["holdfast-location", "holdfast-world", "holdfast-asset", "holdfast-server"],
         "sockets are opened by location, asset and server",
     ),
     ("axum", &["holdfast-server"], "only the server serves"),
+    ("lettre", &["holdfast-server"], "sockets are opened by location, asset and server"),
     ("diesel", &["holdfast-ledger"], "SQL lives only in the ledger"),
     ("diesel_migrations", &["holdfast-ledger"], "SQL lives only in the ledger"),
     ("libsqlite3-sys", &["holdfast-ledger"], "SQL lives only in the ledger"),

@@ -24,6 +24,8 @@ pub(super) const PACKAGES: &[&str] = &[
     "openssh-server",
     "openssh-sftp-server",
     "openssl",
+    "prometheus",
+    "python3-aiosmtpd",
     "python3-venv",
     "restic",
     "rsync",
@@ -47,9 +49,16 @@ pub(super) fn ensure(packages: &[&str]) -> Result<String> {
     let services = NoServices::start()?;
     process::output(apt_get(&[&install[..], &missing].concat()))?;
     drop(services);
-    if missing.contains(&"openssh-server") && process::find("systemctl", &[]).is_some() {
-        // It fails where systemd is installed and does not run; then nothing starts at boot either.
-        let _ = process::output(process::command("systemctl", &["disable", "ssh.service", "ssh.socket"]));
+    let services = [
+        ("openssh-server", "ssh.service"),
+        ("openssh-server", "ssh.socket"),
+        ("prometheus", "prometheus.service"),
+    ];
+    for (package, service) in services {
+        if missing.contains(&package) && process::find("systemctl", &[]).is_some() {
+            // It fails where systemd is installed and does not run; then nothing starts at boot either.
+            let _ = process::output(process::command("systemctl", &["disable", service]));
+        }
     }
     Ok(format!("installed {}", missing.join(" ")))
 }

@@ -1,11 +1,14 @@
 //! `holdfast serve`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
 use holdfast_ops::ending::Ending;
-use holdfast_ops::error::Result;
+use holdfast_ops::error::{Error, Result};
+use holdfast_ops::metrics;
 use holdfast_ops::serve::{self, Service};
+use holdfast_server::{Courier, Endpoint};
 
 use crate::context::Context;
 use crate::output;
@@ -23,6 +26,9 @@ use crate::output;
 /// Each day it reads a share of old data again at every location, so that all of it is read within 30 days, beside the runs and
 /// without holding any up. Damage is an alarm at once, and so is data that was not read for longer than that.
 ///
+/// People are told what breaks, before and when it does and when it ends, by the channels of estate.toml: see
+/// `holdfast alerts --help`.
+///
 /// Tells what happens on stderr. The first SIGTERM or SIGINT drains: what runs may end, nothing new begins. The second
 /// one interrupts what runs, the third ends the process at once. Ends with 0 after draining, with 130 when it was
 /// interrupted, with 2 without a usable configuration, and with 3 when another holdfast has the state folder or nothing
@@ -37,16 +43,24 @@ pub struct Serve {
     /// Do what is due now, and end
     #[arg(long)]
     once: bool,
+    /// Where Prometheus can ask for measurements, at /metrics, and anybody whether the daemon is well, at /healthz, e.g.
+    /// 127.0.0.1:9477 [default: what [metrics] in estate.toml says, else nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
 }
 
 pub fn run(context: &Context, command: &Serve) -> Result<Ending> {
     super::yield_to_production(context);
+    let courier =
+        Courier::new().map_err(|error| Error::not_done(format!("ready what carries notices: {error}")))?;
+    let _endpoint = endpoint(context, command)?;
     let service = Service {
         places: context.places(),
         world: context.world.clone(),
         stop: context.stop.clone(),
         is_once: command.once,
         tell: Arc::new(|line: &str| output::note(line)),
+        carrier: Some(Arc::new(courier)),
     };
     let served = serve::serve(&service)?;
     if context.options.json {
@@ -58,4 +72,18 @@ pub fn run(context: &Context, command: &Serve) -> Result<Ending> {
         ));
     }
     Ok(served.ending)
+}
+
+/// What answers to Prometheus, where the command line or the estate wants it. A change of the estate holds from the next start.
+fn endpoint(context: &Context, command: &Serve) -> Result<Option<Endpoint>> {
+    let declared = || context.load().ok()?.setup?.estate.alerts.metrics_listen;
+    let Some(listen) = command.listen.or_else(declared) else { return Ok(None) };
+    let (state, clock) = (context.places().state, Arc::clone(&context.world.clock));
+    let endpoint = Endpoint::begin(listen, move || metrics::snapshot(&state, clock.now()));
+    let endpoint = endpoint.map_err(|error| {
+        Error::not_done(format!("listen on {listen}: {error}"))
+            .hint("--listen or [metrics] in estate.toml name another address")
+    })?;
+    output::note(format!("measurements: http://{}/metrics", endpoint.address()));
+    Ok(Some(endpoint))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::alerts::{read_alerts, read_metrics};
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
@@ -66,6 +67,11 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Estate {
             estate.assets.insert(known, asset);
         }
     }
+    if let Some(fields) = root.table(problems, "alerts") {
+        estate.alerts = read_alerts(problems, fields);
+    }
+    estate.alerts.metrics_listen =
+        root.table(problems, "metrics").and_then(|fields| read_metrics(problems, fields));
     root.finish(problems);
     estate
 }
@@ -192,7 +198,7 @@ fn read_location(
     })
 }
 
-fn read_credentials(
+pub(in crate::estate) fn read_credentials(
     problems: &mut Problems<'_>,
     key: &str,
     mut fields: Fields<'_, '_>,
@@ -316,7 +322,7 @@ fn source_path(problems: &mut Problems<'_>, path: &Located<String>) -> Option<Pa
     plain_path(&path.value).map_err(|cause| problems.error("bad-path", &path.span.range(), cause)).ok()
 }
 
-fn named<T>(
+pub(in crate::estate) fn named<T>(
     problems: &mut Problems<'_>,
     text: &Located<String>,
     parse: impl FnOnce(&str) -> Result<T, NameError>,

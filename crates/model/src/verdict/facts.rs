@@ -53,6 +53,8 @@ pub struct Facts {
     pub forks: Vec<ForkFact>,
     /// New logs that were begun in place of another, oldest first.
     pub restarts: Vec<RestartFact>,
+    /// What people were told, by each way, oldest first.
+    pub deliveries: Vec<DeliveryFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }
@@ -314,6 +316,34 @@ pub struct RestartFact {
     pub recorded: Timestamp,
     /// The leaf.
     pub leaf: u64,
+}
+
+/// A notice on its way by one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryFact {
+    /// The channel.
+    pub channel: String,
+    /// Whether it is the daily digest.
+    pub is_digest: bool,
+    /// When it was recorded that it is to be said.
+    pub said: Timestamp,
+    /// The leaf of that.
+    pub leaf: u64,
+    /// When the last attempt failed, and why.
+    pub failed: Option<(Timestamp, String)>,
+    /// How it ended.
+    pub settled: Option<Settled>,
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// When that was recorded.
+    pub recorded: Timestamp,
+    /// The leaf.
+    pub leaf: u64,
+    /// Whether it was taken; else there was no such channel any more.
+    pub is_delivered: bool,
 }
 
 /// A hold.

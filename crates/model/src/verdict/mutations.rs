@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 43] = [
+pub const MUTATIONS: [Mutation; 46] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -62,6 +62,9 @@ pub const MUTATIONS: [Mutation; 43] = [
     fault("LOG-02", "an action never gets a result", "24 hours after it began"),
     fault("LOG-03", "a location holds the head of another log", AT_ONCE),
     fault("LOG-03", "no head reaches a location any more", "48 hours after the last"),
+    fault("NOTIF-01", "a channel takes nothing any more", "after as long as a notice may wait"),
+    fault("NOTIF-01", "no digest is sent any more", "26 hours after the last"),
+    fault("NOTIF-01", "every channel goes by one server", AT_ONCE),
     fault("REV-01", "no review is recorded", "at the end of the day on which it is due"),
     fault("REV-01", "the dates in the file are edited instead", "not cleared by it"),
     fault("REV-02", "a location is added and nobody reviews", "30 days after it was added"),

@@ -36,6 +36,20 @@ pub struct Inventory {
     pub locations: BTreeMap<String, LocationDeclared>,
     /// Protected things.
     pub assets: BTreeMap<String, AssetDeclared>,
+    /// Ways by which people are told.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, ChannelDeclared>,
+}
+
+/// A way by which people are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelDeclared {
+    /// What kind of way.
+    pub kind: String,
+    /// What fails together with it.
+    pub server: String,
+    /// So long something may wait there.
+    pub escalate_seconds: u64,
 }
 
 /// A physical place.

@@ -13,6 +13,7 @@ use super::facts::{Noted, ReviewFact};
 use super::observed::Inventory;
 use super::rows::Finding;
 use super::{Evidence, Look, Verdict, after, hours, minute};
+use crate::Policy;
 
 /// By when a change must be reviewed.
 const AFTER_CHANGE_DAYS: i64 = 30;
@@ -32,7 +33,7 @@ pub(super) fn in_time(look: &Look<'_>) -> Finding {
     let last = last_review(look);
     let day = |instant: Timestamp| instant.to_zoned(policy.zone.clone()).date();
     let from = last.map_or_else(|| first_effective(look), |review| day(review.happened));
-    let Ok(due) = from.checked_add(i64::from(months).months()) else {
+    let Some(due) = due_after(from, months) else {
         return Finding::no_evidence("the day of the next review lies outside of time");
     };
     let start_of =
@@ -70,6 +71,17 @@ pub(super) fn in_time(look: &Look<'_>) -> Finding {
         }
     }
     by(finding)
+}
+
+/// The last day on which the policy can be reviewed in time, after a review at an instant, or else from the day since which it
+/// holds; none where the policy does not say how often.
+pub fn review_due(policy: &Policy, last: Option<Timestamp>, effective: Date) -> Option<Date> {
+    let months = policy.review.interval_months.as_ref()?.value;
+    due_after(last.map_or(effective, |at| at.to_zoned(policy.zone.clone()).date()), months)
+}
+
+fn due_after(day: Date, months: u32) -> Option<Date> {
+    day.checked_add(i64::from(months).months()).ok()
 }
 
 /// REV-02.

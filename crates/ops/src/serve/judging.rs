@@ -106,7 +106,10 @@ impl Daemon<'_> {
     pub(super) fn hear_of_verdicts(&mut self, outcome: Outcome) {
         let now = self.now().monotonic;
         match outcome {
-            Ok(deadline) => self.judging.ended(deadline, now),
+            Ok(deadline) => {
+                self.judging.ended(deadline, now);
+                self.notifying.something_changed();
+            }
             Err(why) => {
                 self.tell(format!("verdicts: not judged: {why}"));
                 self.judging.failed(now);

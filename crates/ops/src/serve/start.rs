@@ -16,6 +16,7 @@ use super::anchoring::Anchoring;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
 use super::judging::Judging;
+use super::notifying::Notifying;
 use super::orders::Memory;
 use super::purging::Purging;
 use super::rereading::Rereading;
@@ -73,6 +74,7 @@ impl<'s> Daemon<'s> {
             anchoring: Anchoring::default(),
             stocktaking,
             judging: Judging::default(),
+            notifying: Notifying::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,

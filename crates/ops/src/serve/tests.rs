@@ -53,8 +53,12 @@ impl Place {
         let said: Arc<Mutex<Vec<String>>> = Arc::default();
         let heard = Arc::clone(&said);
         let tell: Tell = Arc::new(move |line: &str| heard.lock().unwrap().push(line.to_owned()));
-        let place =
-            Place { folder, clock, service: Service { places, world, stop, is_once: false, tell }, said };
+        let place = Place {
+            folder,
+            clock,
+            service: Service { places, world, stop, is_once: false, tell, carrier: None },
+            said,
+        };
         place.write("policy.toml", &policy(1, "2026-01-01"));
         place.write("estate.toml", &place.estate(&[ASSET]));
         place

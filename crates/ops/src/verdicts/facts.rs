@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, PointCopy, PurgeState, Reader, RecordedPoint, Run, RunOutcome,
-    Slot as Recorded, SlotState,
+    AlarmKind, CheckOutcome, CheckScope, DeliveryState, PointCopy, PurgeState, Reader, RecordedPoint, Run,
+    RunOutcome, Slot as Recorded, SlotState,
 };
+use holdfast_model::notice::Topic;
 use holdfast_model::verdict::{
-    ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, Observed, PointFact,
-    PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, ForkFact, HoldFact, Noted, Observed,
+    PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
+    SlotOutcome, StallFact,
 };
 use holdfast_model::{AssetName, Dataset};
 use jiff::{SignedDuration, Timestamp};
@@ -75,6 +77,7 @@ pub(super) fn gather(
             leaf: alarm.leaf,
         })
         .collect();
+    facts.deliveries = deliveries(reader, since)?;
     facts.holds = reader.holds()?.into_iter().map(hold).collect();
     log_facts(reader, (since, soon), &mut facts)?;
     for (name, asset) in &setup.estate.assets {
@@ -117,6 +120,29 @@ fn log_facts(reader: &Reader, (since, soon): (Timestamp, Timestamp), facts: &mut
         })
         .collect();
     Ok(())
+}
+
+/// What people were told, and whether it got there.
+fn deliveries(reader: &Reader, since: Timestamp) -> Result<Vec<DeliveryFact>> {
+    let mut facts = Vec::new();
+    for delivery in reader.deliveries_since(since)? {
+        let Some(notice) = reader.notice(&delivery.notice)? else { continue };
+        let settled = delivery.state.is_settled().then_some(Settled {
+            recorded: delivery.recorded_at,
+            leaf: delivery.leaf,
+            is_delivered: delivery.state == DeliveryState::Delivered,
+        });
+        let failed = matches!(delivery.state, DeliveryState::Failed | DeliveryState::Refused);
+        facts.push(DeliveryFact {
+            is_digest: Topic::parse(&notice.topic) == Some(Topic::Digest),
+            said: notice.recorded_at,
+            leaf: notice.leaf,
+            failed: failed.then(|| (delivery.recorded_at, delivery.detail.unwrap_or_default())),
+            settled,
+            channel: delivery.channel,
+        });
+    }
+    Ok(facts)
 }
 
 fn action(action: holdfast_ledger::Action) -> ActionFact {

@@ -1,11 +1,11 @@
 //! The estate as it is written down: what there is to protect and where copies are to lie, without secrets and paths of
 //! sites.
 
-use holdfast_model::estate::{Estate, repository_name};
+use holdfast_model::estate::{Channel, Estate, Way, repository_name};
 use holdfast_model::verdict::{
-    AssetDeclared, HostDeclared, Inventory, LocationDeclared, SiteDeclared, Transport,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, LocationDeclared, SiteDeclared, Transport,
 };
-use holdfast_model::{Address, AssetName, LocationName};
+use holdfast_model::{Address, AssetName, ChannelName, LocationName};
 
 pub(super) fn of(estate: &Estate) -> Inventory {
     let site = |site: &holdfast_model::estate::Site| SiteDeclared {
@@ -13,7 +13,14 @@ pub(super) fn of(estate: &Estate) -> Inventory {
         latitude: site.latitude,
         longitude: site.longitude,
     };
+    let escalate = estate.alerts.escalate_after.as_secs();
     Inventory {
+        channels: estate
+            .alerts
+            .channels
+            .iter()
+            .map(|(name, one)| (name.to_string(), channel(name, one, escalate)))
+            .collect(),
         sites: estate.sites.iter().map(|(name, declared)| (name.to_string(), site(declared))).collect(),
         hosts: estate
             .hosts
@@ -35,6 +42,19 @@ fn location(
         transport: transport(&location.address),
     };
     (name.to_string(), declared)
+}
+
+fn channel(name: &ChannelName, channel: &Channel, escalate_seconds: u64) -> ChannelDeclared {
+    let (kind, server) = match &channel.way {
+        Way::Mail { server, .. } => ("email", server.host.clone()),
+        // One whose address is a secret has a name of its own.
+        Way::Webhook { url } => {
+            let host =
+                url.as_deref().and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
+            ("webhook", host.unwrap_or_else(|| format!("the address of {name}")))
+        }
+    };
+    ChannelDeclared { kind: kind.to_owned(), server, escalate_seconds }
 }
 
 fn asset((name, asset): (&AssetName, &holdfast_model::estate::Asset)) -> (String, AssetDeclared) {

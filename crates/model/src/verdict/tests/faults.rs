@@ -193,6 +193,20 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.forks.push(ForkFact { location: "frankfurt".to_owned(), recorded: ago(1), leaf: 13 });
         }),
         ("LOG-03", "no head reaches a location any more") => from(ago(12) + hours(48), nothing),
+        ("NOTIF-01", "a channel takes nothing any more") => {
+            let said = at(NOW) + hours(1);
+            from(said + SignedDuration::from_mins(15), |facts| {
+                let mut waiting = facts.deliveries[0].clone();
+                (waiting.said, waiting.settled) = (said, None);
+                waiting.failed = Some((said, "connection refused".to_owned()));
+                facts.deliveries.push(waiting);
+            })
+        }
+        ("NOTIF-01", "no digest is sent any more") => from(ago(5) + hours(26), nothing),
+        ("NOTIF-01", "every channel goes by one server") => at_once(|facts| {
+            let channels = &mut facts.inventories[0].what.channels;
+            channels.get_mut("pager").unwrap().server = channels["mail"].server.clone();
+        }),
         // Six months after 20 October, and the day itself is in time; London is an hour ahead of UTC in April.
         ("REV-01", "no review is recorded") => from(at("2027-04-20T23:00:00Z"), nothing),
         ("REV-01", "the dates in the file are edited instead") => at_once(|facts| {

@@ -73,6 +73,7 @@ pub(super) fn world() -> Facts {
             released: None,
         }],
         actions: vec![action(ago(30), Some(ago(30)))],
+        deliveries: ["mail", "pager"].map(digest).to_vec(),
         anchors: LOCATIONS.iter().map(|name| anchor(name, ago(12))).collect(),
         ..Facts::default()
     };
@@ -103,6 +104,13 @@ fn anchor(location: &str, given: Timestamp) -> AnchorFact {
     AnchorFact { location: location.to_owned(), given, leaves: 800, leaf: 9 }
 }
 
+/// Today's digest, taken.
+fn digest(channel: &str) -> DeliveryFact {
+    let settled = Some(Settled { recorded: ago(5), leaf: 11, is_delivered: true });
+    let (is_digest, said, leaf) = (true, ago(5), 10);
+    DeliveryFact { channel: channel.to_owned(), is_digest, said, leaf, failed: None, settled }
+}
+
 fn noted<T>(what: T, recorded: Timestamp, leaf: u64) -> Noted<T> {
     Noted { what, recorded, leaf }
 }
@@ -124,7 +132,16 @@ fn inventory() -> Inventory {
         host: "web1".to_owned(),
         repository: repository.to_owned(),
     };
+    let channel = |kind: &str, server: &str| ChannelDeclared {
+        kind: kind.to_owned(),
+        server: server.to_owned(),
+        escalate_seconds: 900,
+    };
     Inventory {
+        channels: BTreeMap::from([
+            ("mail".to_owned(), channel("email", "mail.example")),
+            ("pager".to_owned(), channel("webhook", "pager.example")),
+        ]),
         sites: BTreeMap::from([
             ("london".to_owned(), site(51.51, -0.13)),
             ("manchester".to_owned(), site(53.48, -2.24)),

@@ -32,6 +32,7 @@ impl Called {
             stop: Stop { draining: Arc::default(), interrupted: Arc::default() },
             is_once: true,
             tell: Arc::new(move |line: &str| said.lock().unwrap().push(line.to_owned())),
+            carrier: None,
         };
         let mut called = Called { weeks, service, days: 0 };
         // What may wait for a better moment waits on the first day.

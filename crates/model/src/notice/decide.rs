@@ -1,0 +1,206 @@
+//! From what is so and what was said to what is to be said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Condition, Item, Notice, Phase, Said, Topic};
+
+/// How often people are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// News on a topic that was told less than so long ago are gathered until then.
+    pub gather: SignedDuration,
+    /// What lasts is said again after so long.
+    pub remind: SignedDuration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { gather: SignedDuration::from_mins(10), remind: SignedDuration::from_hours(24) }
+    }
+}
+
+/// What was said of a target on a topic.
+#[derive(Clone, Copy)]
+struct Told {
+    since: Timestamp,
+    until: Option<Timestamp>,
+    at: Timestamp,
+}
+
+/// What was said on a topic.
+#[derive(Default)]
+struct History<'s> {
+    last: Option<Timestamp>,
+    told: BTreeMap<&'s str, Vec<Told>>,
+}
+
+/// What is to be said now. `from` is when people could first be told anything: what was over by then is no news.
+pub fn decide(
+    conditions: &[Condition],
+    said: &[Said],
+    pace: Pace,
+    from: Timestamp,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let mut histories: BTreeMap<&Topic, History<'_>> = BTreeMap::new();
+    for notice in said {
+        histories.entry(&notice.topic).or_default().take(notice);
+    }
+    let mut by_topic: BTreeMap<&Topic, Vec<&Condition>> = BTreeMap::new();
+    for condition in conditions {
+        by_topic.entry(&condition.topic).or_default().push(condition);
+    }
+    let topics: BTreeSet<&Topic> = histories.keys().chain(by_topic.keys()).copied().collect();
+    let none = History::default();
+    let decided = topics.into_iter().filter_map(|topic| {
+        let history = histories.get(topic).unwrap_or(&none);
+        let conditions = by_topic.get(topic).map_or(&[][..], Vec::as_slice);
+        on_topic(topic, conditions, history, pace, from, now)
+    });
+    decided.collect()
+}
+
+fn on_topic(
+    topic: &Topic,
+    conditions: &[&Condition],
+    history: &History<'_>,
+    pace: Pace,
+    from: Timestamp,
+    now: Timestamp,
+) -> Option<Notice> {
+    // One that lies ahead is what a clock leaves behind that was set back.
+    let is_past = |last: Timestamp, by: SignedDuration| last > now || now.duration_since(last) >= by;
+    let mut notice = Notice { topic: topic.clone(), news: Vec::new(), lasting: Vec::new() };
+    for condition in conditions {
+        let told = history.told.get(condition.target.as_str()).map_or(&[][..], Vec::as_slice);
+        let phase = match topic {
+            Topic::Alarm(_) => alarm(condition, told, pace, from, now),
+            Topic::BeforeBreach | Topic::Review => {
+                (!told.iter().any(|told| told.since == condition.since)).then_some(Phase::Happened)
+            }
+            // The day decides, and whoever asks knows it.
+            Topic::Digest => None,
+            _ => match told.iter().find(|told| told.is(condition)) {
+                Some(told) if told.until.is_some() => None,
+                Some(_) if condition.until.is_some() => Some(Phase::Ended),
+                Some(_) => {
+                    notice.lasting.push((*condition).clone());
+                    None
+                }
+                None => match condition.until {
+                    Some(until) => (until > from).then_some(Phase::Passed),
+                    None => Some(Phase::Begun),
+                },
+            },
+        };
+        if let Some(phase) = phase {
+            notice.news.push((item(condition, phase), (*condition).clone()));
+        }
+    }
+    if topic.lasts() {
+        notice.news.extend(over(topic, conditions, history, now));
+    }
+    let weight = |condition: &Condition| std::cmp::Reverse(condition.weight);
+    notice.news.sort_by(|(a, x), (b, y)| {
+        (a.phase, weight(x), a.since, &a.target).cmp(&(b.phase, weight(y), b.since, &b.target))
+    });
+    notice.lasting.sort_by(|a, b| (weight(a), a.since, &a.target).cmp(&(weight(b), b.since, &b.target)));
+    // A channel that fails had its time already, and whoever waits for its return wants to know at once.
+    let gather = if *topic == Topic::Delivery { SignedDuration::ZERO } else { pace.gather };
+    let is_news = !notice.news.is_empty() && history.last.is_none_or(|last| is_past(last, gather));
+    let is_reminder = topic.is_said_again()
+        && !notice.lasting.is_empty()
+        && history.last.is_some_and(|last| is_past(last, pace.remind));
+    (is_news || is_reminder).then_some(notice)
+}
+
+/// An alarm is raised as often as somebody looks, and said once in a while.
+fn alarm(condition: &Condition, told: &[Told], pace: Pace, from: Timestamp, now: Timestamp) -> Option<Phase> {
+    let is_new = match told.last() {
+        None => condition.since > from,
+        Some(last) => {
+            condition.since > last.since && (last.at > now || now.duration_since(last.at) >= pace.remind)
+        }
+    };
+    is_new.then_some(Phase::Happened)
+}
+
+/// What was said to last, and of which nothing is known any more.
+fn over(
+    topic: &Topic,
+    conditions: &[&Condition],
+    history: &History<'_>,
+    now: Timestamp,
+) -> Vec<(Item, Condition)> {
+    let mut over = Vec::new();
+    let mut by_target: BTreeMap<&str, Vec<&Condition>> = BTreeMap::new();
+    for condition in conditions {
+        by_target.entry(&condition.target).or_default().push(condition);
+    }
+    for (target, told) in &history.told {
+        let known = by_target.get(target).map_or(&[][..], Vec::as_slice);
+        let open = told.iter().filter(|told| told.until.is_none());
+        for told in open.filter(|told| !known.iter().any(|condition| told.is(condition))) {
+            let condition = Condition {
+                topic: topic.clone(),
+                target: (*target).to_owned(),
+                since: told.since,
+                is_older: false,
+                until: Some(now.max(told.since)),
+                why: String::new(),
+                next: None,
+                weight: 0,
+            };
+            over.push((item(&condition, Phase::Ended), condition));
+        }
+    }
+    over
+}
+
+fn item(condition: &Condition, phase: Phase) -> Item {
+    Item { target: condition.target.clone(), phase, since: condition.since, until: condition.until }
+}
+
+impl<'s> History<'s> {
+    fn take(&mut self, notice: &'s Said) {
+        self.last = self.last.max(Some(notice.at));
+        for item in &notice.items {
+            let told = self.told.entry(&item.target).or_default();
+            let new = Told { since: item.since, until: item.until, at: notice.at };
+            match item.phase {
+                Phase::Ended => {
+                    // What began earlier than anybody can still see ends under another instant.
+                    let known = told.iter_mut().rev().find(|told| told.until.is_none());
+                    if let Some(known) = known {
+                        known.until = item.until.or(Some(notice.at));
+                    }
+                }
+                Phase::Begun | Phase::Passed | Phase::Happened => told.push(new),
+            }
+        }
+    }
+}
+
+impl Told {
+    /// Whether a condition is the one that was told of.
+    fn is(&self, condition: &Condition) -> bool {
+        let may_be_older = condition.is_older
+            && self.since <= condition.since
+            && self.until.is_none_or(|until| until >= condition.since);
+        self.since == condition.since || may_be_older
+    }
+}
+
+impl Topic {
+    /// Whether what it is about goes on until it ends.
+    fn lasts(&self) -> bool {
+        matches!(self, Topic::Breach | Topic::Controls(_) | Topic::Away | Topic::Delivery)
+    }
+
+    /// Whether people are reminded while it does. Red controls stand in each day's digest.
+    fn is_said_again(&self) -> bool {
+        matches!(self, Topic::Breach | Topic::Away | Topic::Delivery)
+    }
+}

@@ -1,0 +1,207 @@
+//! What waits is sent, on each channel in its turn and beside the others: one that does not answer holds none of them up.
+//!
+//! A channel that cannot be reached is left alone for a while, ever longer up to a quarter of an hour, and never given up.
+//! A server that takes everything but one message is not that; that message waits alone.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger};
+use holdfast_model::ChannelName;
+use holdfast_model::estate::{Channel, Way, check_address};
+use holdfast_world::{ExposeSecret, SecretString};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::carrier::{Carried, Carrier, Failure, Mail, Post};
+use super::secrets;
+use crate::error::{Error, Result};
+use crate::setup::Setup;
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Delivered {
+    pub(super) attempts: u64,
+    pub(super) waiting: u64,
+    pub(super) lines: Vec<String>,
+}
+
+/// What is sent.
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) date: Timestamp,
+    pub(super) topic: String,
+    pub(super) team: Option<String>,
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) items: Value,
+}
+
+const AGAIN_FIRST: SignedDuration = SignedDuration::from_secs(5);
+const AGAIN_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// Sends what is due.
+pub(super) fn deliver(
+    setup: &Setup,
+    ledger: &Ledger,
+    carrier: &dyn Carrier,
+    stop: &AtomicBool,
+) -> Result<Delivered> {
+    let now = setup.world.clock.now();
+    let mut by_channel: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for one in ledger.read().deliveries_since(now)?.into_iter().filter(|one| !one.state.is_settled()) {
+        by_channel.entry(one.channel.clone()).or_default().push(one);
+    }
+    let mut total = Delivered::default();
+    let outcomes: Vec<Result<Delivered>> = std::thread::scope(|scope| {
+        let threads = setup.estate.alerts.channels.iter().filter_map(|(name, channel)| {
+            let waiting = by_channel.remove(name.as_str())?;
+            Some(scope.spawn(move || on_channel(setup, ledger, carrier, stop, (name, channel), &waiting)))
+        });
+        let threads: Vec<_> = threads.collect();
+        let joined = threads.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| Err(Error::not_done("a bug ended the sending of notices")))
+        });
+        joined.collect()
+    });
+    for outcome in outcomes {
+        let outcome = outcome?;
+        total.attempts += outcome.attempts;
+        total.waiting += outcome.waiting;
+        total.lines.extend(outcome.lines);
+    }
+    Ok(total)
+}
+
+fn on_channel(
+    setup: &Setup,
+    ledger: &Ledger,
+    carrier: &dyn Carrier,
+    stop: &AtomicBool,
+    (name, channel): (&ChannelName, &Channel),
+    waiting: &[Delivery],
+) -> Result<Delivered> {
+    let clock = &setup.world.clock;
+    let mut outcome = Delivered { waiting: waiting.len() as u64, ..Delivered::default() };
+    let unreached = waiting.iter().filter(|one| one.state == DeliveryState::Failed);
+    if unreached.clone().any(|one| !is_time(one, clock.now())) {
+        return Ok(outcome);
+    }
+    let was_unreached = unreached.count() > 0;
+    for one in waiting.iter().filter(|one| is_time(one, clock.now())) {
+        if stop.load(Ordering::SeqCst) {
+            break;
+        }
+        let Some(notice) = ledger.read().notice(&one.notice)? else { continue };
+        let message = Message {
+            id: notice.id,
+            date: notice.said_at,
+            topic: notice.topic,
+            team: notice.team,
+            subject: notice.subject,
+            text: notice.text,
+            items: notice.items,
+        };
+        let sent = send(setup, carrier, (name, channel), &message);
+        let (state, detail, payload_sha256) = match &sent {
+            Ok(carried) => (DeliveryState::Delivered, carried.answer.clone(), Some(hash(&carried.payload))),
+            Err(failure) if failure.is_refusal => (DeliveryState::Refused, failure.reason.clone(), None),
+            Err(failure) => (DeliveryState::Failed, failure.reason.clone(), None),
+        };
+        let attempt = Attempt {
+            notice: message.id,
+            channel: name.to_string(),
+            state,
+            detail: Some(detail.clone()),
+            payload_sha256,
+        };
+        ledger.write(|transaction| transaction.attempted(attempt, clock.now()))?;
+        outcome.attempts += 1;
+        match state {
+            DeliveryState::Delivered => {
+                outcome.waiting -= 1;
+                if was_unreached && outcome.attempts == 1 {
+                    outcome.lines.push(format!("alerts: {name} delivers again"));
+                }
+            }
+            DeliveryState::Refused => {
+                outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}"))
+            }
+            _ => {
+                outcome.lines.push(format!("alerts: {name} cannot be reached: {detail}"));
+                break;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Whether one may be tried. An attempt that lies ahead is what a clock leaves behind that was set back.
+fn is_time(one: &Delivery, now: Timestamp) -> bool {
+    let Some(tried) = one.tried_at else { return true };
+    let doublings = u32::try_from(one.attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    let pause = AGAIN_FIRST.checked_mul(1 << doublings).unwrap_or(AGAIN_MAX).min(AGAIN_MAX);
+    tried > now || now.duration_since(tried) >= pause
+}
+
+/// Sends one message by one channel.
+pub(super) fn send(
+    setup: &Setup,
+    carrier: &dyn Carrier,
+    (name, channel): (&ChannelName, &Channel),
+    message: &Message,
+) -> std::result::Result<Carried, Failure> {
+    let unready = |reason: String| Failure { reason, is_refusal: false };
+    let secrets = secrets::read(setup, channel.credentials.as_ref()).map_err(unready)?;
+    let authority = secrets::authority(setup, channel.ca_file.as_deref()).map_err(unready)?;
+    let sent = match &channel.way {
+        Way::Mail { server, from, to } => {
+            let host = from.split_once('@').map_or("localhost", |(_, host)| host);
+            let login = match (secrets.user.clone(), secrets.password.clone()) {
+                (Some(user), Some(password)) => Some((user, password)),
+                (None, None) => None,
+                _ => return Err(unready("the credentials need both user and password".to_owned())),
+            };
+            carrier.mail(&Mail {
+                server: server.clone(),
+                authority,
+                login,
+                host: setup.world.environment.hostname().to_owned(),
+                from: from.clone(),
+                to: to.clone(),
+                message_id: format!("<{}.{name}@{host}>", message.id),
+                date: message.date,
+                subject: message.subject.clone(),
+                text: message.text.clone(),
+            })
+        }
+        Way::Webhook { url } => {
+            let url = url.clone().map(SecretString::from).or_else(|| secrets.url.clone());
+            let Some(url) = url else { return Err(unready("the credentials hold no url".to_owned())) };
+            check_address(url.expose_secret()).map_err(unready)?;
+            let body = json!({
+                "id": message.id,
+                "said_at": message.date,
+                "company": setup.policy.header.value.company,
+                "topic": message.topic,
+                "team": message.team,
+                "subject": message.subject,
+                "text": message.text,
+                "items": message.items,
+            });
+            let body = body.to_string().into_bytes();
+            let (id, date, secret) = (message.id.clone(), setup.world.clock.now(), secrets.secret.clone());
+            carrier.post(&Post { url, authority, id, date, body, secret })
+        }
+    };
+    sent.map_err(|failure| Failure { reason: secrets.hide(&failure.reason), ..failure })
+}
+
+fn hash(payload: &[u8]) -> String {
+    Sha256::digest(payload).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

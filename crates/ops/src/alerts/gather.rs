@@ -1,0 +1,156 @@
+//! From the ledger to what may have to be said.
+
+use std::collections::BTreeMap;
+
+use holdfast_ledger::{Delivery, Reader, SlotState};
+use holdfast_model::notice::{AlarmSeen, Digest, Item, Known, Said, Stuck, Topic};
+use holdfast_model::verdict::{ControlVerdict, Observed, Row, Worst, review_due};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::ping;
+use crate::error::{Error, Result};
+use crate::setup::Setup;
+use crate::verdicts::{HEADLINE, stocktaking};
+
+/// What was said longer ago is of no interest; nothing is red for so long without being said again.
+const SAID_BACK: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// So many looks in a row must find a location away.
+const LOOKS: usize = 2;
+
+/// All that is known, and all that was said.
+pub(super) struct Gathered {
+    pub(super) known: Known,
+    pub(super) digest: Digest,
+    pub(super) said: Vec<Said>,
+    pub(super) deliveries: Vec<Delivery>,
+    /// When people could first be told anything.
+    pub(super) from: Timestamp,
+}
+
+/// Gathers it; `None` before anything was judged.
+pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<Gathered>> {
+    let Some(assessed) = reader.verdicts_at(now)? else { return Ok(None) };
+    let deliveries = reader.deliveries_since(now)?;
+    let mut known = Known {
+        now,
+        assessed: assessed.at,
+        controls: Vec::new(),
+        away: away(setup, reader)?,
+        alarms: alarms(reader, now)?,
+        review_due: review(setup, reader, now)?,
+        stuck: stuck(setup, reader, &deliveries, now)?,
+        zone: setup.policy.zone.clone(),
+    };
+    let mut digest = Digest { slots: slots(reader, now)?, ..Digest::default() };
+    for ((name, target), document) in &assessed.verdicts {
+        match target {
+            None if name == HEADLINE => digest.worst = read::<Option<Worst>>(&document["worst"])?,
+            None => known.controls.push(read::<ControlVerdict>(document)?),
+            Some(_) => {}
+        }
+    }
+    for control in &mut known.controls {
+        if matches!(control.control.as_str(), "DR-03" | "DR-04") {
+            let rows = assessed.verdicts.range((control.control.clone(), None)..);
+            let rows = rows.take_while(|((name, _), _)| *name == control.control);
+            let rows = rows.filter(|((_, target), _)| target.is_some());
+            control.rows = rows.map(|(_, row)| read::<Row>(row)).collect::<Result<_>>()?;
+        }
+    }
+    digest.waiting = deliveries.iter().filter(|one| !one.state.is_settled()).count() as u64;
+    let from = reader.first_said()?.unwrap_or(now).min(now);
+    Ok(Some(Gathered { known, digest, said: said(reader, now)?, deliveries, from }))
+}
+
+fn read<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T> {
+    T::deserialize(document)
+        .map_err(|error| Error::not_done(format!("a verdict in the ledger cannot be read: {error}")))
+}
+
+fn said(reader: &Reader, now: Timestamp) -> Result<Vec<Said>> {
+    let since = now.saturating_sub(SAID_BACK).unwrap_or(Timestamp::MIN);
+    let said = reader.notices_since(since)?.into_iter().filter_map(|notice| {
+        // Topics of a newer program are said by that one.
+        let topic = Topic::parse(&notice.topic)?;
+        let items: Vec<Item> = serde_json::from_value(notice.items).unwrap_or_default();
+        Some(Said { topic, at: notice.said_at, items })
+    });
+    Ok(said.collect())
+}
+
+/// Locations that did not answer the last times that they were asked.
+fn away(setup: &Setup, reader: &Reader) -> Result<BTreeMap<String, (Timestamp, String)>> {
+    let mut away: BTreeMap<String, (Timestamp, String, usize)> = BTreeMap::new();
+    for one in reader.observations_of("probe")? {
+        let Some(Observed::Probe(probe)) = stocktaking::read(&one) else { continue };
+        match probe.failure {
+            None => {
+                away.remove(&probe.location);
+            }
+            Some(why) => {
+                let entry = away.entry(probe.location).or_insert((one.recorded_at, String::new(), 0));
+                (entry.1, entry.2) = (why, entry.2 + 1);
+            }
+        }
+    }
+    let is_used = |name: &String| setup.estate.locations.contains_key(name.as_str());
+    let away = away.into_iter().filter(|(name, (_, _, looks))| is_used(name) && *looks >= LOOKS);
+    Ok(away.map(|(name, (since, why, _))| (name, (since, why))).collect())
+}
+
+fn alarms(reader: &Reader, now: Timestamp) -> Result<Vec<AlarmSeen>> {
+    let soon = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
+    let alarms = reader.alarms_between(Known::alarms_from(now), soon)?.into_iter();
+    let seen = alarms.map(|alarm| AlarmSeen {
+        kind: alarm.alarm.kind.as_str().to_owned(),
+        subject: alarm.alarm.subject,
+        message: alarm.alarm.message,
+        recorded: alarm.recorded_at,
+    });
+    Ok(seen.collect())
+}
+
+fn review(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<jiff::civil::Date>> {
+    let reviews = reader.policy_reviews()?;
+    let last = reviews.iter().map(|review| review.happened_at).filter(|at| *at <= now).max();
+    let mut effective = setup.policy.header.value.effective;
+    for one in reader.observations_of("policy-seen")? {
+        if let Some(Observed::PolicySeen(seen)) = stocktaking::read(&one) {
+            effective = effective.min(seen.effective);
+        }
+    }
+    Ok(review_due(&setup.policy, last, effective))
+}
+
+/// Slots of a day: in time, late or lacking something, missed.
+fn slots(reader: &Reader, now: Timestamp) -> Result<(u64, u64, u64)> {
+    let since = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let slots = reader.slots_between(since, now, None)?;
+    let count =
+        |wanted: &[SlotState]| slots.iter().filter(|slot| wanted.contains(&slot.state)).count() as u64;
+    Ok((count(&[SlotState::Ok]), count(&[SlotState::Late, SlotState::Degraded]), count(&[SlotState::Missed])))
+}
+
+/// Channels on which something waits for longer than it may, and a ping that nobody takes.
+fn stuck(setup: &Setup, reader: &Reader, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Stuck>> {
+    let alerts = &setup.estate.alerts;
+    let patience = SignedDuration::try_from(alerts.escalate_after).unwrap_or(SignedDuration::MAX);
+    let is_over = |since: Timestamp| since.saturating_add(patience).unwrap_or(Timestamp::MAX) <= now;
+    let mut oldest: BTreeMap<&str, Stuck> = BTreeMap::new();
+    let waiting = deliveries.iter().filter(|one| !one.state.is_settled());
+    for one in waiting.filter(|one| alerts.channels.contains_key(one.channel.as_str())) {
+        let Some(notice) = reader.notice(&one.notice)? else { continue };
+        let why = one.detail.clone().unwrap_or_else(|| "nobody tried to send it".to_owned());
+        let stuck = Stuck { channel: one.channel.clone(), since: notice.said_at, why };
+        oldest.entry(&one.channel).or_insert(stuck);
+    }
+    let mut stuck: Vec<Stuck> = oldest.into_values().filter(|one| is_over(one.since)).collect();
+    if alerts.ping.is_some()
+        && let Some((since, why)) = ping::failing(setup)?
+        && is_over(since)
+    {
+        stuck.push(Stuck { channel: ping::NAME.to_owned(), since, why });
+    }
+    Ok(stuck)
+}
