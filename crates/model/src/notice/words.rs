@@ -206,7 +206,8 @@ impl Letter {
         if self.subject.chars().count() <= SUBJECT_MAX {
             return self.subject.clone();
         }
-        let start: String = self.subject.chars().take(SUBJECT_MAX - 1).collect();
-        format!("{start}…")
+        // Dots that need no encoding: an encoded subject cannot be read in a server's log.
+        let start: String = self.subject.chars().take(SUBJECT_MAX - 3).collect();
+        format!("{start}...")
     }
 }

@@ -21,7 +21,9 @@ class Handler:
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=data.login == user.encode() and data.password == password.encode())
+    is_right = data.login == user.encode() and data.password == password.encode()
+    # Not handled: the server says 535 itself.
+    return AuthResult(success=is_right, handled=False, auth_data=data)
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
