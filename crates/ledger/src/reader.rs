@@ -106,6 +106,14 @@ impl Reader {
         })
     }
 
+    /// Writes the ledger as it is at one instant into a new file at `target`; what is written meanwhile is not in it.
+    ///
+    /// # Errors
+    /// When there is a file already, or no space for it; then what is there is no copy.
+    pub fn copy_into(&self, target: &Path) -> Result<()> {
+        connection::copy(&self.path, target)
+    }
+
     /// Answers within one snapshot.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         let mut connection = self.connection.lock();

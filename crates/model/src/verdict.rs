@@ -25,6 +25,7 @@ mod rows;
 mod rpo;
 mod schedule;
 mod scope;
+mod self_recovery;
 
 use std::cell::Cell;
 
@@ -37,8 +38,8 @@ pub use self::facts::{
     PurgeFact, Reading, ReadingChange, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
-    SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LocationDeclared, LogAudited,
+    Observed, PolicySeen, Probe, Recovered, Ring, RingAt, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 use self::rows::Finding;
@@ -47,7 +48,7 @@ use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::{Class, Dataset, Policy, coverage};
 
 /// Which rules made a verdict. Raised whenever a rule changes what it says about the same facts.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// What is said of a control, or of one of its targets; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -329,7 +330,7 @@ impl<'f> Look<'f> {
             "RET-04" => retention::holds(self),
             "ENC-01" => encryption::transit(self),
             "ENC-02" => encryption::at_rest(self),
-            "ENC-03" => encryption::keys(self),
+            "ENC-03" => self_recovery::keys(self),
             "LOC-01" => locations::apart(self),
             "LOC-02" => locations::off_production(self),
             "LOC-03" => locations::countries(self),
@@ -338,6 +339,7 @@ impl<'f> Look<'f> {
             "INT-02" => integrity::read_again(self),
             "DR-03" => recovery::points(self, Class::Whmcs),
             "DR-04" => recovery::points(self, Class::Website),
+            "DR-05" => self_recovery::rebuilt(self),
             "LOG-01" => log::unchanged(self),
             "LOG-02" => log::complete(self),
             "LOG-03" => log::witnessed(self),
