@@ -28,6 +28,7 @@ pub mod points;
 pub mod policy;
 pub mod purge;
 pub mod receipt;
+pub mod recovery;
 pub mod record;
 pub mod repair;
 mod requests;

@@ -204,6 +204,8 @@ pub struct RingAt {
     pub kit: String,
     /// Which state of the ring.
     pub ring: String,
+    /// The name that it lies under.
+    pub object: String,
     /// Why older ones still lie there, or may.
     pub older_left: Option<String>,
 }

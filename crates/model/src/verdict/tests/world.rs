@@ -149,8 +149,8 @@ fn ring(repositories: &[&str]) -> Ring {
 }
 
 fn ring_at(location: &str) -> RingAt {
-    let [location, kit, ring] = [location, "kit-1", "ring-1"].map(str::to_owned);
-    RingAt { location, kit, ring, older_left: None }
+    let [location, kit, ring, object] = [location, "kit-1", "ring-1", "object-1"].map(str::to_owned);
+    RingAt { location, kit, ring, object, older_left: None }
 }
 
 /// A copy of the ledger that a location was given.
