@@ -10,6 +10,7 @@ mod anchoring;
 mod assessing;
 mod configuration;
 pub(crate) mod credit;
+mod delivering;
 pub(crate) mod expectation;
 mod orders;
 mod purging;
@@ -38,6 +39,7 @@ use serde::Serialize;
 use self::anchoring::Anchoring;
 use self::assessing::Assessing;
 use self::configuration::Configuration;
+use self::delivering::Delivering;
 use self::expectation::AHEAD;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
@@ -90,6 +92,8 @@ enum Message {
     Shredded(shredding::Outcome),
     /// The audit log's signed head was carried to the locations, or could not be.
     Anchored(anchoring::Outcome),
+    /// Key ring and ledger were brought to the locations, or could not be.
+    Delivered(delivering::Outcome),
     /// Stock was taken.
     Looked(assessing::Outcome),
 }
@@ -116,6 +120,7 @@ struct Daemon<'s> {
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
+    delivering: Delivering,
     assessing: Assessing,
     sender: Sender<Message>,
     messages: Receiver<Message>,
@@ -207,6 +212,7 @@ impl Daemon<'_> {
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
                 self.anchor_when_due(now.wall)?;
+                self.deliver_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
             }
             self.assess_when_due(now)?;
@@ -236,12 +242,13 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 5] {
+    fn beside(&self) -> [(bool, &AtomicBool); 6] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
+            (self.delivering.is_under_way, &*self.delivering.stop),
             (self.assessing.is_under_way, &*self.assessing.stop),
         ]
     }
@@ -264,6 +271,7 @@ impl Daemon<'_> {
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
+            && !self.delivering.is_due(now)
     }
 
     fn day_of(&self, now: Timestamp) -> Date {
@@ -298,6 +306,13 @@ impl Daemon<'_> {
                 let now = self.now().wall;
                 let lines = self.anchoring.ended(&outcome, self.day_of(now), now);
                 lines.iter().for_each(|line| self.tell(line));
+                // Heads that are longer than the copy of the ledger beside them.
+                self.delivering.want();
+                Ok(())
+            }
+            Message::Delivered(outcome) => {
+                let now = self.now().wall;
+                self.delivering.ended(&outcome, now).iter().for_each(|line| self.tell(line));
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
@@ -344,6 +359,7 @@ impl Daemon<'_> {
             self.tell(line);
         }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
+        self.delivering.look(&self.service.places.config);
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
         self.shredding.looked();
         self.report(looked.notes, looked.alarms)?;

@@ -30,6 +30,8 @@ use crate::verdicts::{self, stocktaking};
 pub enum Extent {
     /// What is due.
     Due,
+    /// The key ring alone, now.
+    Ring,
     /// All of it, now.
     Everything,
 }
@@ -100,9 +102,13 @@ pub(crate) fn deliver_as(setup: &Setup, extent: Extent, judges: Judges) -> Resul
     let mut work = Delivering { setup, ledger, known: &known, ring, past, by_location: BTreeMap::new() };
     work.note(&contents)?;
     work.bring_ring(&contents)?;
-    work.bring_copy(judges)?;
+    if extent != Extent::Ring {
+        work.bring_copy(judges)?;
+    }
     let locations: Vec<DeliveredTo> = work.by_location.into_values().collect();
-    let is_whole = |at: &DeliveredTo| at.has_ring && at.has_copy && at.older_rings_left.is_none();
+    let is_whole = |at: &DeliveredTo| {
+        at.has_ring && at.older_rings_left.is_none() && (at.has_copy || extent == Extent::Ring)
+    };
     let is_done = locations.iter().all(is_whole) && contents.missing.is_empty();
     let ending = if is_done { Ending::Done } else { Ending::Attention };
     Ok(DeliveryReport { kit: Some(known.kit.kit), locations, missing: contents.missing, ending })

@@ -20,10 +20,10 @@ use super::ring::{Contents, LOCATIONS};
 use super::root::{self, Root};
 use super::scratch::{Scratch, require_empty};
 use super::shares::{Split, split};
-use crate::action;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
+use crate::{action, state_lock};
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ pub fn make_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
         return Err(Error::usage("estate.toml names no location: the kit would lead nowhere")
             .hint("describe your locations first, and run `holdfast validate`"));
     }
+    let _lock = state_lock::take_beside(&setup.places.state, "key kit", setup.world.environment.pid())?;
     let entry = action::by_us(setup, ActionKind::KeyKit, None);
     let entry = NewAction { target: Some(request.out.display().to_string()), ..entry };
     action::recorded(setup, entry, || carry_out(setup, request), |report| report.ending)

@@ -75,7 +75,7 @@ fn pieces(sheet: &Sheet<'_>) -> Vec<Piece> {
         ))),
     }
     prepare(sheet, &mut all);
-    all.push(Piece::Title("3. Bring the key ring from ONE location, whichever can be reached".to_owned()));
+    all.push(Piece::Title("3. ONE location, whichever can be reached: go on there".to_owned()));
     if let Some(access) = sheet.access {
         all.push(Piece::Words(
             "First what it takes to get into the locations, as of when this kit was made. It stands below, in the file access.age \
@@ -144,7 +144,7 @@ fn prepare(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
 }
 
 fn at_place(sheet: &Sheet<'_>, place: &Place, all: &mut Vec<Piece>) {
-    all.push(Piece::Title(format!("Location {}: {}", place.name, place.describe())));
+    all.push(Piece::Title(format!("4. Location {}: {}", place.name, place.describe())));
     all.extend(place.fetch().into_iter().map(Piece::Run));
     all.push(Piece::Run("age --decrypt --identity root.key --output ring.tar \"$(ls -t sealed/* | head -n 1)\"".to_owned()));
     all.push(Piece::Run("tar -xf ring.tar".to_owned()));

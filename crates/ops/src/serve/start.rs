@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use super::anchoring::Anchoring;
 use super::assessing::Assessing;
 use super::configuration::Configuration;
+use super::delivering::Delivering;
 use super::expectation::{self, AHEAD, Which};
 use super::orders::Memory;
 use super::purging::Purging;
@@ -70,6 +71,7 @@ impl<'s> Daemon<'s> {
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),
+            delivering: Delivering::default(),
             assessing,
             sender,
             messages,
