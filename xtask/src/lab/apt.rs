@@ -15,19 +15,23 @@ use crate::process;
 /// What the tests start or compare with.
 pub(super) const PACKAGES: &[&str] = &[
     "acl",
+    "age",
     "attr",
     "borgbackup",
     "curl",
     "e2fsprogs",
     "fuse3",
+    "libgfshare-bin",
     "openssh-client",
     "openssh-server",
     "openssh-sftp-server",
     "openssl",
     "python3-venv",
+    "rclone",
     "restic",
     "rsync",
     "valgrind",
+    "xxd",
 ];
 
 /// Installs those that are missing.

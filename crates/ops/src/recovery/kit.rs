@@ -2,7 +2,7 @@
 //!
 //! The secret exists in this process and in the files that are written, and nowhere else. Those must be whole before the ring is
 //! encrypted to it: a ring that no kit opens is lost. And the kit before is void from then on, which is the way to take a kit
-//! away from somebody.
+//! away from somebody. What it takes to reach the locations goes with it, encrypted; the ring does not.
 
 use std::path::PathBuf;
 
@@ -158,8 +158,7 @@ fn write_sheets(setup: &Setup, request: &KitRequest, root: &Root, kit: &Kit, scr
     if let Some(sealed) = &sealed_access {
         write("access.age".to_owned(), sealed.as_bytes())?;
     }
-    let ring = Contents::of(setup)?;
-    write("ring.age".to_owned(), &recipient.seal(ring.to_tar(now)?.expose_secret())?)?;
+    // Not the ring itself: the key of a client who is shredded later would stay in every kit.
     Ok(names)
 }
 
