@@ -69,7 +69,16 @@ pub fn make_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
     let _lock = state_lock::take_beside(&setup.places.state, "key kit", setup.world.environment.pid())?;
     let entry = action::by_us(setup, ActionKind::KeyKit, None);
     let entry = NewAction { target: Some(request.out.display().to_string()), ..entry };
-    action::recorded(setup, entry, || carry_out(setup, request), |report| report.ending)
+    let mut report = action::recorded(setup, entry, || write_kit(setup, request), |report| report.ending)?;
+    // After its entry has a result: a ledger that is rebuilt from this copy would call it cut off otherwise.
+    match deliver(setup, Extent::Everything) {
+        Ok(delivery) => (report.ending, report.delivery) = (delivery.ending, delivery),
+        // Whoever has it sees within a moment that the kit is another.
+        Err(error) => {
+            (report.ending, report.delivered_later) = (Ending::Attention, Some(error.message));
+        }
+    }
+    Ok(report)
 }
 
 /// The secret half must not lie where the ring lies, nor be backed up with a site.
@@ -91,7 +100,7 @@ fn refuse_own_folders(setup: &Setup, request: &KitRequest) -> Result<()> {
     Ok(())
 }
 
-fn carry_out(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
+fn write_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
     // The password of the ledger's copies belongs into what the kit carries. Without a location there is none yet.
     if setup.ring.get(LEDGER_REPOSITORY)?.is_none() {
         setup.open_for_writing(LEDGER_REPOSITORY)?;
@@ -106,14 +115,16 @@ fn carry_out(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
     let names = write_sheets(setup, request, &root, &kit, &scratch)?;
     scratch.release(SHEETS, &request.out)?;
     root::put_in_force(&setup.places.config, &recipient, &kit, now)?;
-    let (delivery, delivered_later) = match deliver(setup, Extent::Everything) {
-        Ok(report) => (report, None),
-        // It has the ledger, and sees within a moment that the kit is another.
-        Err(error) => (DeliveryReport::default(), Some(error.message)),
-    };
-    let ending = if delivered_later.is_some() { Ending::Attention } else { delivery.ending };
-    let files = names.into_iter().map(|name| request.out.join(name)).collect();
-    Ok(KitReport { kit: kit.kit, voids, shares, needed, files, delivery, delivered_later, ending })
+    Ok(KitReport {
+        kit: kit.kit,
+        voids,
+        shares,
+        needed,
+        files: names.into_iter().map(|name| request.out.join(name)).collect(),
+        delivery: DeliveryReport::default(),
+        delivered_later: None,
+        ending: Ending::Done,
+    })
 }
 
 const SHEETS: &str = "sheets";
@@ -151,7 +162,7 @@ fn write_sheets(setup: &Setup, request: &KitRequest, root: &Root, kit: &Kit, scr
     }
     for share in &dealt {
         let (text, hex) = (share.to_text(), share.hex());
-        sheet.secret = Secret::Share { number: share.number, text: &text, hex: &hex };
+        sheet.secret = Secret::Share { number: share.number, text, hex };
         write(format!("share-{}.txt", share.number), kit_text::text(&sheet).as_bytes())?;
         write(format!("share-{}.html", share.number), kit_text::html(&sheet)?.as_bytes())?;
     }

@@ -27,7 +27,7 @@ pub(super) struct Sheet<'s> {
 /// What is secret on it.
 pub(super) enum Secret<'s> {
     Whole(&'s str),
-    Share { number: u8, text: &'s str, hex: &'s str },
+    Share { number: u8, text: String, hex: String },
 }
 
 /// A website, and where its points lie.
@@ -177,7 +177,7 @@ fn at_place(sheet: &Sheet<'_>, place: &Place, all: &mut Vec<Piece>) {
 fn codes(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
     let (what, content) = match &sheet.secret {
         Secret::Whole(secret) => ("the secret".to_owned(), (*secret).to_owned()),
-        Secret::Share { number, text, .. } => (format!("share {number}"), (*text).to_owned()),
+        Secret::Share { number, text, .. } => (format!("share {number}"), text.clone()),
     };
     all.push(Piece::Code { what, content });
     if let Some(access) = sheet.access.filter(|access| access.len() <= CODE_BYTES_MAX) {

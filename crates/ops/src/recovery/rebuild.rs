@@ -187,7 +187,6 @@ impl Rebuilding<'_> {
         }
         let ledger = journal::open(self.world, &self.places.state, "holdfast key recover")?;
         ledger.write(|transaction| transaction.interrupt_orphans(now))?;
-        ledger.write(|transaction| transaction.cut_off_actions(now))?;
         let found = adopt::look(&setup, &ledger, &self.ring, &self.location, &self.scratch.join("adopting"))?;
         notes.extend(found.failures.iter().map(|why| format!("not looked through for points: {why}")));
         let from = location.clone().unwrap_or_else(|| self.request.location.clone());
