@@ -119,7 +119,7 @@ impl Place {
                 let authority = self.file("ca_file").map(|file| format!("--cacert {file} ")).unwrap_or_default();
                 let curl = format!("curl -fsS {authority}");
                 lines.push(format!(
-                    "{curl}-H 'Accept: application/vnd.x.restic.rest.v2' \"$HOLDFAST_BASE\"{ring}/ | grep -o '[0-9a-f]\\{{64\\}}' | while read -r name; do {curl}-R -o \"sealed/$name\" \"$HOLDFAST_BASE{ring}/$name\"; done"
+                    "{curl}-H 'Accept: application/vnd.x.restic.rest.v2' \"${{HOLDFAST_BASE}}{ring}/\" | grep -o '[0-9a-f]\\{{64\\}}' | while read -r name; do {curl}-R -o \"sealed/$name\" \"${{HOLDFAST_BASE}}{ring}/$name\"; done"
                 ));
             }
         }
@@ -140,7 +140,7 @@ impl Place {
                 let folder = if prefix.is_empty() { repository.to_owned() } else { format!("{prefix}/{repository}") };
                 format!("-o s3.region={region} -r {}", quoted(&format!("s3:{endpoint}/{bucket}/{folder}")))
             }
-            Address::Rest { .. } => format!("-r \"rest:$HOLDFAST_BASE{repository}/\""),
+            Address::Rest { .. } => format!("-r \"rest:${{HOLDFAST_BASE}}{repository}/\""),
         };
         let authority = match &self.address {
             Address::S3 { .. } | Address::Rest { .. } => self.file("ca_file"),

@@ -128,7 +128,7 @@ fn open_place(
         },
     };
     let credentials = text.map(|text| Credentials::parse(&text).map_err(wrong)).transpose()?;
-    let place = Place { name: "the location".to_owned(), address: address.clone(), credentials, object_lock: None };
+    let place = Place { name: request.location.clone(), address: address.clone(), credentials, object_lock: None };
     holdfast_location::open(&place, &setup::surroundings(world)).map_err(|error| {
         Error::usage(error.to_string())
             .hint("--credentials FILE or --credentials-env PREFIX say how to get in, and so does --kit with the kit's access.age")
