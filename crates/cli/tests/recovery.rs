@@ -112,7 +112,11 @@ fn lost(customer: &Customer, kit: PathBuf) -> Lost {
     // Made after the last copy: neither the point nor the verdicts on it are in any.
     fs::write(customer.path("site/page.php"), noise(2, 50_000)).unwrap();
     let report = customer.json(0, &["backup", ASSET]);
-    assert_eq!(objects(&customer.path("here").join(LEDGER), "snapshots"), copies, "one copy for a storm of changes");
+    assert_eq!(
+        objects(&customer.path("here").join(LEDGER), "snapshots"),
+        copies,
+        "one copy for a storm of changes"
+    );
     let unknown_point = report[0]["point"].as_str().unwrap_or_else(|| panic!("{report}")).to_owned();
     let silent_at = judged(customer);
     let instants = instants.into_iter().map(|at| (at.clone(), status_at(customer, &at))).collect();
@@ -124,16 +128,25 @@ fn lost(customer: &Customer, kit: PathBuf) -> Lost {
 fn assert_recovered(lost: &Lost, new: &Path, location: &str) {
     for (instant, before) in &lost.instants {
         let after = of(new, &["status", "--at", instant, "--json"]);
-        assert_eq!(String::from_utf8_lossy(&after.stdout), String::from_utf8_lossy(before), "as of {instant}");
+        assert_eq!(
+            String::from_utf8_lossy(&after.stdout),
+            String::from_utf8_lossy(before),
+            "as of {instant}"
+        );
     }
     // What was judged after the copy is unknown, and not what the copy said last.
     let silent = of(new, &["status", "--at", &lost.silent_at, "--json"]);
-    let silent: Value = serde_json::from_slice(&silent.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&silent)));
+    let silent: Value =
+        serde_json::from_slice(&silent.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&silent)));
     for control in silent["controls"].as_array().unwrap() {
-        assert!(["NO_EVIDENCE", "NOT_APPLICABLE"].contains(&control["verdict"].as_str().unwrap()), "{control}");
+        assert!(
+            ["NO_EVIDENCE", "NOT_APPLICABLE"].contains(&control["verdict"].as_str().unwrap()),
+            "{control}"
+        );
     }
     let report = of(new, &["status", "--json", "--all"]);
-    let report: Value = serde_json::from_slice(&report.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&report)));
+    let report: Value =
+        serde_json::from_slice(&report.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&report)));
     assert!(report["controls"].as_array().unwrap().len() > 30, "{report}");
     let points = of(new, &["points", ASSET, "--json"]);
     let points: Value = serde_json::from_slice(&points.stdout).unwrap();
@@ -149,7 +162,10 @@ fn assert_recovered(lost: &Lost, new: &Path, location: &str) {
 fn a_lost_controller_comes_back_from_either_location_and_says_the_same() {
     let customer = Customer::with_a_point();
     let red = status(&customer);
-    assert_eq!((verdict_of(&red, "DR-05"), verdict_of(&red, "ENC-03")), ("NO_EVIDENCE".into(), "NO_EVIDENCE".into()));
+    assert_eq!(
+        (verdict_of(&red, "DR-05"), verdict_of(&red, "ENC-03")),
+        ("NO_EVIDENCE".into(), "NO_EVIDENCE".into())
+    );
     let kit = make_kit(&customer, "kit", &[]);
     for file in walk(&kit).keys() {
         let mode = kit.join(file).metadata().unwrap().permissions().mode() & 0o7777;
@@ -251,10 +267,18 @@ fn the_trial_of_the_kit_turns_the_controls_green_and_a_failed_one_red() {
     let kit = kit.to_str().unwrap();
     assert_eq!(verdict_of(&status(&customer), "DR-05"), "NO_EVIDENCE");
     let report = customer.json(0, &["key", "drill", "--kit", kit]);
-    assert_eq!((&report["restored"][0], &report["opened"][0]), (&REPOSITORY.into(), &REPOSITORY.into()), "{report}");
+    assert_eq!(
+        (&report["restored"][0], &report["opened"][0]),
+        (&REPOSITORY.into(), &REPOSITORY.into()),
+        "{report}"
+    );
     assert!(report["leaves"].as_u64().unwrap() > 10, "{report}");
     let green = status(&customer);
-    assert_eq!((verdict_of(&green, "DR-05"), verdict_of(&green, "ENC-03")), ("PASS".into(), "PASS".into()), "{green}");
+    assert_eq!(
+        (verdict_of(&green, "DR-05"), verdict_of(&green, "ENC-03")),
+        ("PASS".into(), "PASS".into()),
+        "{green}"
+    );
     // The ring at the other location opens with nothing any more.
     let ring = objects(&customer.path("there/holdfast-keys"), "keys").remove(0);
     flip(&ring);
@@ -302,7 +326,8 @@ fn a_damaged_copy_is_passed_over_for_an_older_one_and_told() {
     let new = customer.path("new-3");
     recover(4, &here, &[&kit], &new);
     assert!(!new.exists());
-    let left: Vec<PathBuf> = fs::read_dir(customer.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    let left: Vec<PathBuf> =
+        fs::read_dir(customer.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains(".half-")), "{left:?}");
     recover(0, &local(&customer, "there"), &[&kit], &new);
 }
@@ -313,11 +338,14 @@ fn a_full_disk_leaves_nothing_that_looks_like_a_controller() {
     let kit = make_kit(&customer, "kit", &[]).join("kit.txt");
     let small = customer.path("small");
     fs::create_dir(&small).unwrap();
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "none"]).arg(&small).output().unwrap();
+    let mounted =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=300k", "none"]).arg(&small).output().unwrap();
     assert!(mounted.status.success(), "run as root: {}", text(&mounted));
     let output = recovering(&local(&customer, "here"), &[&kit], &small.join("new")).output().unwrap();
-    let left: Vec<String> =
-        fs::read_dir(&small).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let left: Vec<String> = fs::read_dir(&small)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     assert!(Command::new("umount").arg(&small).status().unwrap().success());
     assert_eq!(code(&output), 3, "{}", text(&output));
     assert!(left.is_empty(), "{left:?}");
@@ -328,7 +356,8 @@ fn lines_for(sheet: &str, location: &str) -> Vec<String> {
     let all: Vec<&str> = sheet.lines().collect();
     let (mut lines, mut is_wanted, mut document) = (Vec::new(), true, false);
     for (at, line) in all.iter().enumerate() {
-        let is_title = all.get(at + 1).is_some_and(|next| !next.is_empty() && next.bytes().all(|b| b == b'='));
+        let is_title =
+            all.get(at + 1).is_some_and(|next| !next.is_empty() && next.bytes().all(|b| b == b'='));
         if document {
             document = *line != "END";
             let last: &mut String = lines.last_mut().unwrap();
@@ -372,7 +401,8 @@ fn assert_by_hand(customer: &Customer, location: &str, sheet: &str) {
     assert!(lines[0].starts_with("apt-get install --yes age "), "{lines:?}");
     let (folder, said) = by_hand(customer, &format!("by-hand-{location}"), &lines);
     let site = customer.path("site");
-    let restored = folder.join(format!("restored-{location}-{REPOSITORY}")).join(site.strip_prefix("/").unwrap());
+    let restored =
+        folder.join(format!("restored-{location}-{REPOSITORY}")).join(site.strip_prefix("/").unwrap());
     assert_same(&site, &restored);
     let kit = sheet.split_whitespace().nth(2).unwrap();
     assert!(said.lines().any(|line| line == kit), "the check of the secret prints {kit}: {said}");
@@ -394,7 +424,10 @@ fn heavy_by_hand_from_a_folder_and_a_bucket_with_the_printed_lines_alone() {
     for kept in [&sheet, &page] {
         assert!(!kept.contains(servers::SECRET_KEY), "credentials in the clear");
     }
-    assert!(page.contains("<svg") && !page.contains("http://www.w3.org/1999"), "a page that needs nothing else");
+    assert!(
+        page.contains("<svg") && !page.contains("http://www.w3.org/1999"),
+        "a page that needs nothing else"
+    );
     for line in lines_for(&sheet, "there") {
         let escaped = line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         assert!(page.contains(&escaped), "the page lacks {line}");
@@ -408,9 +441,11 @@ fn heavy_by_hand_from_a_folder_and_a_bucket_with_the_printed_lines_alone() {
     run_of(&customer.path("new"), 0, &["verify"]);
     run_of(&customer.path("new"), 0, &["backup", ASSET]);
     // Or with credentials by hand.
-    let secret = sheet.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| word.starts_with(SECRET));
+    let secret =
+        sheet.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| word.starts_with(SECRET));
     fs::write(customer.path("secret"), secret.unwrap()).unwrap();
-    let mut command = recovering(&server.url("backups", "copies"), &[&customer.path("secret")], &customer.path("by-env"));
+    let mut command =
+        recovering(&server.url("backups", "copies"), &[&customer.path("secret")], &customer.path("by-env"));
     let output = command
         .args(["--credentials-env", "FAR"])
         .env("FAR_ACCESS_KEY", servers::ACCESS_KEY)
@@ -418,7 +453,8 @@ fn heavy_by_hand_from_a_folder_and_a_bucket_with_the_printed_lines_alone() {
         .output()
         .unwrap();
     assert_eq!(code(&output), 0, "{}", text(&output));
-    let said = recover(2, &server.url("backups", "copies"), &[&customer.path("secret")], &customer.path("none"));
+    let said =
+        recover(2, &server.url("backups", "copies"), &[&customer.path("secret")], &customer.path("none"));
     assert!(said.contains("--credentials"), "{said}");
 }
 
@@ -444,7 +480,10 @@ fn heavy_by_hand_from_an_sftp_server_with_shares() {
     lines.insert(join, of_other);
     let (folder, _) = by_hand(&customer, "by-hand", &lines);
     let site = customer.path("site");
-    assert_same(&site, &folder.join(format!("restored-there-{REPOSITORY}")).join(site.strip_prefix("/").unwrap()));
+    assert_same(
+        &site,
+        &folder.join(format!("restored-there-{REPOSITORY}")).join(site.strip_prefix("/").unwrap()),
+    );
     let new = customer.path("new");
     recover(0, &server.url("copies"), &[&kit.join("share-1.txt"), &kit.join("share-2.txt")], &new);
     // The key that the credentials name came along, whatever became of the old machine's.
@@ -470,13 +509,20 @@ fn heavy_by_hand_from_a_rest_server() {
 /// Everything that stock age opens with the kit of what ever lay below the ring's place.
 fn opened_with_age(customer: &Customer, kit: &Path, sealed: &[Vec<u8>]) -> Vec<String> {
     let sheet = fs::read_to_string(kit.join("kit.txt")).unwrap();
-    let secret = sheet.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| word.starts_with(SECRET));
+    let secret =
+        sheet.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').find(|word| word.starts_with(SECRET));
     fs::write(customer.path("root.key"), secret.unwrap()).unwrap();
     let mut opened = Vec::new();
     for (number, sealed) in sealed.iter().enumerate() {
         let file = customer.path(&format!("sealed-{number}"));
         fs::write(&file, sealed).unwrap();
-        let output = Command::new("age").arg("-d").arg("-i").arg(customer.path("root.key")).arg(&file).output().unwrap();
+        let output = Command::new("age")
+            .arg("-d")
+            .arg("-i")
+            .arg(customer.path("root.key"))
+            .arg(&file)
+            .output()
+            .unwrap();
         if output.status.success() {
             opened.push(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -501,7 +547,8 @@ fn heavy_the_key_of_a_shredded_client_is_in_no_ring_anywhere_older_versions_incl
     let rings = |customer: &Customer| -> Vec<Vec<u8>> {
         let here = objects(&customer.path("here/holdfast-keys"), "keys");
         let mut rings: Vec<Vec<u8>> = here.iter().map(|ring| fs::read(ring).unwrap()).collect();
-        let paths = server.versions("backups").into_iter().filter(|path| path.contains("holdfast-keys/keys/"));
+        let paths =
+            server.versions("backups").into_iter().filter(|path| path.contains("holdfast-keys/keys/"));
         rings.extend(paths.map(|path| server.object("backups", &path)));
         rings
     };
@@ -513,7 +560,8 @@ fn heavy_the_key_of_a_shredded_client_is_in_no_ring_anywhere_older_versions_incl
     let begin = estate.find(&format!("[assets.\"{ASSET}\"]")).unwrap();
     let end = begin + 1 + estate[begin + 1..].find("\n[").unwrap();
     fs::write(path, format!("{}{}", &estate[..begin], &estate[end..])).unwrap();
-    let shred = ["client", "shred", REPOSITORY, "--reason", "it left", "--yes", REPOSITORY, "--export-offered"];
+    let shred =
+        ["client", "shred", REPOSITORY, "--reason", "it left", "--yes", REPOSITORY, "--export-offered"];
     let report = customer.json(0, &shred);
     assert_eq!(report["rings"].as_array().unwrap().len(), 2, "{report}");
     let versions: Vec<String> =
@@ -554,7 +602,8 @@ fn the_daemon_brings_what_changed_and_the_kit_is_tried_beside_it() {
     wait("a new ring", &|| rings(&customer) != ring && rings(&customer).len() == 1);
     wait("a new copy", &|| copies(&customer) > first);
     wait("the key of the client", &|| customer.path("etc/keys").join(format!("{REPOSITORY}.toml")).exists());
-    let report = customer.command(&["key", "drill", "--kit", kit.to_str().unwrap(), "--json"]).output().unwrap();
+    let report =
+        customer.command(&["key", "drill", "--kit", kit.to_str().unwrap(), "--json"]).output().unwrap();
     assert_eq!(code(&report), 0, "{}", text(&report));
     daemon.end(0, 1);
     assert_eq!(verdict_of(&status(&customer), "DR-05"), "PASS", "{}", status(&customer));
@@ -593,7 +642,8 @@ fn kill_while_it_delivers_or_recovers_leaves_no_half_state() {
     }
     assert!(survived < rounds, "no kill came early enough");
     recover(0, &local(&customer, "there"), &[&kit], &new);
-    let left: Vec<PathBuf> = fs::read_dir(customer.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    let left: Vec<PathBuf> =
+        fs::read_dir(customer.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
     assert!(left.iter().all(|path| !path.to_string_lossy().contains(".half-")), "{left:?}");
 }
 
@@ -602,7 +652,9 @@ fn two_that_recover_into_one_folder_leave_one_controller() {
     let customer = Customer::with_a_point();
     let kit = make_kit(&customer, "kit", &[]).join("kit.txt");
     let new = customer.path("new");
-    let start = |location: &str| recovering(&local(&customer, location), &[&kit], &new).arg("--quiet").spawn().unwrap();
+    let start = |location: &str| {
+        recovering(&local(&customer, location), &[&kit], &new).arg("--quiet").spawn().unwrap()
+    };
     let (mut one, mut other) = (start("here"), start("there"));
     let codes = [one.wait().unwrap().code().unwrap(), other.wait().unwrap().code().unwrap()];
     assert!(codes.contains(&0), "{codes:?}");

@@ -33,7 +33,8 @@ pub(super) fn tell(product: &Product, later: &Product, places: &Places, location
     };
     swap(folder, &lost)?;
     say("Configuration, keys and ledger are gone. Now from the SFTP server alone:");
-    let more = [OsStr::new(location), "--kit".as_ref(), sheet.as_os_str(), "--into".as_ref(), rebuilt.as_os_str()];
+    let more =
+        [OsStr::new(location), "--kit".as_ref(), sheet.as_os_str(), "--into".as_ref(), rebuilt.as_os_str()];
     later.expect(&["key", "recover", "--location"], &more, 0)?;
     let after = later.moved(&rebuilt, &rebuilt.join("state")).json(&asked, 1)?;
     ensure!(before == after, "the rebuilt ledger says otherwise as of {at}");

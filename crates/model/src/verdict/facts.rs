@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::observed::{
-    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt, StorageWalked,
+    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt,
+    StorageWalked,
 };
 use crate::slot::Lasts;
 use crate::{Dataset, Policy};
@@ -63,6 +64,8 @@ pub struct Facts {
     pub anchors: Vec<AnchorFact>,
     /// Alarms about locations that hold the head of another log, oldest first.
     pub forks: Vec<ForkFact>,
+    /// New logs that were begun in place of another, oldest first.
+    pub restarts: Vec<RestartFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }
@@ -308,6 +311,19 @@ pub struct ForkFact {
     /// The location, or [`ForkFact::HERE`].
     pub location: String,
     /// When people were told.
+    pub recorded: Timestamp,
+    /// The leaf.
+    pub leaf: u64,
+}
+
+/// Somebody began a new log, under a new key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartFact {
+    /// Who answers for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it was recorded.
     pub recorded: Timestamp,
     /// The leaf.
     pub leaf: u64,

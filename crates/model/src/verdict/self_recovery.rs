@@ -5,9 +5,7 @@
 
 use super::facts::latest;
 use super::rows::Finding;
-use super::{
-    Evidence, KeyDrilled, Keys, Kit, Look, Noted, Ring, RingAt, Row, Verdict, after, hours, minute,
-};
+use super::{Evidence, KeyDrilled, Keys, Kit, Look, Noted, Ring, RingAt, Row, Verdict, after, hours, minute};
 
 /// So old may the newest copy of the ledger at a location be: one goes there every day, and after each change.
 const COPY_FRESH_HOURS: i64 = 48;
@@ -33,7 +31,9 @@ pub(super) fn keys(look: &Look<'_>) -> Finding {
 }
 
 fn key_row(look: &Look<'_>, known: &Known<'_>, keys: &Noted<Keys>, repository: &str) -> Row {
-    let row = |verdict, why: String| Row::new(repository, verdict, why).by(Evidence::leaf(keys.leaf), keys.recorded);
+    let row = |verdict, why: String| {
+        Row::new(repository, verdict, why).by(Evidence::leaf(keys.leaf), keys.recorded)
+    };
     // One without points needs no key yet.
     let has_points = look.facts.points.iter().any(|p| p.repository == repository && p.recorded <= look.now);
     match (keys.what.repositories.contains(repository), has_points) {
@@ -42,10 +42,13 @@ fn key_row(look: &Look<'_>, known: &Known<'_>, keys: &Noted<Keys>, repository: &
             return row(Verdict::Fail, "its key is gone: nothing in it can be read".to_owned())
                 .next("`holdfast key recover` brings the key ring back from a location and the kit");
         }
-        (false, false) => return row(Verdict::NotApplicable, "it has neither points nor a key yet".to_owned()),
+        (false, false) => {
+            return row(Verdict::NotApplicable, "it has neither points nor a key yet".to_owned());
+        }
     }
     let Some(kit) = known.kit else {
-        let why = "its key is in one key ring on this machine alone: no recovery kit was ever made".to_owned();
+        let why =
+            "its key is in one key ring on this machine alone: no recovery kit was ever made".to_owned();
         return row(Verdict::NoEvidence, why).next(MAKE_KIT);
     };
     let holders: Vec<&str> = known.holders(look, repository).collect();
@@ -84,7 +87,8 @@ pub(super) fn rebuilt(look: &Look<'_>) -> Finding {
     let locations = look.inventory.locations.keys();
     let mut rows: Vec<Row> = locations.map(|location| location_row(look, &known, location)).collect();
     if rows.is_empty() {
-        return Finding::no_evidence("estate.toml names no location").next("declare [locations] in estate.toml");
+        return Finding::no_evidence("estate.toml names no location")
+            .next("declare [locations] in estate.toml");
     }
     rows.push(match (known.untried(look), known.drill) {
         (Some(red), _) => red.row("the kit"),
@@ -107,7 +111,8 @@ fn location_row(look: &Look<'_>, known: &Known<'_>, location: &str) -> Row {
     let row = |verdict, why: String| Row::new(location, verdict, why);
     let copies = &look.facts.ledger_copies;
     let Some(copy) = latest(copies, look.now, |copy| copy.location == location) else {
-        return row(Verdict::NoEvidence, "no copy of the ledger was brought there yet".to_owned()).next(DELIVER);
+        return row(Verdict::NoEvidence, "no copy of the ledger was brought there yet".to_owned())
+            .next(DELIVER);
     };
     let by_copy = |row: Row| row.by(Evidence::leaf(copy.leaf), copy.recorded);
     match known.ring_at(look, location) {
@@ -128,7 +133,11 @@ fn location_row(look: &Look<'_>, known: &Known<'_>, location: &str) -> Row {
             }
         }
     }
-    let why = format!("it has the key ring, and the ledger's {} leaves of {}", copy.what.leaves, minute(copy.recorded));
+    let why = format!(
+        "it has the key ring, and the ledger's {} leaves of {}",
+        copy.what.leaves,
+        minute(copy.recorded)
+    );
     by_copy(if look.is_fresh(copy.recorded, hours(COPY_FRESH_HOURS)) {
         row(Verdict::Pass, why)
     } else {

@@ -40,7 +40,11 @@ pub(crate) fn heads_at(location: &dyn Location, reader: &Reader, log_key: Option
         if !heads.contains(&head) {
             return Err(Error::new(
                 Ending::Damage,
-                format!("its leaves are not those that were signed: {} lies there with {} leaves", &name[..8], head.leaves),
+                format!(
+                    "its leaves are not those that were signed: {} lies there with {} leaves",
+                    &name[..8],
+                    head.leaves
+                ),
             ));
         }
         found.fitting += 1;

@@ -51,7 +51,13 @@ pub(super) fn look(
     let reader = ledger.read();
     for (repository, assets) in setup.repositories() {
         let Some(password) = ring.password(&repository) else { continue };
-        let opened = open_at(location, &repository, &password, folders_below(&scratch.join(&repository)), setup.writer());
+        let opened = open_at(
+            location,
+            &repository,
+            &password,
+            folders_below(&scratch.join(&repository)),
+            setup.writer(),
+        );
         let listed = opened.map_err(|error| error.message).and_then(|opened| {
             let catalog = holdfast_repo::list(&opened.require_ready().map_err(|e| e.to_string())?);
             let catalog = catalog.map_err(|error| error.to_string())?;
@@ -65,7 +71,10 @@ pub(super) fn look(
             }
         };
         for (id, snapshot) in snapshots {
-            let Some(asset) = asset_of(&snapshot).filter(|asset| assets.iter().any(|own| own == asset)) else { continue };
+            let Some(asset) = asset_of(&snapshot).filter(|asset| assets.iter().any(|own| own == asset))
+            else {
+                continue;
+            };
             if reader.point(&id.to_hex())?.is_none() {
                 let (point, asset, repository) = (id.to_hex(), asset.to_owned(), repository.clone());
                 found.points.push(Adopted { point, asset, repository, time: snapshot.time });

@@ -35,7 +35,10 @@ pub(super) fn quoted(text: &str) -> String {
 /// What a shell reads in before it goes to a location.
 pub(super) fn script(address: &Address, credentials: &Credentials) -> String {
     let set = |name: &str, value: &Option<SecretString>| {
-        value.as_ref().map(|value| format!("export {name}={}\n", quoted(value.expose_secret()))).unwrap_or_default()
+        value
+            .as_ref()
+            .map(|value| format!("export {name}={}\n", quoted(value.expose_secret())))
+            .unwrap_or_default()
     };
     match address {
         Address::S3 { .. } => {
@@ -43,7 +46,9 @@ pub(super) fn script(address: &Address, credentials: &Credentials) -> String {
                 + &set("AWS_SECRET_ACCESS_KEY", &credentials.secret_key)
                 + &set("AWS_SESSION_TOKEN", &credentials.session_token)
         }
-        Address::Rest { base } => format!("export HOLDFAST_BASE={}\n", quoted(&with_login(base, credentials))),
+        Address::Rest { base } => {
+            format!("export HOLDFAST_BASE={}\n", quoted(&with_login(base, credentials)))
+        }
         Address::Local { .. } | Address::Sftp { .. } => String::new(),
     }
 }
@@ -106,7 +111,8 @@ impl Place {
             }
             Address::S3 { bucket, prefix, endpoint, region } => {
                 let provider = if endpoint.is_some() { "Other" } else { "AWS" };
-                let endpoint = endpoint.as_ref().map(|url| format!(",endpoint='{}'", url.trim_end_matches('/')));
+                let endpoint =
+                    endpoint.as_ref().map(|url| format!(",endpoint='{}'", url.trim_end_matches('/')));
                 let folder = if prefix.is_empty() { ring } else { format!("{prefix}/{ring}") };
                 let authority = self.file("ca_file").map(|file| format!("--ca-cert {file} "));
                 lines.push(format!(
@@ -116,7 +122,8 @@ impl Place {
                 ));
             }
             Address::Rest { .. } => {
-                let authority = self.file("ca_file").map(|file| format!("--cacert {file} ")).unwrap_or_default();
+                let authority =
+                    self.file("ca_file").map(|file| format!("--cacert {file} ")).unwrap_or_default();
                 let curl = format!("curl -fsS {authority}");
                 lines.push(format!(
                     "{curl}-H 'Accept: application/vnd.x.restic.rest.v2' \"${{HOLDFAST_BASE}}{ring}/\" | grep -o '[0-9a-f]\\{{64\\}}' | while read -r name; do {curl}-R -o \"sealed/$name\" \"${{HOLDFAST_BASE}}{ring}/$name\"; done"
@@ -131,13 +138,17 @@ impl Place {
         let place = match &self.address {
             Address::Local { path } => format!("-r {}", quoted(&path.join(repository).display().to_string())),
             Address::Sftp { user, host, port, path } => {
-                let command = format!("sftp.command=ssh {} -p {port} {user}@{host} -s sftp", self.ssh_options());
-                let address = format!("sftp://{user}@{host}:{port}/{}/{repository}", path.trim_end_matches('/'));
+                let command =
+                    format!("sftp.command=ssh {} -p {port} {user}@{host} -s sftp", self.ssh_options());
+                let address =
+                    format!("sftp://{user}@{host}:{port}/{}/{repository}", path.trim_end_matches('/'));
                 format!("-o {} -r {}", quoted(&command), quoted(&address))
             }
             Address::S3 { bucket, prefix, endpoint, region } => {
-                let endpoint = endpoint.as_deref().unwrap_or("https://s3.amazonaws.com").trim_end_matches('/');
-                let folder = if prefix.is_empty() { repository.to_owned() } else { format!("{prefix}/{repository}") };
+                let endpoint =
+                    endpoint.as_deref().unwrap_or("https://s3.amazonaws.com").trim_end_matches('/');
+                let folder =
+                    if prefix.is_empty() { repository.to_owned() } else { format!("{prefix}/{repository}") };
                 format!("-o s3.region={region} -r {}", quoted(&format!("s3:{endpoint}/{bucket}/{folder}")))
             }
             Address::Rest { .. } => format!("-r \"rest:${{HOLDFAST_BASE}}{repository}/\""),
@@ -154,7 +165,9 @@ impl Place {
     pub(super) fn describe(&self) -> String {
         match &self.address {
             Address::Local { path } => format!("the folder {}", path.display()),
-            Address::Sftp { user, host, port, path } => format!("{path} at {user}@{host}, port {port}, by SFTP"),
+            Address::Sftp { user, host, port, path } => {
+                format!("{path} at {user}@{host}, port {port}, by SFTP")
+            }
             Address::S3 { bucket, prefix, endpoint, .. } => {
                 let at = endpoint.as_deref().unwrap_or("AWS");
                 format!("the bucket {bucket} at {at}, folder {:?}", format!("{prefix}/"))

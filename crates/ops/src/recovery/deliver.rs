@@ -23,7 +23,7 @@ use crate::backup::CopyReport;
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::setup::Setup;
-use crate::verdicts::{self, stocktaking};
+use crate::verdicts::{self, Followed, stocktaking};
 
 /// How much is brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,10 +130,15 @@ pub fn tell_delivered(report: &DeliveryReport) -> (Vec<String>, Ending) {
             lines.push(format!("self-recovery: location {}: {reason}", at.location));
         }
         if let Some(left) = &at.older_rings_left {
-            lines.push(format!("self-recovery: location {}: older key rings lie there still: {left}", at.location));
+            lines.push(format!(
+                "self-recovery: location {}: older key rings lie there still: {left}",
+                at.location
+            ));
         }
     }
-    lines.extend(report.missing.iter().map(|missing| format!("self-recovery: not in the key ring: {missing}")));
+    lines.extend(
+        report.missing.iter().map(|missing| format!("self-recovery: not in the key ring: {missing}")),
+    );
     (lines, report.ending)
 }
 
@@ -172,8 +177,10 @@ impl Past {
     }
 
     fn is_due(&self, location: &str, kit: &str, ring: &str, today: Date) -> bool {
-        let has_ring =
-            self.rings.get(location).is_some_and(|at| at.kit == kit && at.ring == ring && at.older_left.is_none());
+        let has_ring = self
+            .rings
+            .get(location)
+            .is_some_and(|at| at.kit == kit && at.ring == ring && at.older_left.is_none());
         let has_copy = self.copies.get(location).is_some_and(|(copied, at)| {
             let is_as_long = self.heads.get(location).is_none_or(|leaves| copied.leaves >= *leaves);
             at.to_zoned(jiff::tz::TimeZone::UTC).date() == today && copied.ring == ring && is_as_long
@@ -241,10 +248,16 @@ impl Delivering<'_> {
 
     /// Brings it to one location; none where it has it already, alone.
     fn bring_ring_to(&self, mirror: &Mirror, sealed: &[u8]) -> Result<Option<RingAt>> {
-        let given = self.past.rings.get(mirror.name()).filter(|at| at.kit == self.known.kit.kit && at.ring == self.ring);
+        let given = self
+            .past
+            .rings
+            .get(mirror.name())
+            .filter(|at| at.kit == self.known.kit.kit && at.ring == self.ring);
         let object = given.and_then(|at| Id::from_hex(&at.object));
         let (object, older_left) = match object {
-            Some(object) if ring_at::is_alone(mirror, &object)? && given.is_some_and(|at| at.older_left.is_none()) => {
+            Some(object)
+                if ring_at::is_alone(mirror, &object)? && given.is_some_and(|at| at.older_left.is_none()) =>
+            {
                 return Ok(None);
             }
             // Brought again, it would be one more that cannot be removed.
@@ -264,7 +277,7 @@ impl Delivering<'_> {
 
     fn bring_copy(&mut self, judges: Judges) -> Result<()> {
         if judges == Judges::Us {
-            verdicts::assess(self.setup, self.ledger)?;
+            verdicts::assess(self.setup, self.ledger, &mut Followed::default(), &self.setup.interrupted)?;
         }
         let staged = ledger_copy::stage(self.setup, self.ledger)?;
         let troubles = Troubles::default();
@@ -288,7 +301,8 @@ impl Delivering<'_> {
                 at.leaves = Some(staged.leaves);
                 observed.push(self.copied(&copy.location, &archived.id, &staged));
             } else {
-                let why = copy.reason.unwrap_or_else(|| "the copy of the ledger is not whole there".to_owned());
+                let why =
+                    copy.reason.unwrap_or_else(|| "the copy of the ledger is not whole there".to_owned());
                 at.reason.get_or_insert(why);
             }
         }
@@ -296,7 +310,8 @@ impl Delivering<'_> {
         drop(staged);
         // What is too many today is too many tomorrow.
         if let Err(error) = ledger_copy::thin(self.setup, &troubles) {
-            self.setup.say(&format!("self-recovery: old copies of the ledger were not removed: {}", error.message));
+            self.setup
+                .say(&format!("self-recovery: old copies of the ledger were not removed: {}", error.message));
         }
         Ok(())
     }

@@ -61,7 +61,11 @@ pub fn drill(setup: &Setup, material: &Material, location: Option<&str>) -> Resu
     let root = material.root()?;
     let kit = root.recipient().kit();
     match super::known_kit(&setup.places.config)? {
-        None => return Err(Error::usage("no kit was ever made here").hint("`holdfast key kit --out DIR` makes one")),
+        None => {
+            return Err(
+                Error::usage("no kit was ever made here").hint("`holdfast key kit --out DIR` makes one")
+            );
+        }
         Some(known) if known.kit != kit => {
             return Err(Error::usage(format!("this is the kit {kit}, and {} is in force", known.kit))
                 .hint("a kit is void once a newer one was made"));
@@ -73,7 +77,8 @@ pub fn drill(setup: &Setup, material: &Material, location: Option<&str>) -> Resu
         None => first(setup)?,
     };
     setup.location(&name)?;
-    let entry = NewAction { location: Some(name.clone()), ..action::by_us(setup, ActionKind::KeyDrill, None) };
+    let entry =
+        NewAction { location: Some(name.clone()), ..action::by_us(setup, ActionKind::KeyDrill, None) };
     action::recorded(setup, entry, || carry_out(setup, &root, &name), |report| report.ending)
 }
 
@@ -132,9 +137,12 @@ fn reopen(setup: &Setup, ring: &Contents, name: &str, scratch: &Path) -> Result<
     let url = url.ok_or_else(|| Error::not_done(format!("the ring does not know the location {name}")))?;
     let address = Address::parse(&url).map_err(Error::not_done)?;
     ring.write_named_files(scratch)?;
-    let credentials = ring.credentials_in(name, scratch, "").map(|text| Credentials::parse(&text).map_err(Error::not_done));
-    let place = Place { name: name.to_owned(), address, credentials: credentials.transpose()?, object_lock: None };
-    holdfast_location::open(&place, &setup::surroundings(&setup.world)).map_err(|e| Error::not_done(e.to_string()))
+    let credentials =
+        ring.credentials_in(name, scratch, "").map(|text| Credentials::parse(&text).map_err(Error::not_done));
+    let place =
+        Place { name: name.to_owned(), address, credentials: credentials.transpose()?, object_lock: None };
+    holdfast_location::open(&place, &setup::surroundings(&setup.world))
+        .map_err(|e| Error::not_done(e.to_string()))
 }
 
 /// Reads the newest copy of the ledger through, and compares it with the ledger, the heads that lie there, and its verdicts.
@@ -147,10 +155,18 @@ fn try_ledger(
     report: &mut DrillReport,
 ) -> Result<()> {
     let password = ring.password(LEDGER_REPOSITORY);
-    let password = password.ok_or_else(|| Error::not_done("the ring has no password for the copies of the ledger"))?;
-    let repository = open_at(location, LEDGER_REPOSITORY, &password, folders_below(&scratch.join("copies")), setup.writer())?;
+    let password =
+        password.ok_or_else(|| Error::not_done("the ring has no password for the copies of the ledger"))?;
+    let repository = open_at(
+        location,
+        LEDGER_REPOSITORY,
+        &password,
+        folders_below(&scratch.join("copies")),
+        setup.writer(),
+    )?;
     let copies = Copies::of(repository, &Troubles::default())?;
-    let (_, snapshot) = copies.snapshots.first().ok_or_else(|| Error::not_done("no copy of the ledger lies there"))?;
+    let (_, snapshot) =
+        copies.snapshots.first().ok_or_else(|| Error::not_done("no copy of the ledger lies there"))?;
     let folder = scratch.join("copy");
     copies.restore(&Cancel::from_flag(Arc::clone(interrupted)), snapshot, &folder)?;
     let copy = Reader::open(&folder.join(LEDGER))?;
@@ -186,8 +202,15 @@ fn try_repository(
     report: &mut DrillReport,
 ) -> Result<()> {
     let Some(password) = ring.password(name) else { return Ok(()) };
-    let opened = open_at(location, name, &password, folders_below(&scratch.join("repositories").join(name)), setup.writer());
-    let repository = opened.map_err(|error| Error { message: format!("{name}: {}", error.message), ..error })?;
+    let opened = open_at(
+        location,
+        name,
+        &password,
+        folders_below(&scratch.join("repositories").join(name)),
+        setup.writer(),
+    );
+    let repository =
+        opened.map_err(|error| Error { message: format!("{name}: {}", error.message), ..error })?;
     report.opened.insert(name.to_owned());
     if report.restored.is_none()
         && let Some(bytes) = restore_a_file(setup, &repository, &scratch.join("restored"))?
@@ -203,7 +226,9 @@ fn restore_a_file(setup: &Setup, repository: &Repository, target: &Path) -> Resu
     let catalog = holdfast_repo::list(&mirrors)?;
     let troubles = Troubles::default();
     let snapshots = repository.load_snapshots(&catalog, &troubles);
-    let Some((_, snapshot)) = snapshots.iter().max_by_key(|(_, snapshot)| snapshot.time) else { return Ok(None) };
+    let Some((_, snapshot)) = snapshots.iter().max_by_key(|(_, snapshot)| snapshot.time) else {
+        return Ok(None);
+    };
     let index = repository.load_index(&catalog, &troubles).index;
     let Some(path) = some_file(repository, &mirrors, &index, snapshot.tree)? else { return Ok(None) };
     let include = |entry: &[u8], _is_directory: bool| entry == path.as_slice();

@@ -83,7 +83,8 @@ pub fn make_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
 
 /// The secret half must not lie where the ring lies, nor be backed up with a site.
 fn refuse_own_folders(setup: &Setup, request: &KitRequest) -> Result<()> {
-    let out = std::path::absolute(&request.out).map_err(|e| Error::usage(format!("{}: {e}", request.out.display())))?;
+    let out = std::path::absolute(&request.out)
+        .map_err(|e| Error::usage(format!("{}: {e}", request.out.display())))?;
     let sites = setup.estate.assets.values().filter_map(|asset| match &asset.settings {
         Settings::Website(site) => Some(site.path.clone()),
         Settings::NotBuilt(_) => None,
@@ -93,8 +94,11 @@ fn refuse_own_folders(setup: &Setup, request: &KitRequest) -> Result<()> {
     for folder in own.into_iter().chain(sites).chain(places) {
         let folder = std::path::absolute(&folder).unwrap_or(folder);
         if out.starts_with(&folder) {
-            return Err(Error::usage(format!("a kit in {} would be lost or stolen with it", folder.display()))
-                .hint("write it to a medium that you take away, or to a folder in memory such as /dev/shm/kit"));
+            return Err(Error::usage(format!(
+                "a kit in {} would be lost or stolen with it",
+                folder.display()
+            ))
+            .hint("write it to a medium that you take away, or to a folder in memory such as /dev/shm/kit"));
         }
     }
     Ok(())
@@ -130,7 +134,13 @@ fn write_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
 const SHEETS: &str = "sheets";
 
 /// Writes everything into the scratch folder; returns the names.
-fn write_sheets(setup: &Setup, request: &KitRequest, root: &Root, kit: &Kit, scratch: &Scratch) -> Result<Vec<String>> {
+fn write_sheets(
+    setup: &Setup,
+    request: &KitRequest,
+    root: &Root,
+    kit: &Kit,
+    scratch: &Scratch,
+) -> Result<Vec<String>> {
     let recipient = root.recipient();
     let now = setup.world.clock.now();
     let folder = scratch.path().join(SHEETS);
@@ -199,7 +209,11 @@ fn sites(setup: &Setup) -> Vec<Site> {
         for name in assets {
             let settings = setup.estate.assets.get(name.as_str()).map(|asset| &asset.settings);
             if let Some(Settings::Website(site)) = settings {
-                sites.push(Site { repository: repository.clone(), asset: name, path: site.path.display().to_string() });
+                sites.push(Site {
+                    repository: repository.clone(),
+                    asset: name,
+                    path: site.path.display().to_string(),
+                });
             }
         }
     }

@@ -49,7 +49,10 @@ enum Piece {
     /// To be run as it stands; further lines of a document that goes with it stand at the margin.
     Run(String),
     /// To be read by a camera.
-    Code { what: String, content: String },
+    Code {
+        what: String,
+        content: String,
+    },
     Table(Vec<[String; 3]>),
 }
 
@@ -96,14 +99,21 @@ fn pieces(sheet: &Sheet<'_>) -> Vec<Piece> {
         if shares > 1 { format!("{needed} shares") } else { "the secret".to_owned() }
     )));
     for place in &sheet.places {
-        all.push(Piece::Words(format!("{}: holdfast key recover --location {} --into /srv/holdfast", place.name, quoted(&url(place)))));
+        all.push(Piece::Words(format!(
+            "{}: holdfast key recover --location {} --into /srv/holdfast",
+            place.name,
+            quoted(&url(place))
+        )));
     }
     if !sheet.sites.is_empty() {
         all.push(Piece::Title("What lies where".to_owned()));
         let row = |site: &Site| [site.asset.clone(), site.repository.clone(), site.path.clone()];
         all.push(Piece::Table(sheet.sites.iter().take(SITES_MAX).map(row).collect()));
         if sheet.sites.len() > SITES_MAX {
-            all.push(Piece::Words(format!("and {} more: `ls passwords` names every repository", sheet.sites.len() - SITES_MAX)));
+            all.push(Piece::Words(format!(
+                "and {} more: `ls passwords` names every repository",
+                sheet.sites.len() - SITES_MAX
+            )));
         }
     }
     codes(sheet, &mut all);
@@ -121,7 +131,9 @@ fn prepare(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
     packages.sort_unstable();
     packages.dedup();
     all.push(Piece::Title("1. A clean Debian machine (12 or newer) and a folder".to_owned()));
-    all.push(Piece::Words("Nothing of holdfast is needed. Type or paste each line as it stands, in one shell.".to_owned()));
+    all.push(Piece::Words(
+        "Nothing of holdfast is needed. Type or paste each line as it stands, in one shell.".to_owned(),
+    ));
     all.push(Piece::Run(format!("apt-get install --yes {}", packages.join(" "))));
     all.push(Piece::Run("umask 077".to_owned()));
     all.push(Piece::Run("mkdir -p recovery && cd recovery".to_owned()));
@@ -130,7 +142,9 @@ fn prepare(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
         Secret::Whole(secret) => all.push(Piece::Run(format!("printf '%s\\n' '{secret}' > root.key"))),
         Secret::Share { number, text, hex } => {
             all.push(Piece::Words(format!("For holdfast, this share is: {text}")));
-            all.push(Piece::Words("By hand, run this line of this sheet and the same line of the other sheets:".to_owned()));
+            all.push(Piece::Words(
+                "By hand, run this line of this sheet and the same line of the other sheets:".to_owned(),
+            ));
             all.push(Piece::Run(format!("printf '%s' '{hex}' | xxd -r -p > root.{number:03}")));
             all.push(Piece::Words("Then, once:".to_owned()));
             all.push(Piece::Run("gfcombine -o root.key root.???".to_owned()));
@@ -146,7 +160,9 @@ fn prepare(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
 fn at_place(sheet: &Sheet<'_>, place: &Place, all: &mut Vec<Piece>) {
     all.push(Piece::Title(format!("4. Location {}: {}", place.name, place.describe())));
     all.extend(place.fetch().into_iter().map(Piece::Run));
-    all.push(Piece::Run("age --decrypt --identity root.key --output ring.tar \"$(ls -t sealed/* | head -n 1)\"".to_owned()));
+    all.push(Piece::Run(
+        "age --decrypt --identity root.key --output ring.tar \"$(ls -t sealed/* | head -n 1)\"".to_owned(),
+    ));
     all.push(Piece::Run("tar -xf ring.tar".to_owned()));
     all.push(Piece::Words(
         "Now passwords/ has one file for each repository, named like it. Every point of one is listed and restored so:".to_owned(),
@@ -166,7 +182,10 @@ fn at_place(sheet: &Sheet<'_>, place: &Place, all: &mut Vec<Piece>) {
             site.asset
         )));
     }
-    all.push(Piece::Words("The ledger with all that was proven, policy.toml and estate.toml come back in the same way:".to_owned()));
+    all.push(Piece::Words(
+        "The ledger with all that was proven, policy.toml and estate.toml come back in the same way:"
+            .to_owned(),
+    ));
     all.push(Piece::Run(format!(
         "{} restore latest --target restored-{}-ledger",
         place.restic(LEDGER_REPOSITORY),
@@ -236,13 +255,18 @@ pub(super) fn html(sheet: &Sheet<'_>) -> Result<String> {
             Piece::Table(rows) => {
                 html += "<table>\n";
                 for row in rows {
-                    let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+                    let cells: String =
+                        row.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
                     html += &format!("<tr>{cells}</tr>\n");
                 }
                 html += "</table>\n";
             }
             Piece::Code { what, content } => {
-                html += &format!("<figure>{}<figcaption>{}</figcaption></figure>\n", picture(&content)?, escaped(&what));
+                html += &format!(
+                    "<figure>{}<figcaption>{}</figcaption></figure>\n",
+                    picture(&content)?,
+                    escaped(&what)
+                );
             }
         }
     }

@@ -14,8 +14,8 @@ use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{Ledger, Reader};
 use holdfast_location::{LEDGER_REPOSITORY, Location};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Cancel, Index, LocalFolders, Mirror, Progress, PruneOptions, Repository, RestoreRequest,
-    TroubleKind, Troubles, Writer,
+    ArchiveRequest, Archived, Cancel, Index, LocalFolders, Mirror, Progress, PruneOptions, Repository,
+    RestoreRequest, TroubleKind, Troubles, Writer,
 };
 use holdfast_world::{ExposeSecret, SecretString};
 use jiff::civil::Date;
@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, Result};
 use crate::folder::entries;
+use crate::purge::caches;
 use crate::restore::components;
 use crate::setup::Setup;
 
@@ -56,7 +57,9 @@ impl Drop for Staged {
 pub(super) fn stage(setup: &Setup, ledger: &Ledger) -> Result<Staged> {
     let state = &setup.places.state;
     let folder = state.join("self-recovery/copy");
-    let failed = |error: std::io::Error| Error::not_done(format!("copy the ledger into {}: {error}", folder.display()));
+    let failed = |error: std::io::Error| {
+        Error::not_done(format!("copy the ledger into {}: {error}", folder.display()))
+    };
     // What a killed process left there is half of something.
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
@@ -92,7 +95,9 @@ fn copy_state(state: &Path, into: &Path) -> std::io::Result<()> {
         }
     }
     for repository in entries(&state.join("repositories")).unwrap_or_default() {
-        let (tombstones, Some(name)) = (repository.join("tombstones.jsonl"), repository.file_name()) else { continue };
+        let (tombstones, Some(name)) = (repository.join("tombstones.jsonl"), repository.file_name()) else {
+            continue;
+        };
         if tombstones.is_file() {
             let target = into.join("repositories").join(name);
             fs::create_dir_all(&target)?;
@@ -135,7 +140,8 @@ pub(super) fn store(setup: &Setup, staged: &Staged, troubles: &Troubles) -> Resu
 pub(super) fn thin(setup: &Setup, troubles: &Troubles) -> Result<()> {
     let now = setup.world.clock.now();
     forget(setup, troubles, |copies| {
-        let days: Vec<Date> = copies.iter().map(|(_, time)| time.to_zoned(jiff::tz::TimeZone::UTC).date()).collect();
+        let days: Vec<Date> =
+            copies.iter().map(|(_, time)| time.to_zoned(jiff::tz::TimeZone::UTC).date()).collect();
         let is_kept = |at: usize| {
             let age = now.duration_since(copies[at].1);
             let is_last_of_day = days.get(at + 1) != Some(&days[at]);
@@ -154,8 +160,11 @@ pub(crate) fn forget_all_but_newest(setup: &Setup, troubles: &Troubles) -> Resul
 fn forget(setup: &Setup, troubles: &Troubles, choose: impl Fn(&[(Id, Timestamp)]) -> Vec<Id>) -> Result<()> {
     let repository = setup.open_for_deleting(LEDGER_REPOSITORY)?;
     let catalog = holdfast_repo::list(&repository.require_ready()?)?;
-    let mut copies: Vec<(Id, Timestamp)> =
-        repository.load_snapshots(&catalog, troubles).iter().map(|(id, snapshot)| (*id, snapshot.time)).collect();
+    let mut copies: Vec<(Id, Timestamp)> = repository
+        .load_snapshots(&catalog, troubles)
+        .iter()
+        .map(|(id, snapshot)| (*id, snapshot.time))
+        .collect();
     copies.sort_by_key(|(_, time)| *time);
     copies.pop();
     let chosen = choose(&copies);
@@ -170,7 +179,7 @@ fn forget(setup: &Setup, troubles: &Troubles, choose: impl Fn(&[(Id, Timestamp)]
     for mirror in repository.ready() {
         mirror.erase_hidden(setup.world.clock.now())?;
     }
-    Ok(())
+    caches::clean(setup, &repository, troubles)
 }
 
 /// The copies at one place, for whoever has the ring and no configuration yet.
@@ -216,7 +225,8 @@ impl Copies {
         snapshots.sort_by_key(|(_, snapshot)| std::cmp::Reverse(snapshot.time));
         let is_read = |id: &Id| snapshots.iter().any(|(read, _)| read == id);
         let unread = catalog.snapshots.keys().filter(|id| !is_read(id));
-        let unreadable = unread.map(|id| format!("the copy {} cannot be opened", &id.to_hex()[..8])).collect();
+        let unreadable =
+            unread.map(|id| format!("the copy {} cannot be opened", &id.to_hex()[..8])).collect();
         let index = repository.load_index(&catalog, troubles).index;
         Ok(Copies { repository, index, mirrors, snapshots, unreadable })
     }

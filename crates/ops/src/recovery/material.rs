@@ -52,14 +52,15 @@ impl Material {
             let text = text.expose_secret();
             let begin = text.find(BEGIN)?;
             let end = begin + text[begin..].find(END)? + END.len();
-            Contents::from_tar(root.open(text[begin..end].as_bytes())?.expose_secret()).ok()
+            Contents::from_tar(root.open(&text.as_bytes()[begin..end])?.expose_secret()).ok()
         })
     }
 }
 
 /// What may be a secret, in text or HTML.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').filter(|word| !word.is_empty())
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-')
+        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -71,7 +72,11 @@ mod tests {
         let root = Root::generate();
         let secret = root.secret();
         let secret = secret.expose_secret();
-        for text in [format!("{secret}\n"), format!("a sheet\n    printf '%s\\n' '{secret}' > root.key\n"), format!("<b>{secret}</b>")] {
+        for text in [
+            format!("{secret}\n"),
+            format!("a sheet\n    printf '%s\\n' '{secret}' > root.key\n"),
+            format!("<b>{secret}</b>"),
+        ] {
             let found = Material::new(vec![SecretString::from(text)]).root().unwrap();
             assert_eq!(found.recipient().kit(), root.recipient().kit());
         }

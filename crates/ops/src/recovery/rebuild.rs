@@ -84,7 +84,12 @@ pub struct RecoverReport {
 ///
 /// # Errors
 /// When the folder holds something, the kit or the place is the wrong one, or no copy there is whole; nothing is left behind then.
-pub fn recover(world: &World, request: &RecoverRequest, interrupted: &Arc<AtomicBool>, tell: &Tell) -> Result<RecoverReport> {
+pub fn recover(
+    world: &World,
+    request: &RecoverRequest,
+    interrupted: &Arc<AtomicBool>,
+    tell: &Tell,
+) -> Result<RecoverReport> {
     require_empty(&request.into)?;
     let root = request.material.root()?;
     let scratch = Scratch::beside(&request.into, &world.environment)?;
@@ -93,7 +98,17 @@ pub fn recover(world: &World, request: &RecoverRequest, interrupted: &Arc<Atomic
     let location = open_place(world, request, &root, &address, scratch.path())?;
     let ring = ring_at::open_newest(&location, &root)?;
     let places = Places { config: scratch.path().join(NEW), state: scratch.path().join(NEW).join("state") };
-    let work = Rebuilding { world, request, location, address, ring, places, scratch: scratch.path(), interrupted, tell };
+    let work = Rebuilding {
+        world,
+        request,
+        location,
+        address,
+        ring,
+        places,
+        scratch: scratch.path(),
+        interrupted,
+        tell,
+    };
     let mut report = work.carry_out(&root)?;
     scratch.release(NEW, &request.into)?;
     let into = std::path::absolute(&request.into).unwrap_or_else(|_| request.into.clone());
@@ -128,7 +143,8 @@ fn open_place(
         },
     };
     let credentials = text.map(|text| Credentials::parse(&text).map_err(wrong)).transpose()?;
-    let place = Place { name: request.location.clone(), address: address.clone(), credentials, object_lock: None };
+    let place =
+        Place { name: request.location.clone(), address: address.clone(), credentials, object_lock: None };
     holdfast_location::open(&place, &setup::surroundings(world)).map_err(|error| {
         Error::usage(error.to_string())
             .hint("--credentials FILE or --credentials-env PREFIX say how to get in, and so does --kit with the kit's access.age")
@@ -137,7 +153,10 @@ fn open_place(
 
 /// What a ring or a kit calls a place.
 fn name_of(contents: &Contents, address: &Address) -> Option<String> {
-    contents.urls().find(|(_, url)| Address::parse(url).as_ref() == Ok(address)).map(|(name, _)| name.to_owned())
+    contents
+        .urls()
+        .find(|(_, url)| Address::parse(url).as_ref() == Ok(address))
+        .map(|(name, _)| name.to_owned())
 }
 
 struct Rebuilding<'r> {
@@ -201,7 +220,8 @@ impl Rebuilding<'_> {
         verdicts::observe(&ledger, &[Observed::Recovered(recovered)], now)?;
         adopt::record(&setup, &ledger, &found.points, location.as_deref(), now)?;
         if let Some(until) = whole.until {
-            let why = format!("the controller was lost and rebuilt from {from}: nothing is known of this time");
+            let why =
+                format!("the controller was lost and rebuilt from {from}: nothing is known of this time");
             silence::write(&ledger, until, &why)?;
         }
         verdicts::assess_now_alone(&setup, &ledger)?;
@@ -214,8 +234,12 @@ impl Rebuilding<'_> {
                 signed - whole.leaves
             ));
         }
-        if root.recipient().kit() != super::known_kit(&self.places.config)?.map(|kit| kit.kit).unwrap_or_default() {
-            notes.push("the ring names another kit than this: make a new one with `holdfast key kit`".to_owned());
+        if root.recipient().kit()
+            != super::known_kit(&self.places.config)?.map(|kit| kit.kit).unwrap_or_default()
+        {
+            notes.push(
+                "the ring names another kit than this: make a new one with `holdfast key kit`".to_owned(),
+            );
         }
         let is_whole = whole.passed_over.is_empty() && whole.beyond.is_none() && found.failures.is_empty();
         Ok(RecoverReport {
@@ -238,8 +262,9 @@ impl Rebuilding<'_> {
     /// Restores copies, the newest first, until one is whole.
     fn newest_whole(&self) -> Result<Whole> {
         let password = self.ring.password(LEDGER_REPOSITORY).ok_or_else(|| {
-            Error::usage("the key ring has no password for the copies of the ledger")
-                .hint("no copy was ever brought there; with the ring alone stock restic restores: see the kit")
+            Error::usage("the key ring has no password for the copies of the ledger").hint(
+                "no copy was ever brought there; with the ring alone stock restic restores: see the kit",
+            )
         })?;
         let writer = setup::writer(self.world);
         let folders = folders_below(&self.scratch.join("copies"));
@@ -256,7 +281,9 @@ impl Rebuilding<'_> {
                     let (point, time) = (id.to_hex(), snapshot.time);
                     return Ok(Whole { folder, point, time, leaves, until, beyond, passed_over });
                 }
-                Err(error) if matches!(error.ending, Ending::Interrupted | Ending::NotDone) => return Err(error),
+                Err(error) if matches!(error.ending, Ending::Interrupted | Ending::NotDone) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     let why = format!("the copy {name} of {} is not whole: {}", snapshot.time, error.message);
                     (self.tell)(&format!("{why}; an older one is tried"));
@@ -292,12 +319,15 @@ impl Rebuilding<'_> {
             match self.ring.get(name) {
                 // Newer than the copy, or of the same moment.
                 Some(text) => fs::write(config.join(name), text).map_err(failed)?,
-                None if is_readable(name) => fs::copy(copied, config.join(name)).map(|_| ()).map_err(failed)?,
+                None if is_readable(name) => {
+                    fs::copy(copied, config.join(name)).map(|_| ()).map_err(failed)?
+                }
                 None => notes.push(format!("{name} is in neither the ring nor the copy")),
             }
         }
         for (name, content) in self.ring.below("keys") {
-            secrets::write(&config.join("keys").join(name), content).map_err(|e| Error::not_done(e.to_string()))?;
+            secrets::write(&config.join("keys").join(name), content)
+                .map_err(|e| Error::not_done(e.to_string()))?;
         }
         self.write_credentials(notes)?;
         fs::rename(whole.folder.join(LEDGER), journal::path(state)).map_err(failed)?;
@@ -310,11 +340,15 @@ impl Rebuilding<'_> {
             return Ok(());
         };
         let Some(estate) = read_estate("estate.toml", text).value else { return Ok(()) };
-        let keys = std::path::absolute(&self.request.into).unwrap_or_else(|_| self.request.into.clone()).join("keys");
+        let keys = std::path::absolute(&self.request.into)
+            .unwrap_or_else(|_| self.request.into.clone())
+            .join("keys");
         self.ring.write_named_files(&self.places.config.join("keys"))?;
         for (name, location) in &estate.locations {
             let sources = [("", &location.credentials), ("delete-", &location.delete_credentials)];
-            for (which, source) in sources.into_iter().filter_map(|(which, source)| Some((which, source.as_ref()?))) {
+            for (which, source) in
+                sources.into_iter().filter_map(|(which, source)| Some((which, source.as_ref()?)))
+            {
                 let Some(text) = self.ring.credentials_in(name.as_ref(), &keys, which) else {
                     notes.push(format!("the ring has no credentials of the location {name}"));
                     continue;
@@ -323,17 +357,23 @@ impl Rebuilding<'_> {
                 let file = match source {
                     holdfast_model::estate::Credentials::File(path) if is_below(path) => path.clone(),
                     holdfast_model::estate::Credentials::File(path) => {
-                        notes.push(format!("estate.toml names {}; what stood there lies in {own}", path.display()));
+                        notes.push(format!(
+                            "estate.toml names {}; what stood there lies in {own}",
+                            path.display()
+                        ));
                         own.into()
                     }
                     holdfast_model::estate::Credentials::Environment(prefix) => {
-                        notes.push(format!("estate.toml names the variables {prefix}_…; what stood in them lies in {own}"));
+                        notes.push(format!(
+                            "estate.toml names the variables {prefix}_…; what stood in them lies in {own}"
+                        ));
                         own.into()
                     }
                 };
                 let path = self.places.config.join(file);
                 if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder).map_err(|e| Error::not_done(format!("make {}: {e}", folder.display())))?;
+                    fs::create_dir_all(folder)
+                        .map_err(|e| Error::not_done(format!("make {}: {e}", folder.display())))?;
                 }
                 secrets::write(&path, text.as_bytes()).map_err(|error| Error::not_done(error.to_string()))?;
             }
@@ -344,7 +384,8 @@ impl Rebuilding<'_> {
     fn load(&self) -> Result<Setup> {
         let loaded = validate::load(&self.places, self.world, self.interrupted, self.tell)?;
         loaded.setup.ok_or_else(|| {
-            let wrong = loaded.findings.iter().flat_map(|file| &file.findings).map(ToString::to_string).next();
+            let wrong =
+                loaded.findings.iter().flat_map(|file| &file.findings).map(ToString::to_string).next();
             Error::new(
                 Ending::Damage,
                 format!("the configuration that was brought back has errors: {}", wrong.unwrap_or_default()),

@@ -87,11 +87,18 @@ impl Contents {
         Ok(contents)
     }
 
-    fn put_location(&mut self, setup: &Setup, name: &str, address: &Address, source: Option<&CredentialSource>) {
+    fn put_location(
+        &mut self,
+        setup: &Setup,
+        name: &str,
+        address: &Address,
+        source: Option<&CredentialSource>,
+    ) {
         let credentials = source.and_then(|source| self.put_credentials(setup, name, "", source));
         let credentials = credentials.unwrap_or_default();
         let trusts_user = credentials.known_hosts.is_none() && credentials.host_key.is_none();
-        if matches!(address, Address::Sftp { .. }) && trusts_user
+        if matches!(address, Address::Sftp { .. })
+            && trusts_user
             && let Some(hosts) = known_hosts(&setup.world).and_then(|path| std::fs::read(path).ok())
         {
             self.put(&format!("{LOCATIONS}/{name}/known_hosts"), &hosts);
@@ -131,10 +138,12 @@ impl Contents {
         match secrets::read(path) {
             Ok(content) => self.put(name, content.expose_secret()),
             // What is no secret, a list of host keys, may be open to all.
-            Err(_) if !name.ends_with("identity_file") && name.starts_with(LOCATIONS) => match std::fs::read(path) {
-                Ok(content) => self.put(name, &content),
-                Err(error) => self.missing.push(format!("{}: {error}", path.display())),
-            },
+            Err(_) if !name.ends_with("identity_file") && name.starts_with(LOCATIONS) => {
+                match std::fs::read(path) {
+                    Ok(content) => self.put(name, &content),
+                    Err(error) => self.missing.push(format!("{}: {error}", path.display())),
+                }
+            }
             Err(error) => self.missing.push(error.to_string()),
         }
     }
@@ -235,13 +244,16 @@ impl Contents {
 
     /// Reads it back. What has no place in a ring is refused, above all a path that leads out of it.
     pub(super) fn from_tar(bytes: &[u8]) -> Result<Contents> {
-        let broken = |why: String| Error::new(crate::ending::Ending::Damage, format!("the key ring is damaged: {why}"));
+        let broken = |why: String| {
+            Error::new(crate::ending::Ending::Damage, format!("the key ring is damaged: {why}"))
+        };
         let mut contents = Contents::default();
         let mut archive = tar::Archive::new(bytes);
         let entries = archive.entries().map_err(|error| broken(error.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|error| broken(error.to_string()))?;
-            let name = entry.path().ok().and_then(|path| path.to_str().map(str::to_owned)).unwrap_or_default();
+            let name =
+                entry.path().ok().and_then(|path| path.to_str().map(str::to_owned)).unwrap_or_default();
             if !is_own(&name) || !entry.header().entry_type().is_file() {
                 return Err(broken(format!("{name:?} has no place in it")));
             }
@@ -270,11 +282,10 @@ fn is_own(name: &str) -> bool {
             && !part.starts_with('.')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
     };
-    let is_known = match parts.as_slice() {
-        [MADE | "policy.toml" | "estate.toml"] | [KEYS | PASSWORDS | LOCATIONS, _] => true,
-        [LOCATIONS, _, _] => true,
-        _ => false,
-    };
+    let is_known = matches!(
+        parts.as_slice(),
+        [MADE | "policy.toml" | "estate.toml"] | [KEYS | PASSWORDS | LOCATIONS, _] | [LOCATIONS, _, _]
+    );
     is_known && parts.iter().all(is_plain)
 }
 
@@ -305,7 +316,9 @@ mod tests {
         for name in ["keys/C-1.toml", "locations/a/known_hosts", "locations/a.sh", "estate.toml"] {
             assert!(is_own(name), "{name}");
         }
-        for name in ["", "../x", "/etc/passwd", "keys/../x", "keys/.x", "keys/a/b", "other/x", "keys", "keys/a b"] {
+        for name in
+            ["", "../x", "/etc/passwd", "keys/../x", "keys/.x", "keys/a/b", "other/x", "keys", "keys/a b"]
+        {
             assert!(!is_own(name), "{name}");
         }
         assert!(Contents::from_tar(b"not a tar").is_err());

@@ -105,8 +105,9 @@ pub(super) fn open_newest(location: &Arc<dyn Location>, root: &Root) -> Result<C
             .hint("use another location"));
     }
     if listed.is_empty() {
-        return Err(Error::usage(format!("no key ring lies at {name}"))
-            .hint("is it the right place? `holdfast key kit` and each change bring the ring to every location"));
+        return Err(Error::usage(format!("no key ring lies at {name}")).hint(
+            "is it the right place? `holdfast key kit` and each change bring the ring to every location",
+        ));
     }
     Err(Error::usage(format!("the kit {kit} does not open the key ring at {name}"))
         .hint("each kit is void once a newer one was made: look for the newest, or use a location that was away since"))

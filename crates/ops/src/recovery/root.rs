@@ -109,8 +109,9 @@ pub(super) fn in_force(config: &Path) -> Result<Option<KnownKit>> {
         Err(error) => return Err(Error::usage(error.to_string())),
     };
     let damaged = || {
-        Error::usage(format!("{} is damaged", path.display()))
-            .hint("remove it and make a new kit with `holdfast key kit`; the one before opens nothing new then")
+        Error::usage(format!("{} is damaged", path.display())).hint(
+            "remove it and make a new kit with `holdfast key kit`; the one before opens nothing new then",
+        )
     };
     let file: KitFile = toml::from_str(text.expose_secret()).map_err(|_| damaged())?;
     let recipient = Recipient::parse(&file.recipient).ok_or_else(damaged)?;
@@ -126,12 +127,14 @@ pub(crate) fn known_kit(config: &Path) -> Result<Option<Kit>> {
 /// Puts a kit in force. From here on nothing new is encrypted to the one before.
 pub(super) fn put_in_force(config: &Path, recipient: &Recipient, kit: &Kit, made: Timestamp) -> Result<()> {
     let file = KitFile { recipient: recipient.to_text(), made, shares: kit.shares, needed: kit.needed };
-    let text = toml::to_string(&file).map_err(|e| Error::not_done(format!("write the kit's public half: {e}")))?;
+    let text =
+        toml::to_string(&file).map_err(|e| Error::not_done(format!("write the kit's public half: {e}")))?;
     let header = format!(
         "# The public half of the recovery kit {}. Its secret half lies with whoever keeps the kit, and nowhere here.\n",
         kit.kit
     );
-    secrets::write(&path(config), (header + &text).as_bytes()).map_err(|error| Error::not_done(error.to_string()))
+    secrets::write(&path(config), (header + &text).as_bytes())
+        .map_err(|error| Error::not_done(error.to_string()))
 }
 
 #[cfg(test)]

@@ -65,8 +65,11 @@ pub(super) fn require_empty(folder: &Path) -> Result<()> {
     if is_usable {
         return Ok(());
     }
-    Err(Error::usage(format!("{} is there and not an empty folder; nothing is overwritten", folder.display()))
-        .hint("name a folder that is empty or not there yet"))
+    Err(Error::usage(format!(
+        "{} is there and not an empty folder; nothing is overwritten",
+        folder.display()
+    ))
+    .hint("name a folder that is empty or not there yet"))
 }
 
 fn sync(folder: &Path) -> Result<()> {

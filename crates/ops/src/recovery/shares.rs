@@ -92,8 +92,11 @@ pub(super) fn join(shares: &[Share]) -> Result<Root> {
         .hint("give the sheets of other holders as well: --kit may be given several times"));
     }
     let wrong = || {
-        Error::usage(format!("the shares of the kit {} give no secret of it: one of them is wrong", first.kit))
-            .hint("try other shares, two at a time, to find out which")
+        Error::usage(format!(
+            "the shares of the kit {} give no secret of it: one of them is wrong",
+            first.kit
+        ))
+        .hint("try other shares, two at a time, to find out which")
     };
     let dealt: Vec<blahaj::Share> = by_number
         .values()

@@ -52,7 +52,9 @@ impl Delivering {
         let mut now = Look::new();
         for folder in [config.to_owned(), config.join("keys")] {
             for path in crate::folder::entries(&folder).unwrap_or_default() {
-                if let Ok(facts) = path.metadata() && facts.is_file() {
+                if let Ok(facts) = path.metadata()
+                    && facts.is_file()
+                {
                     now.push((path, facts.len(), facts.modified().ok()));
                 }
             }
@@ -67,7 +69,9 @@ impl Delivering {
     /// Whether it is time.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let is_wanted = self.is_wanted || self.done != Some(day(now));
-        let may = self.not_before.is_none_or(|not_before| not_before <= now || after(now, AGAIN_AFTER) < not_before);
+        let may = self
+            .not_before
+            .is_none_or(|not_before| not_before <= now || after(now, AGAIN_AFTER) < not_before);
         is_wanted && may && !self.is_under_way && !self.stop.load(Ordering::SeqCst)
     }
 
@@ -102,13 +106,12 @@ impl Delivering {
 
 impl Daemon<'_> {
     pub(super) fn deliver_when_due(&mut self, now: Timestamp) -> Result<()> {
-        // After the head of the log, and not while a client is being shredded, which changes the ring itself.
-        let is_beside = self.anchoring.is_under_way || self.shredding.is_busy();
+        // After the head of the log, not in the middle of judging, so that the copy has whole verdicts, and not while a client is
+        // being shredded, which changes the ring itself.
+        let is_beside = self.anchoring.is_under_way || self.shredding.is_busy() || self.judging.is_under_way;
         if is_beside || self.anchoring.is_due(self.day_of(now), now) || !self.delivering.is_due(now) {
             return Ok(());
         }
-        // What the copy says of now is judged before it is made, and by nobody else meanwhile.
-        self.assess()?;
         let setup = self.setup_beside(&self.delivering.stop);
         self.delivering.start(setup, &self.sender);
         Ok(())

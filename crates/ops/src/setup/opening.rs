@@ -148,7 +148,8 @@ pub(crate) fn credentials_from_environment(
     prefix: &str,
 ) -> std::result::Result<SecretString, String> {
     let mut text = String::new();
-    for key in ["access_key", "secret_key", "session_token", "user", "password", "identity_file", "host_key"] {
+    for key in ["access_key", "secret_key", "session_token", "user", "password", "identity_file", "host_key"]
+    {
         let variable = format!("{prefix}_{}", key.to_uppercase());
         if let Some(value) = world.environment.text(&variable) {
             let value = serde_json::to_string(value)

@@ -47,7 +47,11 @@ pub(super) fn forget_erased(setup: &Setup, client: &str) -> Option<PurgeWait> {
         if has_new { recovery::forget_all_but_newest(setup, &Troubles::default()) } else { Ok(()) }
     });
     let error = outcome.err()?;
-    Some(wait(client, None, format!("copies of the ledger at the locations have what was erased: {}", error.message)))
+    Some(wait(
+        client,
+        None,
+        format!("copies of the ledger at the locations have what was erased: {}", error.message),
+    ))
 }
 
 fn wait(client: &str, location: Option<&str>, reason: String) -> PurgeWait {

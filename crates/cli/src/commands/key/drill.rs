@@ -33,7 +33,10 @@ pub fn run(context: &Context, command: &Drill) -> Result<Ending> {
         return Ok(report.ending);
     }
     if let Some(failure) = &report.failure {
-        output::line(format!("THE KIT {} DID NOT BRING EVERYTHING BACK from {}: {failure}", report.kit, report.location));
+        output::line(format!(
+            "THE KIT {} DID NOT BRING EVERYTHING BACK from {}: {failure}",
+            report.kit, report.location
+        ));
         return Ok(report.ending);
     }
     output::line(format!(
@@ -42,7 +45,10 @@ pub fn run(context: &Context, command: &Drill) -> Result<Ending> {
         report.location,
         words::many(report.leaves, "leaf", "leaves")
     ));
-    output::line(format!("opened with the ring's passwords: {}", words::count(report.opened.len() as u64, "repository")));
+    output::line(format!(
+        "opened with the ring's passwords: {}",
+        words::count(report.opened.len() as u64, "repository")
+    ));
     match &report.restored {
         Some((repository, bytes)) => {
             output::line(format!("restored a file of {repository}: {}", words::bytes(*bytes)));

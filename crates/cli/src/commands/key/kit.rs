@@ -61,7 +61,10 @@ pub fn run(context: &Context, command: &Kit) -> Result<Ending> {
         ));
     }
     let whom = if report.shares > 1 {
-        format!("Give each of the {} sheets to another person; any {} are needed.", report.shares, report.needed)
+        format!(
+            "Give each of the {} sheets to another person; any {} are needed.",
+            report.shares, report.needed
+        )
     } else {
         "Whoever has the sheet and reaches a location reads every backup.".to_owned()
     };

@@ -82,6 +82,8 @@ fn print(report: &RecoverReport) {
     let (config, state) = (report.config.display(), report.state.display());
     output::line("The lost machine must not go on: two that write one log are a fork.");
     output::line(format!("next: holdfast --config {config} --state {state} validate"));
-    output::line(format!("      holdfast --config {config} --state {state} location test NAME, for each location"));
+    output::line(format!(
+        "      holdfast --config {config} --state {state} location test NAME, for each location"
+    ));
     output::line(format!("      holdfast --config {config} --state {state} key drill, and then serve"));
 }
