@@ -8,6 +8,7 @@ mod comparison;
 mod estate;
 mod month;
 mod product;
+mod recovery;
 mod sftp_server;
 mod verdicts;
 

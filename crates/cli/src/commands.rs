@@ -199,7 +199,11 @@ struct Purpose {
 
 /// Has the audit log's signed head at the locations, for a command that changed something; returns how that ended.
 fn anchor(context: &Context, setup: &Setup, when: When) -> Ending {
-    let (lines, ending) = holdfast_ops::audit::anchor_after(setup, when);
+    let (mut lines, mut ending) = holdfast_ops::audit::anchor_after(setup, when);
+    // After the head, so that what a location has of the ledger is never shorter than what was signed there.
+    let (more, delivered) = holdfast_ops::recovery::deliver_after(setup);
+    lines.extend(more);
+    ending = ending.and(delivered);
     for line in lines.iter().filter(|_| !context.options.quiet || ending == Ending::Damage) {
         output::note(line);
     }

@@ -31,6 +31,10 @@ words! {
         Repair = "repair",
         /// A key of a repository is taken up.
         KeyImport = "key-import",
+        /// A recovery kit is made, and the one before is void.
+        KeyKit = "key-kit",
+        /// The recovery kit is tried.
+        KeyDrill = "key-drill",
         /// A location is declared to be new.
         LocationEstablish = "location-establish",
         /// A clock that was doubted is believed from now on.

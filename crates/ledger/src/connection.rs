@@ -78,6 +78,19 @@ pub(crate) fn open_still(path: &Path) -> Result<Connection> {
     prepare_reader(open(path, "mode=ro&immutable=1")?, path)
 }
 
+/// Writes the ledger as it is at one instant into a new file, without what lies in free pages. Writers go on meanwhile.
+pub(crate) fn copy(path: &Path, target: &Path) -> Result<()> {
+    let doing = || format!("copy {} to {}", path.display(), target.display());
+    let absolute = std::path::absolute(target).doing(doing)?;
+    let name = absolute.to_str().ok_or_else(|| {
+        Error::new(ErrorKind::System, format!("{}: its path must be UTF-8", absolute.display()))
+    })?;
+    // A reader that may change nothing cannot write the copy either.
+    let mut connection = open(path, "mode=ro")?;
+    diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut connection).doing(doing)?;
+    Ok(())
+}
+
 fn prepare_reader(mut connection: Connection, path: &Path) -> Result<Connection> {
     connection
         .batch_execute("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;")

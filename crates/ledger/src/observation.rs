@@ -14,7 +14,7 @@ use crate::reader::Reader;
 use crate::schema::observations;
 
 /// Something to record that was looked at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewObservation {
     /// What kind of thing, e.g. `probe`.
     pub kind: String,

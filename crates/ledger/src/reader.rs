@@ -140,6 +140,14 @@ impl Reader {
         })
     }
 
+    /// Writes the ledger as it is at one instant into a new file at `target`; what is written meanwhile is not in it.
+    ///
+    /// # Errors
+    /// When there is a file already, or no space for it; then what is there is no copy.
+    pub fn copy_into(&self, target: &Path) -> Result<()> {
+        connection::copy(&self.path, target)
+    }
+
     /// Has whatever is asked through what this returns answered as of one and the same state, until it is dropped. Whoever
     /// keeps it keeps the log beside the file from being taken in.
     ///

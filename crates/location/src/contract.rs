@@ -22,6 +22,12 @@ pub const MARKER_REPOSITORY: &str = "holdfast-location";
 /// The repository name under which a place keeps what belongs to the audit log: no repository to restic, and none of a client.
 pub const LOG_REPOSITORY: &str = "holdfast-log";
 
+/// The repository name under which a place keeps the encrypted key ring, apart from everything that is ever locked or kept.
+pub const RING_REPOSITORY: &str = "holdfast-keys";
+
+/// The repository that holds the copies of the ledger.
+pub const LEDGER_REPOSITORY: &str = "holdfast-ledger";
+
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Listed {

@@ -108,10 +108,11 @@ pub fn valid_object(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Whether a repository name is kept for the place's own use: its marker, what belongs to the audit log, and what [`probe`](crate::probe()) leaves
-/// where it may not delete. Such names are no repositories to anybody else.
+/// Whether a repository name is kept for the place's own use: its marker, what belongs to the audit log and to the recovery of
+/// holdfast itself, and what [`probe`](crate::probe()) leaves where it may not delete. Such names are no client's repositories.
 pub fn is_reserved(name: &str) -> bool {
-    [crate::contract::MARKER_REPOSITORY, crate::contract::LOG_REPOSITORY].contains(&name)
+    use crate::contract::{LEDGER_REPOSITORY, LOG_REPOSITORY, MARKER_REPOSITORY, RING_REPOSITORY};
+    [MARKER_REPOSITORY, LOG_REPOSITORY, RING_REPOSITORY, LEDGER_REPOSITORY].contains(&name)
         || name.starts_with(crate::probe::PROBE_PREFIX)
 }
 

@@ -20,7 +20,9 @@ mod sftp;
 mod surroundings;
 mod walk;
 
-pub use contract::{Identity, LOG_REPOSITORY, Listed, Location, MARKER_REPOSITORY, Put};
+pub use contract::{
+    Identity, LEDGER_REPOSITORY, LOG_REPOSITORY, Listed, Location, MARKER_REPOSITORY, Put, RING_REPOSITORY,
+};
 pub use credentials::Credentials;
 pub use error::{Error, ErrorKind};
 pub use key::{Area, Key, is_reserved, valid_object, valid_repository};

@@ -26,6 +26,7 @@ mod rows;
 mod rpo;
 mod schedule;
 mod scope;
+mod self_recovery;
 
 use std::cell::Cell;
 
@@ -39,8 +40,8 @@ pub use self::facts::{
     SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed,
-    PolicySeen, Probe, SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LocationDeclared,
+    LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;
@@ -330,7 +331,7 @@ impl<'f> Look<'f> {
             "RET-04" => retention::holds(self),
             "ENC-01" => encryption::transit(self),
             "ENC-02" => encryption::at_rest(self),
-            "ENC-03" => encryption::keys(self),
+            "ENC-03" => self_recovery::keys(self),
             "LOC-01" => locations::apart(self),
             "LOC-02" => locations::off_production(self),
             "LOC-03" => locations::countries(self),
@@ -339,6 +340,7 @@ impl<'f> Look<'f> {
             "INT-02" => integrity::read_again(self),
             "DR-03" => recovery::points(self, Class::Whmcs),
             "DR-04" => recovery::points(self, Class::Website),
+            "DR-05" => self_recovery::rebuilt(self),
             "LOG-01" => log::unchanged(self),
             "LOG-02" => log::complete(self),
             "LOG-03" => log::witnessed(self),

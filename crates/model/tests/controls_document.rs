@@ -17,8 +17,8 @@ A control passes only by something that was executed and written down. A setting
 what somebody answers for by name is EXEMPT, and what this version cannot do is NOT_APPLICABLE with the reason \"not built\". FAIL,
 NO_EVIDENCE and STALE are red, and `holdfast status` ends with 1.
 
-SCOPE-01, ENC-03 and LOC-01 never pass in this version: nobody reads what else stands on a machine, no second copy of a key was ever
-tried, and no program can measure where a building stands. DR-03 has nothing to measure while WHMCS is not built, and LOC-03 while
+SCOPE-01 and LOC-01 never pass in this version: nobody reads what else stands on a machine, and no program can measure where a
+building stands. DR-03 has nothing to measure while WHMCS is not built, and LOC-03 while
 the policy restricts no country.
 ";
 

@@ -10,7 +10,7 @@ pub(crate) mod attendant;
 
 use std::time::Duration;
 
-use holdfast_ledger::{ActionKind, ActionOutcome, ErrorKind, Ledger, NewAction};
+use holdfast_ledger::{ActionKind, ActionOutcome, ErrorKind, Ledger, NewAction, NewObservation};
 
 pub use self::actor::Actor;
 use self::attendant::Asked;
@@ -64,6 +64,14 @@ pub(crate) fn begin(setup: &Setup, action: NewAction) -> Result<Entry<'_>> {
         Error::not_done(message).hint(hint)
     })?;
     Ok(Entry { setup, id })
+}
+
+/// Writes down what was looked at, or has the owner of the ledger do it.
+///
+/// # Errors
+/// When it could not be.
+pub(crate) fn observe(setup: &Setup, observation: NewObservation) -> Result<()> {
+    write(setup, &Asked::Observe(Box::new(observation))).map(|_| ())
 }
 
 impl Entry<'_> {

@@ -7,6 +7,7 @@
 mod anchor;
 mod entries;
 mod export;
+mod heads;
 mod keeping;
 mod log_key;
 mod note;
@@ -16,6 +17,7 @@ mod verify;
 pub use self::anchor::{AnchorReport, AnchoredAt, When, anchor};
 pub use self::entries::{Entry, Filter, entries};
 pub use self::export::{Exported, export};
+pub(crate) use self::heads::heads_at;
 pub use self::keeping::{anchor_after, tell_anchored};
 pub(crate) use self::log_key::{Sealer, signer};
 pub use self::log_key::{restart, verifier_line};

@@ -293,7 +293,7 @@ impl BackupReport {
 }
 
 impl CopyReport {
-    fn of(delivery: &Delivery, archived: &Archived) -> CopyReport {
+    pub(crate) fn of(delivery: &Delivery, archived: &Archived) -> CopyReport {
         let read_back = archived.read_back.iter().find(|read| read.location == delivery.location);
         let mut copy = CopyReport {
             location: delivery.location.clone(),

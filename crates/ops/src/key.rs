@@ -35,6 +35,11 @@ pub fn list(setup: &Setup) -> Result<Vec<KeyInfo>> {
     Ok(setup.ring.repositories()?.into_iter().map(describe).collect())
 }
 
+/// The recovery kit in force.
+pub fn kit(setup: &Setup) -> Result<Option<holdfast_model::verdict::Kit>> {
+    crate::recovery::known_kit(&setup.places.config)
+}
+
 /// Takes up the existing repository `repository` with the password in `password_file`.
 pub fn import(setup: &Setup, repository: &str, password_file: &Path) -> Result<KeyInfo> {
     let text = secrets::read_text(password_file).map_err(|e| Error::usage(e.to_string()))?;

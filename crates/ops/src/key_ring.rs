@@ -111,10 +111,11 @@ impl KeyRing {
         Ok(key)
     }
 
-    /// The repositories that the ring has keys for.
+    /// The repositories that the ring has keys for, without that of the ledger's copies: no client's data lies there.
     pub fn repositories(&self) -> Result<Vec<String>> {
         let files = self.files()?;
         let names = files.iter().filter_map(|file| file.file_stem()?.to_str().map(str::to_owned));
+        let names = names.filter(|name| !holdfast_location::is_reserved(name));
         Ok(names.filter(|name| self.get(name).is_ok_and(|key| key.is_some())).collect())
     }
 

@@ -31,6 +31,7 @@ pub mod policy;
 pub mod purge;
 pub mod receipt;
 pub mod record;
+pub mod recovery;
 pub mod repair;
 mod requests;
 pub mod reread;

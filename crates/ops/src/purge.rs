@@ -5,7 +5,7 @@
 //! points that no rule reaches any more, kept for ever in silence: so they are named.
 
 pub mod audit;
-mod caches;
+pub(crate) mod caches;
 mod decide;
 pub(crate) mod events;
 pub mod held_back;

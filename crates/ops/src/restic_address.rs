@@ -60,7 +60,8 @@ pub fn restic_access(address: &Address, credentials: &Credentials, repository: &
     ResticAccess { repository: SecretString::from(repository), options, secrets }
 }
 
-fn with_login(base: &str, credentials: &Credentials) -> String {
+/// The address of a REST server with the log-in in it.
+pub(crate) fn with_login(base: &str, credentials: &Credentials) -> String {
     let (Ok(mut url), Some(user)) = (Url::parse(base), &credentials.user) else { return base.to_owned() };
     let password = credentials.password.as_ref().map(ExposeSecret::expose_secret);
     // Neither can fail for an address with a host, and every REST address has one.

@@ -9,6 +9,7 @@
 mod anchoring;
 mod configuration;
 pub(crate) mod credit;
+mod delivering;
 pub(crate) mod expectation;
 mod judging;
 mod notifying;
@@ -39,6 +40,7 @@ use serde::Serialize;
 
 use self::anchoring::Anchoring;
 use self::configuration::Configuration;
+use self::delivering::Delivering;
 use self::expectation::AHEAD;
 use self::judging::Judging;
 use self::notifying::Notifying;
@@ -97,6 +99,8 @@ enum Message {
     Shredded(shredding::Outcome),
     /// The audit log's signed head was carried to the locations, or could not be.
     Anchored(anchoring::Outcome),
+    /// Key ring and ledger were brought to the locations, or could not be.
+    Delivered(delivering::Outcome),
     /// Stock was taken.
     Looked(stocktaking::Outcome),
     /// Verdicts were judged.
@@ -127,6 +131,7 @@ struct Daemon<'s> {
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
+    delivering: Delivering,
     stocktaking: Stocktaking,
     judging: Judging,
     notifying: Notifying,
@@ -220,6 +225,7 @@ impl Daemon<'_> {
                 self.purge_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
                 self.anchor_when_due(now.wall)?;
+                self.deliver_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
             }
             self.judge_when_due(now);
@@ -258,6 +264,7 @@ impl Daemon<'_> {
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
+            (self.delivering.is_under_way, &*self.delivering.stop),
             (self.stocktaking.is_under_way, &*self.stocktaking.stop),
             (self.judging.is_under_way, &*self.judging.stop),
             (self.notifying.is_under_way, &*self.notifying.stop),
@@ -283,6 +290,7 @@ impl Daemon<'_> {
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
+            && !self.delivering.is_due(now)
     }
 
     fn day_of(&self, now: Timestamp) -> Date {
@@ -320,6 +328,13 @@ impl Daemon<'_> {
                 let now = self.now().wall;
                 let lines = self.anchoring.ended(&outcome, self.day_of(now), now);
                 lines.iter().for_each(|line| self.tell(line));
+                // Heads that are longer than the copy of the ledger beside them.
+                self.delivering.want();
+                Ok(())
+            }
+            Message::Delivered(outcome) => {
+                let now = self.now().wall;
+                self.delivering.ended(&outcome, now).iter().for_each(|line| self.tell(line));
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
@@ -374,6 +389,7 @@ impl Daemon<'_> {
             self.tell(line);
         }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
+        self.delivering.look(&self.service.places.config);
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;
         self.shredding.looked();
         self.report(looked.notes, looked.alarms)?;

@@ -21,6 +21,7 @@ use holdfast_repo::{Cancel, Writer};
 use holdfast_world::{Environment, World};
 
 use self::opening::OpenLocation;
+pub(crate) use self::opening::{credentials_from_environment, known_hosts, surroundings};
 pub use self::repositories::unusable;
 pub(crate) use self::turns::Turn;
 pub use self::turns::Turns;
@@ -200,20 +201,7 @@ impl Setup {
 
     /// Who we are, for locks and snapshots.
     pub fn writer(&self) -> Writer {
-        let environment = Arc::clone(&self.world.environment);
-        let alive = Arc::clone(&environment);
-        Writer {
-            clock: Arc::clone(&self.world.clock),
-            random: Arc::clone(&self.world.random),
-            hostname: environment.hostname().to_owned(),
-            machine: machine_mark(&environment),
-            username: environment.user_name().to_owned(),
-            uid: environment.uid(),
-            gid: environment.gid(),
-            pid: environment.pid(),
-            is_process_alive: Arc::new(move |pid| alive.pid_alive(pid)),
-            threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
-        }
+        writer(&self.world)
     }
 
     /// Locations that cannot be opened at all, each with the reason.
@@ -240,6 +228,24 @@ impl Setup {
         let spec = self.spec(name)?;
         let source = spec.delete_credentials.as_ref();
         source.map(|source| self.connect_bare(name, spec, Some(source))).transpose()
+    }
+}
+
+/// Who acts in this world, for locks and snapshots.
+pub(crate) fn writer(world: &World) -> Writer {
+    let environment = Arc::clone(&world.environment);
+    let alive = Arc::clone(&environment);
+    Writer {
+        clock: Arc::clone(&world.clock),
+        random: Arc::clone(&world.random),
+        hostname: environment.hostname().to_owned(),
+        machine: machine_mark(&environment),
+        username: environment.user_name().to_owned(),
+        uid: environment.uid(),
+        gid: environment.gid(),
+        pid: environment.pid(),
+        is_process_alive: Arc::new(move |pid| alive.pid_alive(pid)),
+        threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
     }
 }
 

@@ -10,6 +10,7 @@ mod copies;
 mod known;
 mod places;
 mod proof;
+mod rings;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use self::copies::KeyLeft;
 use self::known::Known;
 pub use self::places::Shredded;
 pub use self::proof::Proof;
+pub use self::rings::RingReplaced;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::purge::events;
@@ -57,6 +59,9 @@ pub struct ShredReport {
     pub same_password: Vec<String>,
     /// Reports of runs that were erased from the ledger, because they named files. Their hashes are still proven.
     pub reports_erased: u64,
+    /// What became of the key rings at the locations; empty where no recovery kit was ever made.
+    #[serde(default)]
+    pub rings: Vec<RingReplaced>,
     /// By location.
     pub locations: Vec<Shredded>,
     /// What was tried to read it all the same.
@@ -121,6 +126,8 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     copies::remove_state(setup, client, &known)?;
     let reason = format!("the client left: {}", request.reason);
     let reports_erased = erase_reports(setup, client, &known, &reason)?;
+    // Rings that still have the key open whatever is left: they go before the rest.
+    let rings = rings::replace(setup)?;
     let mut locations = Vec::new();
     for mirror in setup.mirrors_for_deleting(client)? {
         locations.push(places::shred(setup, &purge, client, &mirror)?);
@@ -134,8 +141,10 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         reason: left.to_string(),
         locked_until: None,
     }));
+    waits.extend(rings.iter().filter_map(|ring| ring.wait(client)));
     let by = events::by(setup, "client shred");
     ledger.erase_private(client, &by, &reason)?;
+    waits.extend(rings::forget_erased(setup, client));
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
     let now = setup.world.clock.now();
@@ -159,6 +168,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         keys_left,
         same_password,
         reports_erased,
+        rings,
         locations,
         proof,
         ending,

@@ -19,7 +19,16 @@ pub struct StateLock {
 
 /// Takes the lock for `command`, or says who holds it.
 pub fn take(state: &Path, command: &str, pid: u32) -> Result<StateLock> {
-    let path = state.join("owner.lock");
+    lock(state, "owner.lock", command, pid)
+}
+
+/// Takes a lock that only the same command minds, which may go on beside a daemon.
+pub fn take_beside(state: &Path, command: &str, pid: u32) -> Result<StateLock> {
+    lock(state, &format!("{}.lock", command.replace(' ', "-")), command, pid)
+}
+
+fn lock(state: &Path, file: &str, command: &str, pid: u32) -> Result<StateLock> {
+    let path = state.join(file);
     let trouble = |e: std::io::Error| Error::not_done(format!("open {}: {e}", path.display()));
     std::fs::create_dir_all(state).map_err(trouble)?;
     let mut file = OpenOptions::new()

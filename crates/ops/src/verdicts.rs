@@ -34,15 +34,29 @@ pub(crate) fn observe(ledger: &Ledger, observed: &[Observed], now: Timestamp) ->
     if observed.is_empty() {
         return Ok(());
     }
-    let observations = observed.iter().map(|observed| {
-        let (kind, subject) = observed.subject();
-        let body = serde_json::to_value(observed)
-            .map_err(|e| Error::not_done(format!("write what was seen: {e}")))?;
-        Ok(NewObservation { kind: kind.to_owned(), subject: subject.to_owned(), body })
-    });
-    let observations: Vec<NewObservation> = observations.collect::<Result<_>>()?;
+    let observations: Vec<NewObservation> = observed.iter().map(observation).collect::<Result<_>>()?;
     Ok(ledger
         .write(|transaction| observations.into_iter().try_for_each(|one| transaction.observe(one, now)))?)
+}
+
+/// What was looked at, as the ledger has it.
+pub(crate) fn observation(observed: &Observed) -> Result<NewObservation> {
+    let (kind, subject) = observed.subject();
+    let body =
+        serde_json::to_value(observed).map_err(|e| Error::not_done(format!("write what was seen: {e}")))?;
+    Ok(NewObservation { kind: kind.to_owned(), subject: subject.to_owned(), body })
+}
+
+/// Judges now alone: of the time since the last assessment nobody knows anything, and what rules would say of it is no evidence.
+pub(crate) fn assess_now_alone(setup: &Setup, ledger: &Ledger) -> Result<()> {
+    let now = setup.world.clock.now();
+    let reader = ledger.read();
+    let facts = facts::gather(setup, reader, &mut Followed::default(), (now, now))?;
+    let Some(assessment) = verdict::assess(&facts, now) else { return Ok(()) };
+    let mut held = reader.verdicts_at(now)?.map(|assessed| assessed.verdicts).unwrap_or_default();
+    let changes = changes(&mut held, &assessment)?;
+    let new = NewAssessment { rules: RULES, policy_version: assessment.policy_version, changes };
+    Ok(ledger.write(|transaction| transaction.assess(new, now))?)
 }
 
 /// Judges every instant since the last assessment at which something changed, and now; returns the next deadline. What `stop`

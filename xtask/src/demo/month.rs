@@ -16,7 +16,7 @@ use super::comparison;
 use super::estate::{Places, SITES};
 use super::product::Product;
 use super::sftp_server::SftpServer;
-use super::{chapter, say, verdicts};
+use super::{chapter, recovery, say, verdicts};
 use crate::{lab, process};
 
 const DAY_H: u64 = 24;
@@ -71,7 +71,10 @@ pub(super) fn tell(
     let end = product.at(&clock(midnight, MONTH_H)?);
     slots(&end, midnight)?;
     kept(&end, places, midnight)?;
-    verdicts::tell(&end)
+    // Each call begins anew at its instant, and a rebuilding in the past is refused.
+    let later = product.at(&clock(midnight, MONTH_H + 1)?);
+    recovery::tell(&end, &later, places, &server.url(&places.server_data))?;
+    verdicts::tell(&later)
 }
 
 /// What the policy expected, and what came of it.

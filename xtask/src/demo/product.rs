@@ -28,6 +28,11 @@ impl Product {
         Product { program, config: config.to_owned(), state: state.to_owned(), clock: None }
     }
 
+    /// The same with another configuration and state.
+    pub(super) fn moved(&self, config: &Path, state: &Path) -> Product {
+        Product { clock: self.clock.clone(), ..Product::new(self.program.clone(), config, state) }
+    }
+
     /// The same at another time, as `faketime` reads it.
     pub(super) fn at(&self, clock: &str) -> Product {
         let (program, config, state) = (self.program.clone(), self.config.clone(), self.state.clone());

@@ -12,7 +12,6 @@ use super::{chapter, say};
 const EXPECTED_RED: &[(&str, &str)] = &[
     ("SCOPE-01", "what stands on this machine and in no file is not looked for"),
     ("SCOPE-02", "the databases of websites are not captured: that is not built"),
-    ("ENC-03", "there is one key ring, and no second copy of it was ever tried"),
     ("LOC-01", "both places are one machine"),
     ("LOC-02", "and that machine is the one that they protect"),
     ("DR-04", "so nothing lies off site, and no state counts as safe"),

@@ -15,11 +15,13 @@ use crate::process;
 /// What the tests start or compare with.
 pub(super) const PACKAGES: &[&str] = &[
     "acl",
+    "age",
     "attr",
     "borgbackup",
     "curl",
     "e2fsprogs",
     "fuse3",
+    "libgfshare-bin",
     "openssh-client",
     "openssh-server",
     "openssh-sftp-server",
@@ -27,9 +29,11 @@ pub(super) const PACKAGES: &[&str] = &[
     "prometheus",
     "python3-aiosmtpd",
     "python3-venv",
+    "rclone",
     "restic",
     "rsync",
     "valgrind",
+    "xxd",
 ];
 
 /// Installs those that are missing.

@@ -148,6 +148,13 @@ fn print(report: &ShredReport, export_offered: bool) {
         let state = at.failure.as_deref().unwrap_or("nothing is left");
         output::line(format!("{}: {state}", at.location));
     }
+    for ring in &report.rings {
+        let state = match &ring.failure {
+            None => "replaced by one without the key, and no older one is left".to_owned(),
+            Some(failure) => format!("MAY STILL HAVE THE KEY: {failure}"),
+        };
+        output::line(format!("{}: key ring: {state}", ring.location));
+    }
     for left in &report.keys_left {
         output::line(format!("KEY LEFT: {left}"));
     }

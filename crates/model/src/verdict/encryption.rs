@@ -80,31 +80,6 @@ pub(super) fn at_rest(look: &Look<'_>) -> Finding {
     Finding::of_rows(rows, "copies of repositories", "what was read is ciphertext", no_location())
 }
 
-/// ENC-03.
-pub(super) fn keys(look: &Look<'_>) -> Finding {
-    let keys = latest(&look.facts.keys, look.now, |_| true);
-    let rows = look.repositories().into_iter().map(|repository| {
-        let row = |verdict, why: &str| Row::new(repository, verdict, why);
-        let Some(keys) = keys else { return row(Verdict::NoEvidence, "nobody looked for its key") };
-        // One without points needs no key yet.
-        let has_points = look.facts.points.iter().any(|p| p.repository == repository && p.recorded <= look.now);
-        let row = match (keys.what.repositories.contains(repository), has_points) {
-            (true, _) => row(Verdict::NoEvidence, "its key is in one key ring on this machine; that another copy opens anything was never tried")
-                .next("copy keys/ to a safe place: the recovery kit is not built"),
-            (false, true) => row(Verdict::Fail, "its key is gone: nothing in it can be read")
-                .next("put the file back into keys/ from your copy of the key ring"),
-            (false, false) => row(Verdict::NotApplicable, "it has neither points nor a key yet"),
-        };
-        row.by(Evidence::leaf(keys.leaf), keys.recorded)
-    });
-    Finding::of_rows(
-        rows.collect(),
-        "repositories",
-        "has its key",
-        Finding::no_evidence("estate.toml names nothing to protect"),
-    )
-}
-
 fn no_location() -> Finding {
     Finding::no_evidence("estate.toml names no location").next("declare [locations] in estate.toml")
 }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::observed::{Inventory, Keys, LogAudited, PolicySeen, Probe, StorageWalked};
+use super::observed::{
+    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt,
+    StorageWalked,
+};
 use crate::slot::Lasts;
 use crate::{Dataset, Policy};
 
@@ -29,6 +32,16 @@ pub struct Facts {
     pub walks: Vec<Noted<StorageWalked>>,
     /// What audits of the ledger found.
     pub audits: Vec<Noted<LogAudited>>,
+    /// Recovery kits that were made.
+    pub kits: Vec<Noted<Kit>>,
+    /// What the key ring held.
+    pub rings: Vec<Noted<Ring>>,
+    /// What locations were given of it.
+    pub rings_at: Vec<Noted<RingAt>>,
+    /// Copies of the ledger that locations were given.
+    pub ledger_copies: Vec<Noted<LedgerCopied>>,
+    /// Trials of the kit.
+    pub key_drills: Vec<Noted<KeyDrilled>>,
     /// Reviews of the policy, oldest first.
     pub reviews: Vec<ReviewFact>,
     /// Slots that are due in the time that rules look back on, by the time that they are due.

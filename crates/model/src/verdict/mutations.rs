@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 46] = [
+pub const MUTATIONS: [Mutation; 55] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -43,6 +43,11 @@ pub const MUTATIONS: [Mutation; 46] = [
     fault("ENC-01", "a location does not answer any more", "48 hours after the last connection"),
     fault("ENC-02", "files that are not ours lie at a location", AT_ONCE),
     fault("ENC-02", "no stored byte is read any more", "30 days after the last"),
+    fault("ENC-03", "the kit was never tried", AT_ONCE),
+    fault("ENC-03", "a trial of the kit fails", AT_ONCE),
+    fault("ENC-03", "nobody tries the kit any more", "31 days after the last trial"),
+    fault("ENC-03", "no location has the key of a repository", AT_ONCE),
+    fault("ENC-03", "no kit was ever made", AT_ONCE),
     fault("LOC-02", "a location turns out to be on this machine", AT_ONCE),
     fault("LOC-02", "a location is declared to lie on a machine in production", AT_ONCE),
     fault("COPY-01", "one location does not get a point", "after as long as the objective"),
@@ -55,6 +60,10 @@ pub const MUTATIONS: [Mutation; 46] = [
     fault("DR-04", "the key is lost", AT_ONCE),
     fault("DR-04", "every copy is damaged", AT_ONCE),
     fault("DR-04", "two locations turn out to be one place", AT_ONCE),
+    fault("DR-05", "no copy of the ledger reaches a location any more", "48 hours after the last"),
+    fault("DR-05", "a location is not given the changed key ring", "48 hours after the change"),
+    fault("DR-05", "an older key ring is left at a location", AT_ONCE),
+    fault("DR-05", "a new kit is made, and a location has the ring of the old one", AT_ONCE),
     fault("LOG-01", "a row of the ledger is edited", "with the next audit, within a day"),
     fault("LOG-01", "the ledger is not read through any more", "48 hours after the last audit"),
     fault("LOG-01", "somebody begins a new log", AT_ONCE),

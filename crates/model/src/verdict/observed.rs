@@ -23,6 +23,18 @@ pub enum Observed {
     StorageWalked(StorageWalked),
     /// What an audit of the ledger found.
     LogAudited(LogAudited),
+    /// A recovery kit was made; the ones before open nothing new from here on.
+    Kit(Kit),
+    /// What the key ring holds.
+    Ring(Ring),
+    /// A location was given the key ring.
+    RingAt(RingAt),
+    /// A location was given a copy of the ledger.
+    LedgerCopied(LedgerCopied),
+    /// Somebody tried whether the kit opens what lies at a location.
+    KeyDrilled(KeyDrilled),
+    /// This ledger was rebuilt from a copy.
+    Recovered(Recovered),
 }
 
 /// What there is to protect, and where copies are to lie, as the estate declares it.
@@ -177,6 +189,90 @@ pub struct LogAudited {
     pub damage: Option<String>,
 }
 
+/// A recovery kit. The secret in it is nobody's but its holders'.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kit {
+    /// Its name: the beginning of a hash of the public half.
+    pub kit: String,
+    /// How many shares of its secret there are; one where it was not split.
+    pub shares: u8,
+    /// How many of them it takes.
+    pub needed: u8,
+}
+
+/// What the key ring holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ring {
+    /// A hash of everything in it.
+    pub ring: String,
+    /// The repositories that it has keys of.
+    pub repositories: BTreeSet<String>,
+}
+
+/// What a location was given of the key ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingAt {
+    /// The location.
+    pub location: String,
+    /// The kit that opens it.
+    pub kit: String,
+    /// Which state of the ring.
+    pub ring: String,
+    /// The name that it lies under.
+    pub object: String,
+    /// Why older ones still lie there, or may.
+    pub older_left: Option<String>,
+}
+
+/// A copy of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerCopied {
+    /// The location.
+    pub location: String,
+    /// Its snapshot.
+    pub point: String,
+    /// The leaves that it has.
+    pub leaves: u64,
+    /// Until when verdicts are written down in it.
+    pub until: Option<jiff::Timestamp>,
+    /// Which state of the ring goes with it.
+    pub ring: String,
+}
+
+/// What came of trying the kit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyDrilled {
+    /// The location.
+    pub location: String,
+    /// The kit.
+    pub kit: String,
+    /// The leaves of the copy that was read through.
+    pub leaves: u64,
+    /// Repositories that the ring out of it opened there.
+    pub opened: BTreeSet<String>,
+    /// The repository that a file was restored from; none where no repository had a point.
+    pub restored_from: Option<String>,
+    /// What failed.
+    pub failure: Option<String>,
+}
+
+/// That this ledger was rebuilt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The place that it was rebuilt from.
+    pub from: String,
+    /// The snapshot.
+    pub point: String,
+    /// The leaves that the copy had.
+    pub leaves: u64,
+    /// Until when verdicts were written down in it.
+    pub until: Option<jiff::Timestamp>,
+    /// Newer copies there that could not be used, each with the reason.
+    pub passed_over: Vec<String>,
+    /// Points that lie there and that the copy did not know.
+    pub adopted: u64,
+}
+
 impl Observed {
     /// Its kind and what it is about, by which the last of the same is found.
     pub fn subject(&self) -> (&'static str, &str) {
@@ -187,6 +283,12 @@ impl Observed {
             Observed::Probe(probe) => ("probe", &probe.location),
             Observed::StorageWalked(walked) => ("storage-walked", &walked.place),
             Observed::LogAudited(_) => ("log-audited", ""),
+            Observed::Kit(_) => ("kit", ""),
+            Observed::Ring(_) => ("ring", ""),
+            Observed::RingAt(at) => ("ring-at", &at.location),
+            Observed::LedgerCopied(copied) => ("ledger-copied", &copied.location),
+            Observed::KeyDrilled(drilled) => ("key-drilled", &drilled.location),
+            Observed::Recovered(_) => ("recovered", ""),
         }
     }
 }

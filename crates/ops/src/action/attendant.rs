@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use holdfast_ledger::{ActionOutcome, Ledger, NewAction};
+use holdfast_ledger::{ActionOutcome, Ledger, NewAction, NewObservation};
 use holdfast_world::Clock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub(crate) enum Asked {
         /// What there is to say about that.
         detail: Option<String>,
     },
+    /// Something that was looked at.
+    Observe(Box<NewObservation>),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ pub(super) fn carry_out(ledger: &Ledger, asked: Asked, now: Timestamp) -> Result
         Asked::End { id, outcome, detail } => {
             transaction.end_action(&id, outcome, detail.as_deref(), now).map(|()| id)
         }
+        Asked::Observe(observation) => transaction.observe(*observation, now).map(|()| String::new()),
     })?)
 }
 

@@ -25,12 +25,17 @@ pub(crate) fn existing(setup: &Setup) -> Result<Option<Signer>> {
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(Error::usage(error.to_string())),
     };
-    let line = text.expose_secret().lines().find(|line| !line.starts_with('#') && !line.is_empty());
-    let signer = line.and_then(Signer::parse).ok_or_else(|| {
+    let signer = parse(text.expose_secret()).ok_or_else(|| {
         Error::usage(format!("the log's key {} is damaged", path.display()))
             .hint("restore it from your copy of the keys folder; checkpoints at the locations need it")
     })?;
     Ok(Some(signer))
+}
+
+/// Reads the key's file.
+pub(super) fn parse(text: &str) -> Option<Signer> {
+    let line = text.lines().find(|line| !line.starts_with('#') && !line.is_empty());
+    line.and_then(Signer::parse)
 }
 
 /// The key; it is made, and on the disk, where there was none.

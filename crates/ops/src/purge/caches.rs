@@ -13,7 +13,7 @@ use crate::folder::entries;
 use crate::setup::Setup;
 
 /// Removes what no location lists any more. While one cannot be asked, what only it may hold stays, and that is told.
-pub(super) fn clean(setup: &Setup, repository: &Repository, monitor: &dyn Monitor) -> Result<()> {
+pub(crate) fn clean(setup: &Setup, repository: &Repository, monitor: &dyn Monitor) -> Result<()> {
     // That it could not be asked was told when the repository was opened.
     if repository.states().any(|(_, state)| matches!(state, MirrorState::Unusable { .. })) {
         return Ok(());

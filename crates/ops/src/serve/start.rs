@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::anchoring::Anchoring;
 use super::configuration::Configuration;
+use super::delivering::Delivering;
 use super::expectation::{self, AHEAD, Which};
 use super::judging::Judging;
 use super::notifying::Notifying;
@@ -72,6 +73,7 @@ impl<'s> Daemon<'s> {
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),
+            delivering: Delivering::default(),
             stocktaking,
             judging: Judging::default(),
             notifying: Notifying::default(),

@@ -14,7 +14,7 @@ use holdfast_location::layers::retry::{Retry, RetryPolicy};
 use holdfast_location::layers::throttle::Throttle;
 use holdfast_location::{Credentials, Location, ObjectLock, Place, Surroundings, Walk};
 use holdfast_model::estate::{Credentials as CredentialSource, Location as LocationSpec, LockMode};
-use holdfast_world::{ExposeSecret, secrets};
+use holdfast_world::{ExposeSecret, SecretString, World, secrets};
 
 use super::Setup;
 use super::closed::Closed;
@@ -109,43 +109,67 @@ impl Setup {
     }
 
     pub(super) fn surroundings(&self) -> Surroundings {
-        let environment = &self.world.environment;
-        let mut surroundings =
-            Surroundings::new(Arc::clone(&self.world.clock), Arc::clone(&self.world.random));
-        surroundings.known_hosts = environment.home().map(|home| home.join(".ssh/known_hosts"));
-        surroundings.agent_socket = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
-        surroundings
+        surroundings(&self.world)
     }
 
     pub(super) fn credentials(&self, name: &str, source: &CredentialSource) -> Result<Credentials> {
-        let wrong = |cause: String| Error::usage(format!("the credentials of location {name}: {cause}"));
+        let text = self.credentials_text(name, source)?;
+        Credentials::parse(text.expose_secret()).map_err(|cause| match source {
+            CredentialSource::File(path) => {
+                wrong(name, format!("{}: {cause}", self.places.config.join(path).display()))
+            }
+            CredentialSource::Environment(prefix) => {
+                wrong(name, format!("from the environment ({prefix}_…): {cause}"))
+            }
+        })
+    }
+
+    /// The credentials as a file of theirs has them, wherever they come from.
+    pub(crate) fn credentials_text(&self, name: &str, source: &CredentialSource) -> Result<SecretString> {
         match source {
             CredentialSource::File(path) => {
                 let path = self.places.config.join(path);
-                let text = secrets::read_text(&path).map_err(|e| wrong(e.to_string()))?;
-                Credentials::parse(text.expose_secret())
-                    .map_err(|e| wrong(format!("{}: {e}", path.display())))
+                secrets::read_text(&path).map_err(|e| wrong(name, e.to_string()))
             }
             CredentialSource::Environment(prefix) => {
-                let mut text = String::new();
-                for key in [
-                    "access_key",
-                    "secret_key",
-                    "session_token",
-                    "user",
-                    "password",
-                    "identity_file",
-                    "host_key",
-                ] {
-                    let variable = format!("{prefix}_{}", key.to_uppercase());
-                    if let Some(value) = self.world.environment.text(&variable) {
-                        let value = serde_json::to_string(value).map_err(|e| wrong(e.to_string()))?;
-                        text += &format!("{key} = {value}\n");
-                    }
-                }
-                Credentials::parse(&text)
-                    .map_err(|e| wrong(format!("from the environment ({prefix}_…): {e}")))
+                credentials_from_environment(&self.world, prefix).map_err(|cause| wrong(name, cause))
             }
         }
     }
+}
+
+fn wrong(name: &str, cause: String) -> Error {
+    Error::usage(format!("the credentials of location {name}: {cause}"))
+}
+
+/// Credentials in variables that begin with a prefix, as a file of theirs has them.
+pub(crate) fn credentials_from_environment(
+    world: &World,
+    prefix: &str,
+) -> std::result::Result<SecretString, String> {
+    let mut text = String::new();
+    for key in ["access_key", "secret_key", "session_token", "user", "password", "identity_file", "host_key"]
+    {
+        let variable = format!("{prefix}_{}", key.to_uppercase());
+        if let Some(value) = world.environment.text(&variable) {
+            let value = serde_json::to_string(value)
+                .map_err(|e| format!("from the environment ({prefix}_…): {e}"))?;
+            text += &format!("{key} = {value}\n");
+        }
+    }
+    Ok(SecretString::from(text))
+}
+
+/// What a location is opened with, beside its address.
+pub(crate) fn surroundings(world: &World) -> Surroundings {
+    let environment = &world.environment;
+    let mut surroundings = Surroundings::new(Arc::clone(&world.clock), Arc::clone(&world.random));
+    surroundings.known_hosts = known_hosts(world);
+    surroundings.agent_socket = environment.get("SSH_AUTH_SOCK").map(PathBuf::from);
+    surroundings
+}
+
+/// Where the user's SSH keeps the keys of hosts.
+pub(crate) fn known_hosts(world: &World) -> Option<PathBuf> {
+    world.environment.home().map(|home| home.join(".ssh/known_hosts"))
 }

@@ -13,12 +13,13 @@ use holdfast_format::Id;
 use holdfast_ledger::{Observation, Reader};
 use holdfast_location::Identity;
 use holdfast_model::Address;
-use holdfast_model::verdict::{Keys, LogAudited, Observed, PolicySeen, Probe};
+use holdfast_model::verdict::{Keys, LogAudited, Observed, PolicySeen, Probe, Ring};
 use jiff::{SignedDuration, Timestamp};
 
 use super::inventory;
 use crate::error::{Error, Result};
 use crate::journal;
+use crate::recovery;
 use crate::setup::Setup;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -36,6 +37,12 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
     let mut seen = vec![Observed::Inventory(inventory::of(&setup.estate)), Observed::Keys(keys(setup))];
     let header = &setup.policy.header.value;
     seen.push(Observed::PolicySeen(PolicySeen { effective: header.effective, version: header.version }));
+    // The kit is made by whoever has its folder, whoever has the ledger.
+    if let Some(kit) = recovery::known_kit(&setup.places.config)? {
+        let ring = recovery::Contents::of(setup)?;
+        seen.push(Observed::Kit(kit));
+        seen.push(Observed::Ring(Ring { ring: ring.name(), repositories: ring.repositories() }));
+    }
     seen.retain(|observed| known.last(observed).is_none_or(|(last, _)| last != observed));
     seen.extend(probes(setup, &known, now).into_iter().map(Observed::Probe));
     if let Some(reader) = &reader

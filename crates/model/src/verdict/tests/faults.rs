@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, hours, keys, point, restart, slot, world};
+use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, copied, hours, keys, point, restart, slot, world};
 use crate::Dataset;
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;
@@ -133,6 +133,17 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             at_once(|facts| facts.walks[0].what.findings.push("foreign: 1 objects, 5 bytes".to_owned()))
         }
         ("ENC-02", "no stored byte is read any more") => from(ago(6) + hours(30 * 24), nothing),
+        ("ENC-03", "the kit was never tried") => at_once(|facts| facts.key_drills.clear()),
+        ("ENC-03", "a trial of the kit fails") => at_once(|facts| {
+            let mut failed = facts.key_drills[0].clone();
+            (failed.recorded, failed.what.failure) = (ago(1), Some("the ring does not open".to_owned()));
+            facts.key_drills.push(failed);
+        }),
+        ("ENC-03", "nobody tries the kit any more") => from(ago(20 * 24) + hours(31 * 24), nothing),
+        ("ENC-03", "no location has the key of a repository") => at_once(|facts| {
+            facts.rings[0].what.repositories.remove("C-2");
+        }),
+        ("ENC-03", "no kit was ever made") => at_once(|facts| facts.kits.clear()),
         ("LOC-02", "a location turns out to be on this machine") => {
             at_once(|facts| probe_mut(facts, "manchester").is_here = Some(true))
         }
@@ -177,6 +188,26 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
         }),
         ("DR-04", "two locations turn out to be one place") => at_once(|facts| {
             probe_mut(facts, "manchester").marker = Some("marker of frankfurt".to_owned());
+        }),
+        ("DR-05", "no copy of the ledger reaches a location any more") => from(ago(10) + hours(48), nothing),
+        ("DR-05", "a location is not given the changed key ring") => {
+            from(ago(1) + hours(48), |facts| {
+                let mut changed = facts.rings[0].clone();
+                (changed.recorded, changed.what.ring) = (ago(1), "ring-2".to_owned());
+                facts.rings.push(changed);
+                // Copies go on.
+                for location in LOCATIONS {
+                    facts.ledger_copies.push(copied(location, ago(1) + hours(40)));
+                }
+            })
+        }
+        ("DR-05", "an older key ring is left at a location") => at_once(|facts| {
+            facts.rings_at[0].what.older_left = Some("it may not be deleted".to_owned());
+        }),
+        ("DR-05", "a new kit is made, and a location has the ring of the old one") => at_once(|facts| {
+            let mut new = facts.kits[0].clone();
+            (new.recorded, new.what.kit) = (ago(1), "kit-2".to_owned());
+            facts.kits.push(new);
         }),
         ("LOG-01", "a row of the ledger is edited") => at_once(|facts| {
             facts.audits[0].what.damage = Some("the table slots does not say what the leaves say".to_owned());

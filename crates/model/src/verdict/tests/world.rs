@@ -50,6 +50,11 @@ pub(super) fn world() -> Facts {
         probes: LOCATIONS.iter().map(|name| noted(probe(name), ago(5), 3)).collect(),
         walks: LOCATIONS.iter().chain(&["state"]).map(|place| noted(walk(place), ago(24), 4)).collect(),
         audits: vec![noted(LogAudited { leaves: 900, root: "ab".to_owned(), damage: None }, ago(5), 5)],
+        kits: vec![noted(Kit { kit: "kit-1".to_owned(), shares: 3, needed: 2 }, ago(50 * 24), 20)],
+        rings: vec![noted(ring(&["C-1", "C-2"]), ago(50 * 24), 21)],
+        rings_at: LOCATIONS.iter().map(|name| noted(ring_at(name), ago(50 * 24), 22)).collect(),
+        ledger_copies: LOCATIONS.iter().map(|name| copied(name, ago(10))).collect(),
+        key_drills: vec![noted(key_drilled(&["C-1", "C-2"]), ago(20 * 24), 24)],
         reviews: vec![ReviewFact {
             happened: at("2026-10-20T09:00:00Z"),
             recorded: at("2026-10-20T09:00:00Z"),
@@ -158,6 +163,32 @@ fn inventory() -> Inventory {
 
 pub(super) fn keys(repositories: &[&str]) -> Keys {
     Keys { repositories: repositories.iter().map(ToString::to_string).collect::<BTreeSet<_>>() }
+}
+
+fn ring(repositories: &[&str]) -> Ring {
+    Ring { ring: "ring-1".to_owned(), repositories: keys(repositories).repositories }
+}
+
+fn ring_at(location: &str) -> RingAt {
+    let [location, kit, ring, object] = [location, "kit-1", "ring-1", "object-1"].map(str::to_owned);
+    RingAt { location, kit, ring, object, older_left: None }
+}
+
+/// A copy of the ledger that a location was given.
+pub(super) fn copied(location: &str, recorded: Timestamp) -> Noted<LedgerCopied> {
+    let [location, point, ring] = [location, "copy-1", "ring-1"].map(str::to_owned);
+    noted(LedgerCopied { location, point, leaves: 900, until: Some(recorded), ring }, recorded, 23)
+}
+
+fn key_drilled(repositories: &[&str]) -> KeyDrilled {
+    KeyDrilled {
+        location: "frankfurt".to_owned(),
+        kit: "kit-1".to_owned(),
+        leaves: 900,
+        opened: keys(repositories).repositories,
+        restored_from: Some("C-1".to_owned()),
+        failure: None,
+    }
 }
 
 pub(super) fn probe(location: &str) -> Probe {

@@ -44,6 +44,10 @@ fn look_at_all(
             place.objects += 1;
             place.bytes += facts(file).0;
         }
+        // Nothing of a client: what belongs to the copies of the ledger, which no walk lists.
+        if holdfast_location::is_reserved(&name) {
+            continue;
+        }
         let mut note = |kind, file: &Path, why: &str| {
             let (bytes, modified) = facts(file);
             place.find(kind, Some(&name), bytes, modified, file.display().to_string(), why);

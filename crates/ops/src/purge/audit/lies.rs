@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use holdfast_format::Id;
-use holdfast_location::{Area, Key, LOG_REPOSITORY, Lying, Walk, What, is_reserved, valid_repository};
+use holdfast_location::{
+    Area, Key, LEDGER_REPOSITORY, LOG_REPOSITORY, Lying, RING_REPOSITORY, Walk, What, is_reserved,
+    valid_repository,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::PlaceAudit;
@@ -29,8 +32,10 @@ impl Sorted {
             place.bytes += lying.bytes;
             let top = lying.path.split('/').next().unwrap_or_default();
             let object = object(&lying.path);
-            // Our own, and nothing of a client: the marker, what trying out a location leaves, and the audit log's objects.
-            if is_reserved(top) && (top != LOG_REPOSITORY || object.is_some()) {
+            // Our own, and nothing of a client: the marker, what trying out a location leaves, the objects of the audit log, and
+            // what holdfast itself is rebuilt from.
+            let holds_objects = [LOG_REPOSITORY, RING_REPOSITORY, LEDGER_REPOSITORY].contains(&top);
+            if is_reserved(top) && (!holds_objects || object.is_some()) {
                 continue;
             }
             let is_younger = |than| lying.modified.is_some_and(|m| now.duration_since(m) <= than);

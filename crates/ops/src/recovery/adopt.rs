@@ -1,0 +1,121 @@
+//! Points that lie at the place a ledger was rebuilt from and that the copy did not know: made after it, by the controller that was
+//! lost. They are adopted, so that nobody has to find them, and believed in nothing: nobody recorded how they were made, so
+//! they count as unverified until they were read, and by age only from now on.
+
+use std::sync::Arc;
+
+use holdfast_format::Snapshot;
+use holdfast_ledger::{Ledger, Point};
+use holdfast_location::Location;
+use holdfast_model::estate::repository_name;
+use holdfast_repo::Troubles;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::Path;
+
+use super::ledger_copy::{folders_below, open_at};
+use super::ring::Contents;
+use crate::error::Result;
+use crate::setup::Setup;
+
+/// A point that was adopted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Adopted {
+    /// The point.
+    pub point: String,
+    /// Its asset, by its tag.
+    pub asset: String,
+    /// The repository.
+    pub repository: String,
+    /// The instant that it claims to stand for.
+    pub time: Timestamp,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) points: Vec<Adopted>,
+    /// Repositories that could not be looked through, each with the reason.
+    pub(super) failures: Vec<String>,
+}
+
+/// Looks for points that the ledger does not know.
+pub(super) fn look(
+    setup: &Setup,
+    ledger: &Ledger,
+    ring: &Contents,
+    location: &Arc<dyn Location>,
+    scratch: &Path,
+) -> Result<Found> {
+    let mut found = Found::default();
+    let reader = ledger.read();
+    for (repository, assets) in setup.repositories() {
+        let Some(password) = ring.password(&repository) else { continue };
+        let opened = open_at(
+            location,
+            &repository,
+            &password,
+            folders_below(&scratch.join(&repository)),
+            setup.writer(),
+        );
+        let listed = opened.map_err(|error| error.message).and_then(|opened| {
+            let catalog = holdfast_repo::list(&opened.require_ready().map_err(|e| e.to_string())?);
+            let catalog = catalog.map_err(|error| error.to_string())?;
+            Ok(opened.load_snapshots(&catalog, &Troubles::default()))
+        });
+        let snapshots = match listed {
+            Ok(snapshots) => snapshots,
+            Err(why) => {
+                found.failures.push(format!("{repository}: {why}"));
+                continue;
+            }
+        };
+        for (id, snapshot) in snapshots {
+            let Some(asset) = asset_of(&snapshot).filter(|asset| assets.iter().any(|own| own == asset))
+            else {
+                continue;
+            };
+            if reader.point(&id.to_hex())?.is_none() {
+                let (point, asset, repository) = (id.to_hex(), asset.to_owned(), repository.clone());
+                found.points.push(Adopted { point, asset, repository, time: snapshot.time });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Records them, as seen at a location of the estate where the place is one.
+pub(super) fn record(
+    setup: &Setup,
+    ledger: &Ledger,
+    points: &[Adopted],
+    location: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    Ok(ledger.write(|transaction| {
+        for adopted in points {
+            let Some(asset) = setup.estate.assets.get(adopted.asset.as_str()) else { continue };
+            let Some(dataset) = asset.class().datasets().first() else { continue };
+            let point = Point {
+                id: adopted.point.clone(),
+                repository: repository_name(asset).to_string(),
+                asset: adopted.asset.clone(),
+                dataset: dataset.to_string(),
+                // A tag claims more, and nobody saw everything read again.
+                kind: "incremental".to_owned(),
+                instant: adopted.time,
+                // Its age counts from when it is first seen.
+                is_undated: true,
+            };
+            transaction.record_point(point, now)?;
+            if let Some(location) = location {
+                transaction.see_copy(&adopted.point, location, now)?;
+            }
+        }
+        Ok(())
+    })?)
+}
+
+fn asset_of(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.tags.iter().find_map(|tag| tag.strip_prefix("asset:"))
+}

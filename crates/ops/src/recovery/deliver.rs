@@ -1,0 +1,328 @@
+//! Bringing the key ring and a copy of the ledger to every location, where they are due.
+//!
+//! What is due follows from facts: a new day, a ring that changed, or a head of the log that was signed since. The copy goes after
+//! the head and never before it: a head without a copy at least as long would say of a rebuilt log that it was cut short.
+
+use std::collections::BTreeMap;
+
+use holdfast_format::Id;
+use holdfast_ledger::{Ledger, Reader};
+use holdfast_location::LEDGER_REPOSITORY;
+use holdfast_model::verdict::{Kit, LedgerCopied, Observed, Ring, RingAt};
+use holdfast_repo::{Mirror, Troubles};
+use holdfast_world::ExposeSecret;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::ledger_copy::{self, Staged};
+use super::ring::Contents;
+use super::ring_at;
+use super::root::{self, KnownKit};
+use crate::backup::CopyReport;
+use crate::ending::Ending;
+use crate::error::Result;
+use crate::setup::Setup;
+use crate::verdicts::{self, Followed, stocktaking};
+
+/// How much is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What is due.
+    Due,
+    /// The key ring alone, now.
+    Ring,
+    /// All of it, now.
+    Everything,
+}
+
+/// Who brings the verdicts up to date before the ledger is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judges {
+    /// Whoever delivers.
+    Us,
+    /// The daemon, in its own thread.
+    Daemon,
+}
+
+/// What was brought where.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DeliveryReport {
+    /// The kit in force; none where none was ever made, and then nothing is brought anywhere.
+    pub kit: Option<String>,
+    /// By location; empty where nothing was due.
+    pub locations: Vec<DeliveredTo>,
+    /// What should be in the ring and could not be read.
+    pub missing: Vec<String>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// What a location was brought.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveredTo {
+    /// The location.
+    pub location: String,
+    /// Whether it has the ring as it is now.
+    pub has_ring: bool,
+    /// Whether it was given a copy of the ledger now.
+    pub has_copy: bool,
+    /// The leaves of that copy.
+    pub leaves: Option<u64>,
+    /// Why older rings lie there still, or may.
+    pub older_rings_left: Option<String>,
+    /// Why something is lacking.
+    pub reason: Option<String>,
+}
+
+/// Brings what is to be brought, after the verdicts were brought up to date.
+///
+/// # Errors
+/// When the ledger cannot be used or copied. A location that cannot be reached is told in the report.
+pub fn deliver(setup: &Setup, extent: Extent) -> Result<DeliveryReport> {
+    deliver_as(setup, extent, Judges::Us)
+}
+
+pub(crate) fn deliver_as(setup: &Setup, extent: Extent, judges: Judges) -> Result<DeliveryReport> {
+    let Some(known) = root::in_force(&setup.places.config)? else { return Ok(DeliveryReport::default()) };
+    let _turn = setup.turn(LEDGER_REPOSITORY)?;
+    let ledger = setup.ledger()?;
+    if setup.ring.get(LEDGER_REPOSITORY)?.is_none() {
+        // Its password belongs into the ring that goes first.
+        setup.open_for_writing(LEDGER_REPOSITORY)?;
+    }
+    let contents = Contents::of(setup)?;
+    let past = Past::of(ledger.read())?;
+    let day = |instant: Timestamp| instant.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let (ring, today) = (contents.name(), day(setup.world.clock.now()));
+    let is_due = |name: &&str| past.is_due(name, &known.kit.kit, &ring, today);
+    if extent == Extent::Due && !setup.location_names().any(|name| is_due(&name)) {
+        return Ok(DeliveryReport { kit: Some(known.kit.kit), ..DeliveryReport::default() });
+    }
+    let mut work = Delivering { setup, ledger, known: &known, ring, past, by_location: BTreeMap::new() };
+    work.note(&contents)?;
+    work.bring_ring(&contents)?;
+    if extent != Extent::Ring {
+        work.bring_copy(judges)?;
+    }
+    let locations: Vec<DeliveredTo> = work.by_location.into_values().collect();
+    let is_whole = |at: &DeliveredTo| {
+        at.has_ring && at.older_rings_left.is_none() && (at.has_copy || extent == Extent::Ring)
+    };
+    let is_done = locations.iter().all(is_whole) && contents.missing.is_empty();
+    let ending = if is_done { Ending::Done } else { Ending::Attention };
+    Ok(DeliveryReport { kit: Some(known.kit.kit), locations, missing: contents.missing, ending })
+}
+
+/// Brings what is due, for a command that changed something; returns lines for people, and how it ended.
+pub fn deliver_after(setup: &Setup) -> (Vec<String>, Ending) {
+    match deliver(setup, Extent::Due) {
+        Ok(report) => tell_delivered(&report),
+        Err(error) => (vec![format!("self-recovery: {}", error.message)], error.ending),
+    }
+}
+
+/// What there is to say about a report.
+pub fn tell_delivered(report: &DeliveryReport) -> (Vec<String>, Ending) {
+    let mut lines = Vec::new();
+    for at in &report.locations {
+        if let Some(reason) = &at.reason {
+            lines.push(format!("self-recovery: location {}: {reason}", at.location));
+        }
+        if let Some(left) = &at.older_rings_left {
+            lines.push(format!(
+                "self-recovery: location {}: older key rings lie there still: {left}",
+                at.location
+            ));
+        }
+    }
+    lines.extend(
+        report.missing.iter().map(|missing| format!("self-recovery: not in the key ring: {missing}")),
+    );
+    (lines, report.ending)
+}
+
+/// What the ledger has of former deliveries.
+#[derive(Default)]
+struct Past {
+    kit: Option<Kit>,
+    ring: Option<Ring>,
+    rings: BTreeMap<String, RingAt>,
+    copies: BTreeMap<String, (LedgerCopied, Timestamp)>,
+    /// How many leaves the largest signed head at a location covers.
+    heads: BTreeMap<String, u64>,
+}
+
+impl Past {
+    fn of(reader: &Reader) -> Result<Past> {
+        let mut past = Past::default();
+        for one in reader.observations()? {
+            match stocktaking::read(&one) {
+                Some(Observed::Kit(kit)) => past.kit = Some(kit),
+                Some(Observed::Ring(ring)) => past.ring = Some(ring),
+                Some(Observed::RingAt(at)) => {
+                    past.rings.insert(at.location.clone(), at);
+                }
+                Some(Observed::LedgerCopied(copied)) => {
+                    past.copies.insert(copied.location.clone(), (copied, one.happened_at));
+                }
+                _ => {}
+            }
+        }
+        for anchor in reader.anchors(None)? {
+            let largest = past.heads.entry(anchor.location).or_default();
+            *largest = (*largest).max(anchor.head.leaves);
+        }
+        Ok(past)
+    }
+
+    fn is_due(&self, location: &str, kit: &str, ring: &str, today: Date) -> bool {
+        let has_ring = self
+            .rings
+            .get(location)
+            .is_some_and(|at| at.kit == kit && at.ring == ring && at.older_left.is_none());
+        let has_copy = self.copies.get(location).is_some_and(|(copied, at)| {
+            let is_as_long = self.heads.get(location).is_none_or(|leaves| copied.leaves >= *leaves);
+            at.to_zoned(jiff::tz::TimeZone::UTC).date() == today && copied.ring == ring && is_as_long
+        });
+        !has_ring || !has_copy
+    }
+}
+
+struct Delivering<'s> {
+    setup: &'s Setup,
+    ledger: &'s Ledger,
+    known: &'s KnownKit,
+    /// The state of the ring.
+    ring: String,
+    past: Past,
+    by_location: BTreeMap<String, DeliveredTo>,
+}
+
+impl Delivering<'_> {
+    fn observe(&self, observed: &[Observed]) -> Result<()> {
+        verdicts::observe(self.ledger, observed, self.setup.world.clock.now())
+    }
+
+    /// Writes down which kit is in force and what the ring holds, where that is news.
+    fn note(&self, contents: &Contents) -> Result<()> {
+        let ring = Ring { ring: self.ring.clone(), repositories: contents.repositories() };
+        let mut news = Vec::new();
+        if self.past.kit.as_ref() != Some(&self.known.kit) {
+            news.push(Observed::Kit(self.known.kit.clone()));
+        }
+        if self.past.ring.as_ref() != Some(&ring) {
+            news.push(Observed::Ring(ring));
+        }
+        self.observe(&news)
+    }
+
+    fn at(&mut self, location: &str) -> &mut DeliveredTo {
+        self.by_location.entry(location.to_owned()).or_insert_with(|| DeliveredTo {
+            location: location.to_owned(),
+            has_ring: false,
+            has_copy: false,
+            leaves: None,
+            older_rings_left: None,
+            reason: None,
+        })
+    }
+
+    fn bring_ring(&mut self, contents: &Contents) -> Result<()> {
+        let tar = contents.to_tar(self.setup.world.clock.now())?;
+        let sealed = self.known.recipient.seal(tar.expose_secret())?;
+        for mirror in ring_at::places(self.setup)? {
+            let brought = self.bring_ring_to(&mirror, &sealed);
+            let at = self.at(mirror.name());
+            match brought {
+                Ok(Some(new)) => {
+                    (at.has_ring, at.older_rings_left) = (true, new.older_left.clone());
+                    self.observe(&[Observed::RingAt(new)])?;
+                }
+                Ok(None) => at.has_ring = true,
+                Err(error) => at.reason = Some(error.message),
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings it to one location; none where it has it already, alone.
+    fn bring_ring_to(&self, mirror: &Mirror, sealed: &[u8]) -> Result<Option<RingAt>> {
+        let given = self
+            .past
+            .rings
+            .get(mirror.name())
+            .filter(|at| at.kit == self.known.kit.kit && at.ring == self.ring);
+        let object = given.and_then(|at| Id::from_hex(&at.object));
+        let (object, older_left) = match object {
+            Some(object)
+                if ring_at::is_alone(mirror, &object)? && given.is_some_and(|at| at.older_left.is_none()) =>
+            {
+                return Ok(None);
+            }
+            // Brought again, it would be one more that cannot be removed.
+            Some(object) if ring_at::lies_there(mirror, &object)? => {
+                (object, ring_at::remove_others(self.setup, mirror, &object))
+            }
+            _ => (Id::of(sealed), ring_at::replace(self.setup, mirror, sealed)?),
+        };
+        Ok(Some(RingAt {
+            location: mirror.name().to_owned(),
+            kit: self.known.kit.kit.clone(),
+            ring: self.ring.clone(),
+            object: object.to_hex(),
+            older_left,
+        }))
+    }
+
+    fn bring_copy(&mut self, judges: Judges) -> Result<()> {
+        if judges == Judges::Us {
+            verdicts::assess(self.setup, self.ledger, &mut Followed::default(), &self.setup.interrupted)?;
+        }
+        let staged = ledger_copy::stage(self.setup, self.ledger)?;
+        let troubles = Troubles::default();
+        let archived = match ledger_copy::store(self.setup, &staged, &troubles) {
+            Ok(archived) => archived,
+            Err(error) => {
+                let names: Vec<String> = self.setup.location_names().map(str::to_owned).collect();
+                for name in names {
+                    self.at(&name).reason.get_or_insert_with(|| error.message.clone());
+                }
+                return Ok(());
+            }
+        };
+        let copies: Vec<CopyReport> =
+            archived.deliveries.iter().map(|delivery| CopyReport::of(delivery, &archived)).collect();
+        let mut observed = Vec::new();
+        for copy in copies {
+            let at = self.at(&copy.location);
+            at.has_copy = copy.has_point;
+            if copy.has_point {
+                at.leaves = Some(staged.leaves);
+                observed.push(self.copied(&copy.location, &archived.id, &staged));
+            } else {
+                let why =
+                    copy.reason.unwrap_or_else(|| "the copy of the ledger is not whole there".to_owned());
+                at.reason.get_or_insert(why);
+            }
+        }
+        self.observe(&observed)?;
+        drop(staged);
+        // What is too many today is too many tomorrow.
+        if let Err(error) = ledger_copy::thin(self.setup, &troubles) {
+            self.setup
+                .say(&format!("self-recovery: old copies of the ledger were not removed: {}", error.message));
+        }
+        Ok(())
+    }
+
+    fn copied(&self, location: &str, point: &Id, staged: &Staged) -> Observed {
+        Observed::LedgerCopied(LedgerCopied {
+            location: location.to_owned(),
+            point: point.to_hex(),
+            leaves: staged.leaves,
+            until: staged.until,
+            ring: self.ring.clone(),
+        })
+    }
+}
