@@ -258,7 +258,7 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 7] {
+    fn beside(&self) -> [(bool, &AtomicBool); 8] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
