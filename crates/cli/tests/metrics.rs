@@ -84,6 +84,7 @@ fn a_real_scrape_passes_promtool_and_has_all_that_dashboard_rules_and_documentat
     fast_policy(&customer, "62s", 1);
     customer.declare(&format!("[alerts]\n{}", hook_channel(&customer, &hook)));
     customer.declare(&format!("[alerts.ping]\nurl = \"{}\"\n", hook.url("ping")));
+    customer.run(0, &["verify", "--rotate"]);
     let daemon = Daemon::launch_by(customer.command(&["serve", "--listen", "127.0.0.1:0"]));
     daemon.wait_until_said("measurements: ");
     let said = daemon.said();
