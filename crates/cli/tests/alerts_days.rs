@@ -11,7 +11,7 @@ use std::fs;
 
 use holdfast_testkit::servers::{PASSWORD, Smtp, SmtpSecurity, USER};
 use jiff::{SignedDuration, Timestamp};
-use support::{Customer, REPOSITORY};
+use support::{ASSET, Customer, REPOSITORY};
 use told::{mail_channel, probed_at, put_elsewhere_at, serve_at, subjects};
 
 /// An approved policy, a site, a mail server, and an instant of the morning.
@@ -24,9 +24,9 @@ fn told() -> (Customer, Smtp, Timestamp) {
         policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
     fs::write(path, approved).unwrap();
     customer.declare(&mail_channel(&customer, &smtp, ""));
-    // The ledger, and a key ring.
-    customer.run(0, &["key", "list"]);
-    (customer, smtp, "2026-06-10T08:00:00Z".parse().unwrap())
+    let start = "2026-06-10T08:00:00Z";
+    customer.back_up_at(ASSET, start);
+    (customer, smtp, start.parse().unwrap())
 }
 
 fn with(smtp: &Smtp, words: &str) -> usize {
@@ -38,9 +38,9 @@ fn a_breach_is_told_before_it_when_it_comes_and_when_it_ends_and_each_once() {
     let (customer, smtp, start) = told();
     let at = |minutes: i64| start + SignedDuration::from_mins(minutes);
     let day = 24 * 60;
-    put_elsewhere_at(&customer, at(-1));
-    serve_at(&customer, at(0));
-    serve_at(&customer, at(1));
+    put_elsewhere_at(&customer, at(1));
+    serve_at(&customer, at(2));
+    serve_at(&customer, at(3));
     let first = smtp.mails();
     assert_eq!(with(&smtp, "daily:"), 1, "{:?}", subjects(&smtp));
     assert!(first.iter().all(|mail| mail.is_encrypted && mail.user == USER), "{first:?}");
@@ -84,7 +84,7 @@ fn a_breach_is_told_before_it_when_it_comes_and_when_it_ends_and_each_once() {
 fn the_digest_comes_every_day_and_without_it_the_control_goes_stale() {
     let (customer, smtp, start) = told();
     for day in 0..5 {
-        let now = start + SignedDuration::from_hours(24 * day);
+        let now = start + SignedDuration::from_hours(24 * day) + SignedDuration::from_mins(2);
         put_elsewhere_at(&customer, now - SignedDuration::from_mins(1));
         serve_at(&customer, now);
         serve_at(&customer, now + SignedDuration::from_hours(3));
@@ -111,8 +111,8 @@ fn the_digest_comes_every_day_and_without_it_the_control_goes_stale() {
 fn a_location_that_two_looks_find_away_is_told_and_that_it_is_back() {
     let (customer, smtp, start) = told();
     let at = |minutes: i64| start + SignedDuration::from_mins(minutes);
-    put_elsewhere_at(&customer, at(-1));
-    serve_at(&customer, at(0));
+    put_elsewhere_at(&customer, at(1));
+    serve_at(&customer, at(2));
     let why = "no route\nBcc: everybody@example.com";
     probed_at(&customer, at(30), &[("there", Some(why))]);
     serve_at(&customer, at(31));

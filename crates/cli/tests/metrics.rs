@@ -80,11 +80,11 @@ fn get(address: &str, path: &str) -> (u16, String) {
 
 #[test]
 fn a_real_scrape_passes_promtool_and_has_all_that_dashboard_rules_and_documentation_name() {
-    let (customer, hook) = (Customer::new(), Hook::start());
-    fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    fast_policy(&customer, "24h", 1);
+    let (customer, hook) = (Customer::with_a_point(), Hook::start());
+    fast_policy(&customer, "62s", 1);
     customer.declare(&format!("[alerts]\n{}", hook_channel(&customer, &hook)));
     customer.declare(&format!("[alerts.ping]\nurl = \"{}\"\n", hook.url("ping")));
+    customer.run(0, &["verify", "--rotate"]);
     let daemon = Daemon::launch_by(customer.command(&["serve", "--listen", "127.0.0.1:0"]));
     daemon.wait_until_said("measurements: ");
     let said = daemon.said();

@@ -58,13 +58,17 @@ pub(super) fn ping(
     let mut pinged = pinged(&setup.places.state)?;
     let every = SignedDuration::try_from(declared.every).unwrap_or(SignedDuration::MAX);
     let is_time = |tried: Timestamp| tried > now || now.duration_since(tried) >= every;
-    if !pinged.tried.is_none_or(is_time) {
+    // Once nothing keeps it back any more, nobody waits for the next time.
+    if pinged.withheld.is_none() && !pinged.tried.is_none_or(is_time) {
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();
     pinged.tried = Some(now);
     let withheld = unwell(setup, reader, now)?;
-    if withheld.is_some() && withheld != pinged.withheld {
+    if withheld.is_some() {
+        if withheld == pinged.withheld {
+            return Ok(lines);
+        }
         lines.extend(withheld.as_ref().map(|why| format!("alerts: no ping: {why}")));
     }
     pinged.withheld = withheld;
