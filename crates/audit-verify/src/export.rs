@@ -20,6 +20,8 @@ pub struct Export {
     pub checkpoints: Vec<String>,
     /// Values about people in it; none where the file says that they were left out.
     pub values: Option<u64>,
+    /// Whether leaves name values that were not erased.
+    pub names_values: bool,
     /// What is wrong with lines by themselves.
     pub troubles: Vec<Trouble>,
 }
@@ -56,8 +58,9 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
                 return Err("it does not begin as an exported log of version 1".to_owned());
             }
             export.key = text("key").map(str::to_owned);
-            let is_without = fields.get("values").and_then(Value::as_bool) == Some(false);
-            export.values = (!is_without).then_some(0);
+            // Former exports do not say.
+            let is_with = fields.get("values").and_then(Value::as_bool) == Some(true);
+            export.values = is_with.then_some(0);
             is_begun = true;
         } else if let (Some(leaf), Some(payload)) =
             (fields.get("leaf").and_then(Value::as_u64), text("payload"))
@@ -85,6 +88,7 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
     if !is_begun {
         return Err("it is empty".to_owned());
     }
+    export.names_values = values.are_named();
     if export.values.is_some() {
         values
             .judge()

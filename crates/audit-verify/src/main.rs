@@ -9,12 +9,13 @@ use holdfast_audit_verify::{Key, read, verify};
 
 const USAGE: &str = "Verifies an exported holdfast audit log without holdfast.
 
-usage: holdfast-audit-verify EXPORT --key KEY [--checkpoint PATH]... [--json]
+usage: holdfast-audit-verify EXPORT --key KEY [--checkpoint PATH]... [--without-values] [--json]
 
   EXPORT             what `holdfast audit export --out EXPORT` wrote
   --key KEY          the log's public key, as `holdfast key list` shows it, or a file that holds it; from elsewhere, not
                      from the machine that is being checked
   --checkpoint PATH  a signed checkpoint, or a folder of them: e.g. the folder holdfast-log/snapshots of a location
+  --without-values   you asked for an export without the values about people; else one without them is NO_EVIDENCE
   --json             print one JSON document
 
 exit codes: 0 everything agrees; 4 something was changed, removed, inserted, moved, cut off, or there are two logs;
@@ -25,6 +26,7 @@ struct Given {
     key: String,
     checkpoints: Vec<PathBuf>,
     is_json: bool,
+    is_without_values: bool,
 }
 
 fn main() -> ExitCode {
@@ -43,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn given(arguments: &[String]) -> Result<Given, String> {
-    let (mut export, mut key, mut checkpoints, mut is_json) = (None, None, Vec::new(), false);
+    let (mut export, mut key, mut checkpoints) = (None, None, Vec::new());
+    let (mut is_json, mut is_without_values) = (false, false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -51,6 +54,7 @@ fn given(arguments: &[String]) -> Result<Given, String> {
             "--key" => key = Some(value()?.clone()),
             "--checkpoint" => checkpoints.push(PathBuf::from(value()?)),
             "--json" => is_json = true,
+            "--without-values" => is_without_values = true,
             other if other.starts_with('-') => return Err(format!("there is no option {other}\n\n{USAGE}")),
             file if export.is_none() => export = Some(PathBuf::from(file)),
             more => return Err(format!("one export at a time, and {more} is a second one")),
@@ -58,7 +62,7 @@ fn given(arguments: &[String]) -> Result<Given, String> {
     }
     let export = export.ok_or(format!("no export was named\n\n{USAGE}"))?;
     let key = key.ok_or("--key is missing: a log that is checked by its own word proves nothing")?;
-    Ok(Given { export, key, checkpoints, is_json })
+    Ok(Given { export, key, checkpoints, is_json, is_without_values })
 }
 
 fn run(given: &Given) -> Result<u8, String> {
@@ -74,7 +78,8 @@ fn run(given: &Given) -> Result<u8, String> {
     let in_export = |why: String| format!("{}: {why}", given.export.display());
     let file = std::fs::File::open(&given.export).map_err(|error| in_export(error.to_string()))?;
     let export = read(BufReader::new(file)).map_err(in_export)?;
-    let verdict = verify(&export, &key, &notes);
+    let mut verdict = verify(&export, &key, &notes);
+    verdict.lacks_values &= !given.is_without_values;
     if given.is_json {
         let findings: Vec<_> = verdict
             .findings

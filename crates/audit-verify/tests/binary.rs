@@ -157,7 +157,10 @@ fn a_value_that_was_left_out_added_or_brought_back_is_told() {
     assert!(code == Some(4) && said.contains("no leaf names the value"), "{said}");
     let (code, said) = verify(&["alice", "a.php", "b.php", "moved", "2 files"], true);
     assert!(code == Some(4) && said.contains("was erased and is here"), "{said}");
-    // Left out of the whole file, and told.
+    // Left out of the whole file: fine for who asked for that, and for nobody else.
     let (code, said) = verify(&[], false);
-    assert!(code == Some(0) && said.contains("were left out of this export"), "{said}");
+    assert!(code == Some(1) && said.contains("NO_EVIDENCE"), "{said}");
+    assert!(said.contains("were left out of this export"), "{said}");
+    let asked = ["export", "--key", "key", "--checkpoint", "kept", "--without-values"];
+    assert_eq!(run(folder, &asked).0, Some(0));
 }

@@ -96,6 +96,22 @@ impl Reader {
         self.ask(|connection| Ok(last(connection)?.map(from_nanoseconds)))
     }
 
+    /// The instant of the last assessment that was recorded before a leaf.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn assessed_before(&self, leaf: u64) -> Result<Option<Timestamp>> {
+        let leaf = i64::try_from(leaf).unwrap_or(i64::MAX);
+        self.ask(|connection| {
+            let last: Option<i64> = assessments::table
+                .filter(assessments::leaf.lt(leaf))
+                .select(max(assessments::instant))
+                .first(connection)
+                .doing(|| "find the last assessment".to_owned())?;
+            Ok(last.map(from_nanoseconds))
+        })
+    }
+
     /// The verdicts that held at an instant; none before the first assessment.
     ///
     /// # Errors

@@ -16,8 +16,8 @@ use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
     actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_restarts,
-    notices, observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, report_erasures,
-    reports, run_slots, runs, slots, verdicts, waivers,
+    notices, observations, points, policy_reviews, policy_versions, purge_points, purges, receipts,
+    report_erasures, reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{

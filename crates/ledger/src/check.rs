@@ -221,12 +221,12 @@ impl Reader {
         })
     }
 
-    /// Every check of every repository that was recorded after a leaf, in that order, to `see`; without a leaf, all. There are
-    /// millions, and each is seen once.
+    /// Every check of every repository that was recorded after a leaf, in that order, to `see`, as long as that wants more;
+    /// without a leaf, all. There are millions, and each is seen once.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn checks_after(&self, leaf: Option<u64>, see: &mut dyn FnMut(&Check)) -> Result<()> {
+    pub fn checks_after(&self, leaf: Option<u64>, see: &mut dyn FnMut(&Check) -> bool) -> Result<()> {
         let doing = || "read the checks".to_owned();
         let leaf = leaf.map_or(Ok(-1), i64::try_from);
         let leaf = leaf.map_err(|_| Error::new(ErrorKind::Contradiction, "there is no such leaf"))?;
@@ -237,7 +237,9 @@ impl Reader {
                 .load_iter::<Row, DefaultLoadingMode>(connection)
                 .doing(doing)?;
             for row in rows {
-                see(&Check::of(row.doing(doing)?)?);
+                if !see(&Check::of(row.doing(doing)?)?) {
+                    break;
+                }
             }
             Ok(())
         })

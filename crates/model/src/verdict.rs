@@ -40,8 +40,9 @@ pub use self::facts::{
     SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LocationDeclared,
-    LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
+    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, SiteDeclared,
+    StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;

@@ -276,8 +276,11 @@ impl Daemon<'_> {
         self.beside().iter().filter(|(is_under_way, _)| *is_under_way).count()
     }
 
+    /// Asks all of it to end, but for judging: what happens while runs end must turn verdicts as at any other time.
     fn stop_beside(&self) {
-        self.beside().iter().for_each(|(_, stop)| stop.store(true, Ordering::SeqCst));
+        let stops = self.beside().map(|(_, stop)| stop);
+        let others = stops.into_iter().filter(|stop| !std::ptr::eq(*stop, &*self.judging.stop));
+        others.for_each(|stop| stop.store(true, Ordering::SeqCst));
     }
 
     /// Whether nothing runs, and nothing could begin now: the scheduler began all that it wants to begin.
@@ -338,10 +341,7 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
-            Message::Judged(outcome) => {
-                self.hear_of_verdicts(outcome);
-                Ok(())
-            }
+            Message::Judged(outcome) => self.hear_of_verdicts(outcome),
             Message::Notified(outcome) => {
                 self.hear_of_notices(outcome);
                 Ok(())
@@ -463,6 +463,7 @@ impl Daemon<'_> {
     fn abandon(&mut self) {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.stop_beside();
+        self.judging.stop.store(true, Ordering::SeqCst);
         let mut left = self.under_way.len() + self.busy_beside();
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))

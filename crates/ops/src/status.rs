@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use holdfast_ledger::Assessed;
 use holdfast_model::verdict::{ControlVerdict, Row, Rpo, Worst};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,6 +18,9 @@ use crate::error::{Error, Result};
 use crate::setup::Setup;
 use crate::verdicts::Followed;
 use crate::{journal, slots, verdicts};
+
+/// A daemon judges every hour, whether or not something happened.
+const JUDGED_WITHIN: SignedDuration = SignedDuration::from_mins(90);
 
 /// What to show.
 #[derive(Clone, Debug, Default)]
@@ -86,10 +90,14 @@ pub fn now(setup: &Setup, filter: &Filter) -> Result<StatusReport> {
             "verdicts are written down until {until}, and now it is {clock}: the clock was ahead, and until then nothing new is judged"
         ));
     }
-    if behind.as_secs() > 3600 {
+    if behind > JUDGED_WITHIN {
         notes.push(format!("nothing was judged since {}: what happened after is not in here", assessed.at));
     }
-    report(&assessed, now, filter, notes)
+    let mut report = report(&assessed, now, filter, notes)?;
+    if behind > JUDGED_WITHIN {
+        report.ending = Ending::Attention;
+    }
+    Ok(report)
 }
 
 /// How it stood at an instant, as it was written down.
@@ -132,6 +140,9 @@ fn bring_up_to_date(setup: &Setup) -> Result<Option<String>> {
     let observed = verdicts::stocktaking::look(setup)?;
     verdicts::observe(ledger, &observed, setup.world.clock.now())?;
     verdicts::assess(setup, ledger, &mut Followed::default(), &setup.interrupted)?;
+    if setup.interrupted.load(Ordering::SeqCst) {
+        return Err(Error::new(Ending::Interrupted, "interrupted before everything was judged"));
+    }
     Ok(None)
 }
 
@@ -158,8 +169,12 @@ fn report(assessed: &Assessed, at: Timestamp, filter: &Filter, notes: Vec<String
         ending: Ending::Done,
     };
     report.shown.worst = report.worst.clone().and_then(|worst| serde_json::from_value(worst).ok());
-    if let Some(worst) = &mut report.worst {
-        measured_at(&mut worst["rpo"], at);
+    if let Some(Value::Object(worst)) = &mut report.worst
+        && let Some(shown) = &report.shown.worst
+    {
+        worst.insert("age_seconds".to_owned(), shown.rpo.age_seconds(at).into());
+        worst.insert("worst_seconds".to_owned(), shown.rpo.worst_until(at).into());
+        worst.get_mut("rpo").into_iter().for_each(|rpo| measured_at(rpo, at));
     }
     for ((name, target), document) in &assessed.verdicts {
         if target.is_some() || name == verdicts::HEADLINE {
@@ -237,7 +252,8 @@ fn narrow(shown: &mut ControlVerdict, worst: Row) {
 /// Adds what moves with every second: it is reckoned as of the instant that was asked about, from what is written down.
 fn measured_at(document: &mut Value, at: Timestamp) {
     let Ok(rpo) = serde_json::from_value::<Rpo>(document.clone()) else { return };
-    let Value::Object(told) = document else { return };
+    // The first rules wrote all of it down, and the past is told as it was written.
+    let Some(told) = document.as_object_mut().filter(|_| rpo.first_within.is_none()) else { return };
     told.insert("age_seconds".to_owned(), rpo.age_seconds(at).into());
     told.insert("worst_seconds".to_owned(), rpo.worst_until(at).into());
     told.insert("window_from".to_owned(), rpo.window_from(at).to_string().into());

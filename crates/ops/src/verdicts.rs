@@ -51,7 +51,7 @@ pub(crate) fn observation(observed: &Observed) -> Result<NewObservation> {
 pub(crate) fn assess_now_alone(setup: &Setup, ledger: &Ledger) -> Result<()> {
     let now = setup.world.clock.now();
     let reader = ledger.read();
-    let facts = facts::gather(setup, reader, &mut Followed::default(), (now, now))?;
+    let facts = facts::gather(setup, reader, &mut Followed::default(), (now, now), &AtomicBool::default())?;
     let Some(assessment) = verdict::assess(&facts, now) else { return Ok(()) };
     let mut held = reader.verdicts_at(now)?.map(|assessed| assessed.verdicts).unwrap_or_default();
     let changes = changes(&mut held, &assessment)?;
@@ -73,7 +73,7 @@ pub(crate) fn assess(
     let reader = Reader::open(ledger.read().path())?;
     let reader = reader.snapshot()?;
     let until = reader.assessed_until()?;
-    let facts = facts::gather(setup, &reader, followed, (until.unwrap_or(now).min(now), now))?;
+    let facts = facts::gather(setup, &reader, followed, (until.unwrap_or(now).min(now), now), stop)?;
     let at_last = until.and_then(|until| verdict::assess(&facts, until)).and_then(|last| last.deadline);
     if until.is_some_and(|until| until >= now) {
         return Ok(at_last);

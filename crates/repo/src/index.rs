@@ -50,7 +50,7 @@ pub struct PackSummary {
 }
 
 /// Every blob of a repository.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Index {
     segments: Vec<Box<[Entry]>>,
     len: usize,

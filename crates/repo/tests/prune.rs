@@ -16,8 +16,8 @@ use holdfast_location::layers::faulty::{Damage, Fault, Rule};
 use holdfast_location::layers::record::{Record, Recording};
 use holdfast_location::{Area, ErrorKind as LocationErrorKind};
 use holdfast_repo::{
-    Cancel, ErrorKind, Mirror, Progress, PruneOptions, Pruned, Read, RepairRequest, Repository, Result,
-    Tombstones, Troubles, Verified, VerifyRequest,
+    Cancel, ErrorKind, LocationState, Mirror, ProblemKind, Progress, PruneOptions, Pruned, Read,
+    RepairRequest, Repository, Result, Tombstones, Troubles, Verified, VerifyRequest,
 };
 use holdfast_testkit::corpus::noise;
 use support::{Bench, REPOSITORY, assert_same, make_tree, must_succeed, restic};
@@ -114,11 +114,16 @@ fn a_location_that_was_away_follows_and_resurrects_nothing() {
         fs::rename(bench.path("away"), bench.path("there")).unwrap();
         // Forgotten points that a location still lists are no points, and a new one does not build on them.
         let both = bench.reopen(bench.mirrors());
-        // By itself it stands on the index files that were replaced elsewhere, which is no damage.
+        // By itself it stands on the index files that were replaced elsewhere: it is owed the new ones. That is no damage, and
+        // no point is whole there.
         let request = VerifyRequest { locations: Some(vec!["there".to_owned()]), read: Read::All };
         let (troubles, cancel) = (Troubles::default(), Cancel::default());
         let behind = both.verify(&request, &troubles, &Progress::default(), &cancel).unwrap();
-        assert!(!behind.is_damaged(), "{behind:#?}");
+        let there = &behind.locations[0];
+        assert!(!behind.is_damaged() && there.state == LocationState::Owed, "{behind:#?}");
+        let owed =
+            there.problems.iter().find(|p| p.area == Area::Index && p.kind == ProblemKind::Owed).unwrap();
+        assert_eq!(owed.points, points[2..], "{behind:#?}");
         fs::write(site.join("changing.bin"), noise(0, 6_000_000)).unwrap();
         bench.archive(&both, &site, false).0.unwrap();
         restic_is_content(&bench, "here", &site);

@@ -35,7 +35,8 @@ pub struct Rpo {
     /// The share of the window within the objective; only in verdicts of the first rules, see [`Rpo::within_per_10000`].
     #[serde(default, skip_serializing_if = "Option::is_none", rename = "within_per_10000")]
     pub first_within: Option<u32>,
-    /// When the objective was broken in the window or across its beginning.
+    /// When the objective was broken in the window or across its beginning; of one that began more than three days before the
+    /// window, from then on.
     pub breaches: Vec<Breach>,
     /// How much longer captures and copies could last before the schedule cannot keep the objective.
     pub headroom_seconds: Option<u64>,
@@ -58,6 +59,12 @@ impl Rpo {
     pub fn window_from(&self, at: Timestamp) -> Timestamp {
         let from = self.first_window_from.unwrap_or_else(|| midnight_before(at, WINDOW_DAYS));
         self.known_since.map_or(from, |known| known.max(from)).min(at)
+    }
+
+    /// Whether a breach began before anything that was looked at, so that its beginning is only the latest that it can be.
+    pub fn is_older(&self, breach: &Breach, at: Timestamp) -> bool {
+        let looked_from = self.first_window_from.unwrap_or_else(|| looked_from(at));
+        breach.from <= looked_from && self.known_since.is_none_or(|known| known < looked_from)
     }
 
     /// The share of the window within the objective, in parts of ten thousand, for whoever asks as of an instant.
@@ -94,6 +101,14 @@ impl Rpo {
     pub(super) fn used_permille(&self, at: Timestamp) -> u64 {
         self.age_seconds(at).saturating_mul(1000) / self.objective_seconds.max(1)
     }
+}
+
+/// How much before the window a breach that reaches into it is followed back.
+const BEFORE_DAYS: i64 = 3;
+
+/// From when points are looked at for a verdict as of an instant.
+fn looked_from(at: Timestamp) -> Timestamp {
+    midnight_before(at, WINDOW_DAYS + BEFORE_DAYS)
 }
 
 /// What is to be measured.
@@ -135,7 +150,8 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
         Sweep { objective: given.objective, window_from, worst: SignedDuration::ZERO, breaches: Vec::new() };
     let counts_from =
         |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
-    let mut at = window_from;
+    // From before the window, so that what was broken when it began has its own beginning. Facts go back that far.
+    let mut at = looked_from(given.now).max(given.enrolled).min(given.now);
     for (instant, point, is) in events {
         let before = counts_from(&protected);
         match is {
@@ -176,6 +192,9 @@ struct Sweep {
 impl Sweep {
     /// From `from` to `to` the age counts from one and the same instant.
     fn pass(&mut self, counts_from: Timestamp, from: Timestamp, to: Timestamp, is_over: bool) {
+        if to <= self.window_from && is_over {
+            return;
+        }
         if is_over {
             self.worst = self.worst.max(to.duration_since(counts_from));
         }
@@ -184,8 +203,7 @@ impl Sweep {
         if breaks_at > to || (breaks_at == to && is_over) {
             return;
         }
-        // What was broken when the window began was so since before. The window moves, and what happened does not.
-        let from = if from == self.window_from { breaks_at } else { breaks_at.max(from) };
+        let from = breaks_at.max(from);
         let until = is_over.then_some(to);
         match self.breaches.last_mut().filter(|last| last.until == Some(from)) {
             Some(last) => last.until = until,

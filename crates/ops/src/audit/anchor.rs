@@ -263,12 +263,18 @@ fn alarm(setup: &Setup, ledger: &Ledger, subject: &str, message: String) -> Resu
     // The log grows meanwhile, and how many leaves it has makes it no other alarm.
     let words = |message: &str| message.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     let told = ledger.read().alarms_between(since, now)?;
-    if told.iter().any(|one| {
+    let mut same = told.into_iter().rev().filter(|one| {
         one.alarm.kind == AlarmKind::LogForked
             && one.alarm.subject == subject
             && words(&one.alarm.message) == words(&message)
-    }) {
-        return Ok(());
+    });
+    if let Some(earlier) = same.next() {
+        // Where a head went there since, all was well in between, and this is another one.
+        let of = Some(subject).filter(|subject| *subject != ForkFact::HERE);
+        let anchors = ledger.read().anchors(of)?;
+        if anchors.last().is_none_or(|anchor| anchor.leaf < earlier.leaf) {
+            return Ok(());
+        }
     }
     let alarm = NewAlarm { kind: AlarmKind::LogForked, subject: subject.to_owned(), message };
     Ok(ledger.write(|transaction| transaction.raise(alarm, now))?)

@@ -38,6 +38,8 @@ const LEAVES_AT_ONCE: u32 = 1000;
 pub fn export(setup: &Setup, file: &Path, with_values: bool) -> Result<Exported> {
     let reader = journal::reader(&setup.places.state)?
         .ok_or_else(|| Error::not_done("there is no log yet").hint("the first backup begins one"))?;
+    // Leaves and values are asked for one after the other, and must be of one state.
+    let reader = reader.snapshot()?;
     let trouble = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Error::usage(format!("{} exists and is left alone", file.display())).hint("name a new file")

@@ -203,7 +203,7 @@ impl Look<'_> {
             return walk;
         }
         // We never lock anything for longer than the policy lets it stay; a day for clocks that differ.
-        let longest = SignedDuration::from_hours((i64::from(self.rules.widest.max_days) + 1) * 24);
+        let longest = SignedDuration::from_hours((i64::from(self.rules.days_max) + 1) * 24);
         let longest = self.now.saturating_add(longest).unwrap_or(Timestamp::MAX);
         let mut locked = Vec::new();
         walk.lying.retain(|lying| {
@@ -337,6 +337,8 @@ struct Rules {
     of: BTreeMap<Class, RetentionRule>,
     /// The one that lets anything stay longest.
     widest: RetentionRule,
+    /// The most that any version ever let stay, in days.
+    days_max: u32,
     /// Why these are only what the file says.
     unknown: Option<String>,
 }
@@ -350,7 +352,9 @@ impl Rules {
         let unknown = promised.as_ref().err().map(|error| {
             format!("judged by policy.toml, because the versions in force cannot be read: {}", error.message)
         });
-        Rules { widest: of.values().copied().max_by_key(|rule| rule.max_days).unwrap_or(none), of, unknown }
+        let widest = of.values().copied().max_by_key(|rule| rule.max_days).unwrap_or(none);
+        let days_max = promised.as_ref().map_or(widest.max_days, |promised| promised.days_max(setup));
+        Rules { widest, days_max, of, unknown }
     }
 }
 

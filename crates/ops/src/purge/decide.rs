@@ -252,6 +252,17 @@ impl Promised {
         Ok((rule.value.retention, minima))
     }
 
+    /// How long anything may stay at most by any version that ever was in force, in days: what was made under an earlier one
+    /// was locked by that.
+    pub(super) fn days_max(&self, setup: &Setup) -> u32 {
+        let versions = self.0.as_ref().map(Versions::every).into_iter().flatten();
+        let policies = versions.chain([self.in_force(setup)]);
+        let rules = policies.flat_map(|policy| {
+            Class::ALL.into_iter().filter_map(|class| policy.schedule_of(class, Dataset::Site))
+        });
+        rules.map(|rule| rule.value.retention.max_days).max().unwrap_or(0)
+    }
+
     /// The policy in force.
     pub(super) fn in_force<'p>(&'p self, setup: &'p Setup) -> &'p Policy {
         let version = self.0.as_ref().and_then(|versions| versions.in_force(setup.world.clock.now()));

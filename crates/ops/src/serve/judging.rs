@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use holdfast_ledger::{AlarmKind, NewAlarm};
 use holdfast_model::scheduler::Now;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -22,6 +23,9 @@ const JUDGE_EVERY: Duration = Duration::from_secs(3600);
 const SHARE: u32 = 10;
 /// What failed is tried again after so long.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// People are told of so many failures in a row.
+const FAILURES_TOLD: u32 = 3;
 
 /// What came of judging: the next instant at which time alone may turn a verdict.
 pub(super) type Outcome = std::result::Result<Option<Timestamp>, String>;
@@ -38,6 +42,8 @@ pub(super) struct Judging {
     pub(super) stop: Arc<AtomicBool>,
     /// Whether it is under way.
     pub(super) is_under_way: bool,
+    /// How often in a row it failed.
+    failures: u32,
     /// What all checks came to; whoever judges has it locked.
     followed: Arc<Mutex<Followed>>,
 }
@@ -52,6 +58,7 @@ impl Default for Judging {
             at_latest: Duration::ZERO,
             stop: Arc::default(),
             is_under_way: false,
+            failures: 0,
             followed: Arc::default(),
         }
     }
@@ -73,13 +80,16 @@ impl Judging {
 
     fn ended(&mut self, deadline: Option<Timestamp>, now: Duration) {
         self.is_under_way = false;
+        self.failures = 0;
         self.deadline = deadline;
         self.not_before = now + (now.saturating_sub(self.began) * SHARE).max(Duration::from_secs(1));
         self.at_latest = now + JUDGE_EVERY;
     }
 
     fn failed(&mut self, now: Duration) {
+        let failures = self.failures + 1;
         self.ended(None, now);
+        self.failures = failures;
         // Whatever ended it may have done so in the middle of a check.
         self.followed = Arc::default();
         self.has_changed = true;
@@ -103,16 +113,23 @@ impl Daemon<'_> {
         worker::alone("verdicts", &self.sender, Message::Judged, work);
     }
 
-    pub(super) fn hear_of_verdicts(&mut self, outcome: Outcome) {
+    pub(super) fn hear_of_verdicts(&mut self, outcome: Outcome) -> Result<()> {
         let now = self.now().monotonic;
         match outcome {
             Ok(deadline) => {
                 self.judging.ended(deadline, now);
                 self.notifying.something_changed();
+                Ok(())
             }
             Err(why) => {
                 self.tell(format!("verdicts: not judged: {why}"));
                 self.judging.failed(now);
+                if self.judging.failures != FAILURES_TOLD {
+                    return Ok(());
+                }
+                // Verdicts stand still from here on, and what stands still looks green.
+                let message = format!("verdicts cannot be judged any more: {why}");
+                self.raise(NewAlarm { kind: AlarmKind::NotJudged, subject: "verdicts".to_owned(), message })
             }
         }
     }
@@ -120,8 +137,8 @@ impl Daemon<'_> {
     /// Judges what happened until the end of this instance.
     pub(super) fn judge_at_the_end(&self) -> Result<()> {
         let followed = &mut self.judging.followed.lock();
-        verdicts::assess(&self.configuration.setup, &self.ledger, followed, &AtomicBool::default())
-            .map(|_| ())
+        let interrupted = &self.service.stop.interrupted;
+        verdicts::assess(&self.configuration.setup, &self.ledger, followed, interrupted).map(|_| ())
     }
 }
 

@@ -43,6 +43,11 @@ impl Versions {
         Ok(versions)
     }
 
+    /// Every version that ever was adopted, oldest first.
+    pub(crate) fn every(&self) -> impl Iterator<Item = &Policy> {
+        self.history.versions().iter().map(|version| &version.policy)
+    }
+
     /// Whether this text is the latest version.
     pub(crate) fn is_latest(&self, text: &str) -> bool {
         self.latest_text.as_deref() == Some(text)

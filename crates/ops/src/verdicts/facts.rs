@@ -1,6 +1,7 @@
 //! From the ledger to the facts that verdicts are made from: everything with the instant at which it was recorded.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 
 use holdfast_ledger::{
     AlarmKind, CheckOutcome, CheckScope, DeliveryState, PointCopy, PurgeState, Reader, RecordedPoint, Run,
@@ -32,12 +33,13 @@ const PURGES_BACK: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// Slots are recorded some hours ahead.
 const AHEAD: SignedDuration = SignedDuration::from_hours(48);
 
-/// Gathers what judging the instants from `from` to `now` needs.
+/// Gathers what judging the instants from `from` to `now` needs. Once `stop` is raised it is not all.
 pub(super) fn gather(
     setup: &Setup,
     reader: &Reader,
     followed: &mut Followed,
     (from, now): (Timestamp, Timestamp),
+    stop: &AtomicBool,
 ) -> Result<Facts> {
     let since = from.saturating_sub(BACK).unwrap_or(Timestamp::MIN);
     let versions = Versions::load(reader)?;
@@ -58,7 +60,7 @@ pub(super) fn gather(
     repositories.extend(setup.repositories().into_keys());
     repositories.sort_unstable();
     repositories.dedup();
-    followed.catch_up(reader, since, &ids.iter().copied().collect())?;
+    followed.catch_up(reader, since, &ids.iter().copied().collect(), stop)?;
     for repository in repositories {
         for (location, changes) in followed.readings(&repository) {
             let (location, changes) = (location.clone(), changes.clone());
@@ -103,13 +105,13 @@ fn log_facts(reader: &Reader, (since, soon): (Timestamp, Timestamp), facts: &mut
         leaf: anchor.leaf,
     };
     facts.anchors = reader.anchors(None)?.into_iter().map(anchor).collect();
-    let restart = |restart: holdfast_ledger::LogRestart| RestartFact {
-        by: restart.by,
-        reason: restart.reason,
-        recorded: restart.happened_at,
-        leaf: restart.leaf,
-    };
-    facts.restarts = reader.log_restarts()?.into_iter().map(restart).collect();
+    for restart in reader.log_restarts()? {
+        // Whoever sets the clock back for a moment would have it be long ago: it is not before what was judged before it.
+        let judged = reader.assessed_before(restart.leaf)?;
+        let recorded = judged.map_or(restart.happened_at, |judged| judged.max(restart.happened_at));
+        let (by, reason, leaf) = (restart.by, restart.reason, restart.leaf);
+        facts.restarts.push(RestartFact { by, reason, recorded, leaf });
+    }
     let alarms = reader.alarms_between(Timestamp::UNIX_EPOCH, soon)?;
     let forks = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::LogForked);
     facts.forks = forks

@@ -3,6 +3,7 @@
 //! reads on where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use holdfast_ledger::{Point, Reader};
 use holdfast_model::verdict::{CopyChange, ReadingChange};
@@ -20,13 +21,14 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
-    /// Follows what was recorded since the last time, and forgets what no instant from `since` on is judged by; `points` are
-    /// those that are asked about.
+    /// Follows what was recorded since the last time, as far as `stop` lets it, and forgets what no instant from `since` on is
+    /// judged by; `points` are those that are asked about.
     pub(super) fn catch_up(
         &mut self,
         reader: &Reader,
         since: Timestamp,
         points: &BTreeSet<&str>,
+        stop: &AtomicBool,
     ) -> Result<()> {
         let shares = reread::shares(reread::DAYS);
         reader.checks_after(self.last, &mut |check| {
@@ -37,6 +39,7 @@ impl Followed {
                 timeline.follow(check, shares);
             }
             self.last = Some(check.leaf);
+            !stop.load(Ordering::SeqCst)
         })?;
         let is_asked = |point: &str| points.contains(point);
         self.timelines.values_mut().for_each(|timeline| timeline.forget_before(since, is_asked));

@@ -62,10 +62,29 @@ fn in_an_outage_nothing_new_is_to_be_written_down_until_something_happens() {
     assert_eq!(first, second, "and the share within the objective goes down all the same");
     let share = |hour| first.within_per_10000(at(hour));
     assert!(share("2026-11-23T17:35:00Z") < share("2026-11-23T12:00:00Z"));
-    // The outage is older than the window now, and lasts as long as ever.
+    // The outage is older than the window now; how it began is not told any more.
     let late = rpo(&facts, "a.example", at("2027-01-23T12:00:00Z"));
-    assert_eq!(late.breaches, first.breaches);
+    assert_eq!(late.breaches, [Breach { from: at("2026-12-21T00:00:00Z"), until: None }]);
     assert_eq!(late.within_per_10000(at("2027-01-23T12:00:00Z")), 0);
+}
+
+#[test]
+fn a_breach_keeps_its_beginning_when_the_window_moves_over_it() {
+    let mut facts = world();
+    // All newer points are lost for two days; an older one is all that could be restored.
+    let (lost, again) = (at("2026-11-15T12:00:00Z"), at("2026-11-17T12:00:00Z"));
+    for point in facts.points.iter_mut().filter(|point| point.asset == "a.example") {
+        if point.instant > at("2026-11-08T00:00:00Z") && point.recorded < lost {
+            let gone = CopyChange { recorded: lost, leaf: None, state: CopyState::default() };
+            point.copies.values_mut().for_each(|changes| changes.push(gone));
+        }
+    }
+    facts.points.retain(|p| p.asset != "a.example" || p.recorded < lost || p.recorded > again);
+    let now = |day| at(day);
+    let of = |now| rpo(&facts, "a.example", now).breaches.first().map(|breach| breach.from);
+    assert_eq!(of(now("2026-11-23T12:00:00Z")), Some(lost));
+    // The window begins in the middle of it.
+    assert_eq!(of(now("2026-12-16T12:00:00Z")), Some(lost));
 }
 
 #[test]
