@@ -4,6 +4,7 @@
 mod export;
 mod note;
 mod tree;
+mod values;
 mod verdict;
 
 pub use export::{Export, Trouble, read};

@@ -98,6 +98,11 @@ fn run(given: &Given) -> Result<u8, String> {
         verdict.covers,
         verdict.checkpoints
     );
+    if export.values.is_none() {
+        println!(
+            "the values about people were left out of this export: who did what with whose data is not in it"
+        );
+    }
     Ok(verdict.code())
 }
 

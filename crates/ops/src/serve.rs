@@ -7,16 +7,17 @@
 //! whatever it did then nobody could know.
 
 mod anchoring;
-mod assessing;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
+mod judging;
 mod notifying;
 mod orders;
 mod purging;
 mod rereading;
 mod shredding;
 mod start;
+mod stocktaking;
 pub(crate) mod translate;
 pub(crate) mod versions;
 mod worker;
@@ -37,14 +38,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::anchoring::Anchoring;
-use self::assessing::Assessing;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
+use self::judging::Judging;
 use self::notifying::Notifying;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
+use self::stocktaking::Stocktaking;
 use crate::action::attendant::Attendant;
 use crate::alerts::carrier::Carrier;
 use crate::ending::Ending;
@@ -96,7 +98,9 @@ enum Message {
     /// The audit log's signed head was carried to the locations, or could not be.
     Anchored(anchoring::Outcome),
     /// Stock was taken.
-    Looked(assessing::Outcome),
+    Looked(stocktaking::Outcome),
+    /// Verdicts were judged.
+    Judged(judging::Outcome),
     /// What waits for people was sent, or could not be.
     Notified(notifying::Outcome),
 }
@@ -123,7 +127,8 @@ struct Daemon<'s> {
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
-    assessing: Assessing,
+    stocktaking: Stocktaking,
+    judging: Judging,
     notifying: Notifying,
     sender: Sender<Message>,
     messages: Receiver<Message>,
@@ -217,7 +222,7 @@ impl Daemon<'_> {
                 self.anchor_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
             }
-            self.assess_when_due(now)?;
+            self.judge_when_due(now);
             if !self.is_draining {
                 self.notify_when_due();
             }
@@ -233,7 +238,7 @@ impl Daemon<'_> {
                 service::alive(&self.status());
             }
         }
-        self.assess()
+        self.judge_at_the_end()
     }
 
     /// How long nothing needs to be done.
@@ -247,13 +252,14 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 6] {
+    fn beside(&self) -> [(bool, &AtomicBool); 7] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
-            (self.assessing.is_under_way, &*self.assessing.stop),
+            (self.stocktaking.is_under_way, &*self.stocktaking.stop),
+            (self.judging.is_under_way, &*self.judging.stop),
             (self.notifying.is_under_way, &*self.notifying.stop),
         ]
     }
@@ -272,7 +278,7 @@ impl Daemon<'_> {
         self.scheduler.running() == 0
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
-            && !self.assessing.is_due(now)
+            && !self.stocktaking.is_due(now)
             && !self.is_telling_due()
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
@@ -288,9 +294,9 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
-        // That nothing was to be told is nothing new.
-        if !matches!(message, Message::Notified(_)) {
-            self.assessing.something_changed();
+        // Verdicts change no verdict, nor does it that nothing was to be told.
+        if !matches!(message, Message::Judged(_) | Message::Notified(_)) {
+            self.judging.something_changed();
         }
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
@@ -317,6 +323,10 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
+            Message::Judged(outcome) => {
+                self.hear_of_verdicts(outcome);
+                Ok(())
+            }
             Message::Notified(outcome) => {
                 self.hear_of_notices(outcome);
                 Ok(())
@@ -333,7 +343,7 @@ impl Daemon<'_> {
         for action in actions {
             // Another instance's; the ledger would refuse it, too.
             if action.token == self.ledger.token() {
-                self.assessing.something_changed();
+                self.judging.something_changed();
                 self.carry_out(action.order, now.wall)?;
             }
         }
@@ -360,7 +370,7 @@ impl Daemon<'_> {
         let now = self.now().wall;
         let taken = requests::take(&self.ledger, &self.service.places.state, now)?;
         for line in &taken.said {
-            self.assessing.something_changed();
+            self.judging.something_changed();
             self.tell(line);
         }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
@@ -369,7 +379,8 @@ impl Daemon<'_> {
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {
             self.tell("the configuration was taken over");
-            self.assessing.look_again();
+            self.stocktaking.look_again();
+            self.judging.something_changed();
             self.take_over()?;
         }
         Ok(())
@@ -383,7 +394,7 @@ impl Daemon<'_> {
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
         // A walk through storage would take for lost what goes under its eyes.
-        let is_free = !self.shredding.is_busy() && !self.assessing.is_under_way;
+        let is_free = !self.shredding.is_busy() && !self.stocktaking.is_under_way;
         if self.purging.is_due(now) && is_free {
             // What is being read must not be deleted under the reader's eyes: it would look like damage.
             if self.rereading.is_under_way {

@@ -122,8 +122,8 @@ fn objectives(known: &Known, row: &Row, found: &mut Vec<Condition>) {
     let Some(rpo) = &row.rpo else { return };
     for breach in &rpo.breaches {
         let mut one = condition(Topic::Breach, &row.target, breach.from, &row.why);
-        // What began before the window is cut off at its edge.
-        one.is_older = breach.from == rpo.window_from;
+        // Of what began before the window nobody looks at all points any more.
+        one.is_older = breach.from <= rpo.window_from(known.now);
         one.until = breach.until;
         one.next.clone_from(&row.next);
         // Of assets with different objectives the one that lost the largest share of its own is the worst.

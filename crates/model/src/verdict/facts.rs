@@ -53,6 +53,8 @@ pub struct Facts {
     pub forks: Vec<ForkFact>,
     /// What people were told, by each way, oldest first.
     pub deliveries: Vec<DeliveryFact>,
+    /// New logs that were begun in place of another, oldest first.
+    pub restarts: Vec<RestartFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }
@@ -329,6 +331,19 @@ pub struct Settled {
     pub leaf: u64,
     /// Whether it was taken; else there was no such channel any more.
     pub is_delivered: bool,
+}
+
+/// Somebody began a new log, under a new key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartFact {
+    /// Who answers for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it was recorded.
+    pub recorded: Timestamp,
+    /// The leaf.
+    pub leaf: u64,
 }
 
 /// A hold.

@@ -69,7 +69,7 @@ fn write(
     let key = log_key::verifier_line(setup)?;
     // Before the leaves: a log that grows meanwhile must not look shorter than what was signed.
     let checkpoints = reader.checkpoints()?;
-    lines.put(&json!({ "holdfast_log": 1, "key": key }));
+    lines.put(&json!({ "holdfast_log": 1, "key": key, "values": with_values }));
     let (mut next, mut count) = (0, 0);
     loop {
         let leaves = reader.leaves(next, LEAVES_AT_ONCE)?;

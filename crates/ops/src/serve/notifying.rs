@@ -81,7 +81,7 @@ impl Daemon<'_> {
         });
         turn.lines.iter().for_each(|line| self.tell(line));
         if turn.is_recorded {
-            self.assessing.something_changed();
+            self.judging.something_changed();
         }
         let ping = self.configuration.setup.estate.alerts.ping.as_ref().map(|ping| ping.every);
         let every = if turn.is_waiting { SEND_EVERY } else { TURN_EVERY };
