@@ -153,7 +153,7 @@ fn about_assets(found: &Snapshot) {
         set("holdfast_rpo_age_seconds", labels(), number(age));
         set("holdfast_rpo_objective_seconds", labels(), number(objective));
         set("holdfast_rpo_used_ratio", labels(), used);
-        set("holdfast_rpo_within_ratio", labels(), f64::from(rpo.within_per_10000) / 10_000.0);
+        set("holdfast_rpo_within_ratio", labels(), f64::from(rpo.within_per_10000(found.now)) / 10_000.0);
         broken += u64::from(rpo.breaks_at <= found.now);
         most = most.max(used);
     }

@@ -14,9 +14,10 @@ fn rpo() -> Rpo {
         point: None,
         counts_from: at,
         breaks_at: Timestamp::from_second(3600).unwrap(),
-        window_from: at,
+        known_since: None,
+        first_window_from: None,
         worst_seconds: 0,
-        within_per_10000: 9950,
+        first_within: None,
         breaches: Vec::new(),
         headroom_seconds: None,
     }

@@ -186,10 +186,11 @@ impl<'s> History<'s> {
 impl Told {
     /// Whether a condition is the one that was told of.
     fn is(&self, condition: &Condition) -> bool {
-        let may_be_older = condition.is_older
-            && self.since <= condition.since
-            && self.until.is_none_or(|until| until >= condition.since);
-        self.since == condition.since || may_be_older
+        let overlaps = match self.until {
+            None => condition.until.is_none_or(|until| until >= self.since),
+            Some(until) => self.since <= condition.since && until >= condition.since,
+        };
+        self.since == condition.since || (condition.is_older && overlaps)
     }
 }
 

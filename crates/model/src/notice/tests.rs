@@ -31,9 +31,10 @@ fn site(name: &str, counts_from: i64, breaches: &[(i64, Option<i64>)]) -> Row {
         point: Some("abc".to_owned()),
         counts_from: minute_of(counts_from),
         breaks_at: minute_of(counts_from + 24 * 60),
-        window_from: minute_of(-30 * 24 * 60),
+        known_since: None,
+        first_window_from: None,
         worst_seconds: 0,
-        within_per_10000: 10_000,
+        first_within: None,
         breaches: breaches
             .iter()
             .map(|(from, until)| Breach { from: minute_of(*from), until: until.map(minute_of) })
@@ -172,12 +173,12 @@ fn a_storm_is_one_notice_with_a_count_and_the_worst() {
 fn what_began_before_the_window_is_no_new_breach_when_the_window_moves() {
     let mut said = Vec::new();
     let mut now = known(0);
-    let mut row = site("a.example", -100_000, &[(-40_000, None)]);
+    let mut row = site("a.example", -100_000, &[(-44_000, None)]);
     now.controls = vec![control("DR-04", Verdict::Fail, vec![row.clone()])];
     assert_eq!(say(&now, &mut said).len(), 1);
-    // The window begins later than the breach, so that its edge is all that is known.
-    row.rpo.as_mut().unwrap().window_from = minute_of(-20_000);
-    row.rpo.as_mut().unwrap().breaches[0].from = minute_of(-20_000);
+    // It began before the window, and from what is left of its time another instant follows.
+
+    row.rpo.as_mut().unwrap().breaches[0].from = minute_of(-43_500);
     now.controls[0].rows = vec![row.clone()];
     now.now = minute_of(600);
     assert_eq!(say(&now, &mut said), []);
