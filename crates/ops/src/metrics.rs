@@ -95,7 +95,7 @@ pub fn snapshot(state: &Path, now: Timestamp) -> Result<Snapshot> {
         match delivery.state.is_settled() {
             false => channel.waiting += 1,
             true if delivery.payload_sha256.is_some() => {
-                channel.delivered = channel.delivered.max(delivery.tried_at)
+                channel.delivered = channel.delivered.max(delivery.tried_at);
             }
             true => {}
         }

@@ -171,9 +171,10 @@ impl<'s> History<'s> {
             let new = Told { since: item.since, until: item.until, at: notice.at };
             match item.phase {
                 Phase::Ended => {
-                    // What began earlier than anybody can still see ends under another instant.
-                    let known = told.iter_mut().rev().find(|told| told.until.is_none());
-                    if let Some(known) = known {
+                    // Of what began earlier than anybody can still see, another instant is told; that is the oldest.
+                    let same = told.iter().position(|told| told.until.is_none() && told.since == item.since);
+                    let known = same.or_else(|| told.iter().position(|told| told.until.is_none()));
+                    if let Some(known) = known.and_then(|at| told.get_mut(at)) {
                         known.until = item.until.or(Some(notice.at));
                     }
                 }

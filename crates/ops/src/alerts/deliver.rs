@@ -127,7 +127,7 @@ fn on_channel(
                 }
             }
             DeliveryState::Refused => {
-                outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}"))
+                outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}"));
             }
             _ => {
                 outcome.lines.push(format!("alerts: {name} cannot be reached: {detail}"));
