@@ -320,7 +320,7 @@ impl Rebuilding<'_> {
                 // Newer than the copy, or of the same moment.
                 Some(text) => fs::write(config.join(name), text).map_err(failed)?,
                 None if is_readable(name) => {
-                    fs::copy(copied, config.join(name)).map(|_| ()).map_err(failed)?
+                    fs::copy(copied, config.join(name)).map(|_| ()).map_err(failed)?;
                 }
                 None => notes.push(format!("{name} is in neither the ring nor the copy")),
             }
