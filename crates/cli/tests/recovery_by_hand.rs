@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use holdfast_testkit::servers::{self, RestOptions, RestServer, Seaweed, Sshd};
-use support::lost::{LEDGER, SECRET, local, lose, make_kit, of, recover, recovering, run_of, status};
+use support::lost::{LEDGER, SECRET, local, lose, make_kit, recover, recovering, run_of};
 use support::{ASSET, Customer, REPOSITORY, assert_same, code, noise, objects, text, walk};
 
 /// What a sheet has run: the lines before the locations, and those of one location.
