@@ -6,6 +6,7 @@
 
 mod adopt;
 mod by_hand;
+mod configuration;
 mod deliver;
 mod drill;
 mod kit;

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests run programs")]
 
 pub mod daemon;
+pub mod lost;
 
 use std::collections::BTreeMap;
 use std::fs;

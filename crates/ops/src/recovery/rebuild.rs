@@ -12,15 +12,16 @@ use std::sync::atomic::AtomicBool;
 
 use holdfast_ledger::Reader;
 use holdfast_location::{Credentials, LEDGER_REPOSITORY, Location, Place};
+use holdfast_model::Address;
 use holdfast_model::verdict::{Observed, Recovered};
-use holdfast_model::{Address, read_estate};
 use holdfast_repo::{Cancel, Troubles};
 use holdfast_world::{ExposeSecret, World, secrets};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::adopt::{self, Adopted};
-use super::ledger_copy::{CONFIGURATION, Copies, LEDGER, STATE, folders_below, open_at};
+use super::configuration::Configuration;
+use super::ledger_copy::{Copies, LEDGER, folders_below, open_at};
 use super::material::Material;
 use super::ring::Contents;
 use super::root::Root;
@@ -194,7 +195,8 @@ impl Rebuilding<'_> {
             ))
             .hint("set the clock, and begin again"));
         }
-        self.write_configuration(&whole, &mut notes)?;
+        Configuration { ring: &self.ring, places: &self.places, into: &self.request.into }
+            .write(&whole.folder, &mut notes)?;
         let setup = self.load()?;
         let location = setup.estate.locations.iter().find(|(_, spec)| spec.address == self.address);
         let location = location.map(|(name, _)| name.to_string());
@@ -307,80 +309,6 @@ impl Rebuilding<'_> {
         Ok((audit.head.leaves, reader.assessed_until()?, heads.beyond))
     }
 
-    fn write_configuration(&self, whole: &Whole, notes: &mut Vec<String>) -> Result<()> {
-        let failed = |error: std::io::Error| Error::not_done(format!("write the new configuration: {error}"));
-        let (config, state) = (&self.places.config, &self.places.state);
-        for folder in [config.as_path(), &config.join("keys"), state] {
-            secrets::private_directory(folder).map_err(|error| Error::not_done(error.to_string()))?;
-        }
-        let is_readable = |name: &str| whole.folder.join(CONFIGURATION).join(name).is_file();
-        for name in ["policy.toml", "estate.toml"] {
-            let copied = whole.folder.join(CONFIGURATION).join(name);
-            match self.ring.get(name) {
-                // Newer than the copy, or of the same moment.
-                Some(text) => fs::write(config.join(name), text).map_err(failed)?,
-                None if is_readable(name) => {
-                    fs::copy(copied, config.join(name)).map(|_| ()).map_err(failed)?
-                }
-                None => notes.push(format!("{name} is in neither the ring nor the copy")),
-            }
-        }
-        for (name, content) in self.ring.below("keys") {
-            secrets::write(&config.join("keys").join(name), content)
-                .map_err(|e| Error::not_done(e.to_string()))?;
-        }
-        self.write_credentials(notes)?;
-        fs::rename(whole.folder.join(LEDGER), journal::path(state)).map_err(failed)?;
-        move_into(&whole.folder.join(STATE), state).map_err(failed)
-    }
-
-    /// Credentials go where the estate looks for them; the files that they name lie in keys/ from here on.
-    fn write_credentials(&self, notes: &mut Vec<String>) -> Result<()> {
-        let Some(text) = self.ring.get("estate.toml").and_then(|text| std::str::from_utf8(text).ok()) else {
-            return Ok(());
-        };
-        let Some(estate) = read_estate("estate.toml", text).value else { return Ok(()) };
-        let keys = std::path::absolute(&self.request.into)
-            .unwrap_or_else(|_| self.request.into.clone())
-            .join("keys");
-        self.ring.write_named_files(&self.places.config.join("keys"))?;
-        for (name, location) in &estate.locations {
-            let sources = [("", &location.credentials), ("delete-", &location.delete_credentials)];
-            for (which, source) in
-                sources.into_iter().filter_map(|(which, source)| Some((which, source.as_ref()?)))
-            {
-                let Some(text) = self.ring.credentials_in(name.as_ref(), &keys, which) else {
-                    notes.push(format!("the ring has no credentials of the location {name}"));
-                    continue;
-                };
-                let own = format!("keys/{name}-{which}credentials.toml");
-                let file = match source {
-                    holdfast_model::estate::Credentials::File(path) if is_below(path) => path.clone(),
-                    holdfast_model::estate::Credentials::File(path) => {
-                        notes.push(format!(
-                            "estate.toml names {}; what stood there lies in {own}",
-                            path.display()
-                        ));
-                        own.into()
-                    }
-                    holdfast_model::estate::Credentials::Environment(prefix) => {
-                        notes.push(format!(
-                            "estate.toml names the variables {prefix}_…; what stood in them lies in {own}"
-                        ));
-                        own.into()
-                    }
-                };
-                let path = self.places.config.join(file);
-                if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder)
-                        .map_err(|e| Error::not_done(format!("make {}: {e}", folder.display())))?;
-                }
-                secrets::write(&path, text.as_bytes()).map_err(|error| Error::not_done(error.to_string()))?;
-            }
-        }
-        Ok(())
-    }
-
     fn load(&self) -> Result<Setup> {
         let loaded = validate::load(&self.places, self.world, self.interrupted, self.tell)?;
         loaded.setup.ok_or_else(|| {
@@ -392,24 +320,4 @@ impl Rebuilding<'_> {
             )
         })
     }
-}
-
-/// Whether a path leads below the folder of the configuration.
-fn is_below(path: &Path) -> bool {
-    path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
-}
-
-/// Moves what lies in a folder into another that has folders of the same names perhaps.
-fn move_into(from: &Path, to: &Path) -> std::io::Result<()> {
-    for path in crate::folder::entries(from).unwrap_or_default() {
-        let Some(name) = path.file_name() else { continue };
-        let target = to.join(name);
-        if path.is_dir() {
-            fs::create_dir_all(&target)?;
-            move_into(&path, &target)?;
-        } else {
-            fs::rename(&path, &target)?;
-        }
-    }
-    Ok(())
 }
