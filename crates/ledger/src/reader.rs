@@ -61,6 +61,11 @@ impl Reader {
         }
     }
 
+    /// Answers from a connection that somebody else filled.
+    pub(crate) fn over(path: PathBuf, connection: Connection) -> Reader {
+        Reader { path, connection: Mutex::new(connection) }
+    }
+
     /// Up to `count` leaves from number `from` on.
     ///
     /// # Errors

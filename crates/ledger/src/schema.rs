@@ -349,3 +349,4 @@ diesel::table! {
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(verdicts::control, verdicts::target);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);
+diesel::allow_tables_to_appear_in_same_query!(assessments, verdicts);

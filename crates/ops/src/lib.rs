@@ -30,6 +30,7 @@ pub mod purge;
 pub mod receipt;
 pub mod record;
 pub mod repair;
+pub mod report;
 mod requests;
 pub mod reread;
 pub mod restic;
