@@ -77,7 +77,7 @@ impl Known {
 }
 
 /// What was looked at, where this program knows the kind.
-pub(super) fn read(observation: &Observation) -> Option<Observed> {
+pub(crate) fn read(observation: &Observation) -> Option<Observed> {
     serde_json::from_value(observation.observation.body.clone()).ok()
 }
 
