@@ -31,13 +31,13 @@ const WEEKLY_H: [u64; 4] = [6 * DAY_H, 13 * DAY_H, 20 * DAY_H, 27 * DAY_H];
 /// The most days that the demo's policy keeps a point, and its grace.
 const KEPT_DAYS: u64 = 10 + 2;
 
-/// Tells the month; fails at the first thing that is not as promised.
+/// Tells the month; fails at the first thing that is not as promised. Returns the program at its end.
 pub(super) fn tell(
     product: &Product,
     places: &Places,
     server: &mut SftpServer,
     sites: &[PathBuf],
-) -> Result<()> {
+) -> Result<Product> {
     chapter("A month of the policy, on a clock that is set forward");
     lab::ensure_packages(&["faketime"]).context("the month needs Debian's faketime")?;
     approve(places)?;
@@ -71,7 +71,8 @@ pub(super) fn tell(
     let end = product.at(&clock(midnight, MONTH_H)?);
     slots(&end, midnight)?;
     kept(&end, places, midnight)?;
-    verdicts::tell(&end)
+    verdicts::tell(&end)?;
+    Ok(end)
 }
 
 /// What the policy expected, and what came of it.

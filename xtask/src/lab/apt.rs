@@ -17,6 +17,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "acl",
     "attr",
     "borgbackup",
+    "chromium",
     "curl",
     "e2fsprogs",
     "fuse3",

@@ -9,6 +9,7 @@ mod forgery;
 mod full_disk;
 mod kill;
 mod opening;
+mod past;
 mod readers;
 mod service;
 mod support;

@@ -27,7 +27,7 @@ const NOTHING: Mark = Mark { class: "c-none", sign: "" };
 const HALF: Mark = Mark { class: "c-ok", sign: "" };
 const NEAR: Mark = Mark { class: "c-near", sign: "·" };
 const BROKEN: Mark = Mark { class: "c-bad", sign: "×" };
-const WITHOUT: Mark = Mark { class: "c-void", sign: "–" };
+const WITHOUT: Mark = Mark { class: "c-void", sign: "" };
 
 const WAITING: Mark = Mark { class: "c-wait", sign: "" };
 const OK: Mark = Mark { class: "c-ok", sign: "" };
@@ -58,7 +58,7 @@ pub(super) fn objectives(objectives: &[Objective], period: &[Date]) -> Option<Pl
             (HALF, "within the objective"),
             (NEAR, "more than 80 % of it used"),
             (BROKEN, "objective broken"),
-            (WITHOUT, "broken: no state at all could have been restored"),
+            (WITHOUT, "broken, and no state at all counted as safe"),
             (NOTHING, "not measured"),
         ],
         file: "csv/objectives.csv",

@@ -29,7 +29,7 @@ pub(super) struct Count {
 pub(super) struct Line {
     pub(super) number: u8,
     pub(super) title: &'static str,
-    pub(super) cells: Vec<usize>,
+    pub(super) cells: Vec<String>,
     pub(super) is_red: bool,
 }
 
@@ -69,8 +69,9 @@ impl Summary {
             .collect();
         let line = |(number, title): (u8, &'static str)| {
             let of: Vec<_> = controls.iter().filter(|control| control.section == number).collect();
-            let cells =
-                ORDER.iter().map(|verdict| of.iter().filter(|c| c.verdict == *verdict).count()).collect();
+            let count = |verdict: &Verdict| of.iter().filter(|c| c.verdict == *verdict).count();
+            let cell = |count: usize| if count == 0 { "–".to_owned() } else { count.to_string() };
+            let cells = ORDER.iter().map(|verdict| cell(count(verdict))).collect();
             Line { number, title, cells, is_red: of.iter().any(|control| control.verdict.is_red()) }
         };
         let judged = controls.iter().filter(|control| control.verdict != Verdict::NotApplicable).count();
