@@ -47,7 +47,7 @@ use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::{Class, Dataset, Policy, coverage};
 
 /// Which rules made a verdict. Raised whenever a rule changes what it says about the same facts.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// What is said of a control, or of one of its targets; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

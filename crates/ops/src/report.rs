@@ -14,6 +14,7 @@ mod objectives;
 mod pack;
 mod page;
 mod plots;
+mod retention;
 mod sheets;
 mod storage;
 mod svg;

@@ -3,7 +3,7 @@
 //! One value feeds all of them, so that the page cannot say what the tables do not. It outlives the program: fields may be
 //! added, none renamed, or `holdfast_report` counts up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_ledger::{
     Action, Alarm, Anchor, Hold, LogRestart, Point, PointCopy, PolicyReview, Purge, PurgedPoint, Receipt,
@@ -43,6 +43,8 @@ pub struct Document {
     pub runs: Vec<RunTold>,
     /// The points that lay somewhere.
     pub points: Vec<PointTold>,
+    /// How old what lies there is, beside what was promised.
+    pub retention: Vec<RetentionTold>,
     /// What was purged.
     pub purges: Vec<PurgeTold>,
     /// Holds that stood.
@@ -208,6 +210,27 @@ pub struct PointTold {
     pub leaf: u64,
     /// Its copies.
     pub copies: Vec<PointCopy>,
+}
+
+/// How old the points of a part of an asset are.
+#[derive(Debug, Serialize)]
+pub struct RetentionTold {
+    /// The asset.
+    pub asset: String,
+    /// The part of it.
+    pub dataset: String,
+    /// The least that was promised; absent where no version of the policy was adopted or no rule covers it.
+    pub days_min: Option<u32>,
+    /// The most.
+    pub days_max: Option<u32>,
+    /// Points that lie somewhere.
+    pub points: usize,
+    /// The age of the oldest.
+    pub oldest_hours: i64,
+    /// The age of the newest.
+    pub newest_hours: i64,
+    /// The locations at which any of them lies.
+    pub locations: BTreeSet<String>,
 }
 
 /// A purge.

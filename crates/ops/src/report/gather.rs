@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{CheckScope, Purge, Reader, TreeHead};
+use holdfast_model::Policy;
 use holdfast_model::standards::DEMANDS;
 use holdfast_model::verdict::{Inventory, Observed};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use super::document::{
     ControlTold, Document, EstateChange, FORM, LogHead, PlaceDeclared, PointTold, PolicyTold, PurgeTold,
     RowTold, RunTold, StandardTold, Title, Verdicts,
 };
-use super::{days, objectives, storage};
+use super::{days, objectives, retention, storage};
 use crate::error::{Error, Result};
 use crate::serve::versions::Versions;
 use crate::status::StatusReport;
@@ -50,13 +51,15 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
     let standards = standards(status);
     let leaf = |key: &(String, Option<String>)| assessed.leaves.get(key).copied().unwrap_or_default();
     debug_assert!(assessed.verdicts.keys().all(|key| leaf(key) < given.head.leaves));
+    let points = points(past, from)?;
+    let policy = policy_at(past, to)?;
     let inventories = inventories(past)?;
     let declared = inventories.last().map(|(inventory, _, _)| inventory);
     Ok(Document {
         holdfast_report: FORM,
         from,
         to,
-        title: title(past, to, &status.company)?,
+        title: title(past, to, policy.as_ref(), &status.company)?,
         log: LogHead {
             leaves: given.head.leaves,
             root: given.head.root.clone(),
@@ -77,7 +80,8 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         citations: Vec::new(),
         objectives: objectives::by_day(given.told, (from, to), &days)?,
         slots: past.slots_between(from, until, None)?,
-        points: points(past, from)?,
+        retention: retention::of(&points, policy.as_ref(), declared, to),
+        points,
         runs,
         purges,
         holds: past.holds()?.into_iter().filter(|hold| hold.released_at.is_none_or(|at| at >= from)).collect(),
@@ -136,11 +140,17 @@ fn standards(status: &StatusReport) -> Vec<StandardTold> {
     DEMANDS.iter().map(demand).collect()
 }
 
-fn title(past: &Reader, to: Timestamp, company: &str) -> Result<Title> {
+/// What the version in force says.
+fn policy_at(past: &Reader, to: Timestamp) -> Result<Option<Policy>> {
+    let Some(in_force) = past.policy_in_force(to)? else { return Ok(None) };
+    Ok(Versions::load(past)?.numbered(in_force.number).map(|version| version.policy.clone()))
+}
+
+fn title(past: &Reader, to: Timestamp, policy: Option<&Policy>, company: &str) -> Result<Title> {
     let mut title = Title { company: company.to_owned(), ..Title::default() };
     let Some(in_force) = past.policy_in_force(to)? else { return Ok(title) };
-    if let Some(version) = Versions::load(past)?.numbered(in_force.number) {
-        let contact = &version.policy.contact.value;
+    if let Some(policy) = policy {
+        let contact = &policy.contact.value;
         let number = contact.company_number.as_ref().map(|number| format!("Company number {number}"));
         title.contact = contact.address.iter().cloned().chain(number).collect();
         title.contact.push(contact.email.clone());

@@ -126,6 +126,7 @@ fn document() -> (Document, status::StatusReport) {
         slots: (0..ASSETS).flat_map(|asset| slots(asset, &period)).collect(),
         runs: Vec::new(),
         points: Vec::new(),
+        retention: Vec::new(),
         purges: Vec::new(),
         holds: Vec::new(),
         waivers: Vec::new(),

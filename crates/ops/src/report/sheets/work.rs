@@ -1,10 +1,11 @@
 //! Tables of what was expected, what ran, what lies where and what was purged.
 
 use super::{Sheet, maybe, time};
-use crate::report::document::{Document, PointTold, PurgeTold, RunTold};
+use crate::report::document::{Document, PointTold, PurgeTold, RetentionTold, RunTold};
 
 pub(super) fn sheets(document: &Document) -> Vec<Sheet> {
     let mut sheets = vec![slots(document), runs(document), points(document), copies(document)];
+    sheets.push(retention(document));
     sheets.extend([purges(document), receipts(document), purged_points(document)]);
     sheets.extend([storage(document), walks(document), restore_tests()]);
     sheets
@@ -128,6 +129,43 @@ fn copies(document: &Document) -> Sheet {
         rows,
         shown: &[],
         without: "",
+    }
+}
+
+fn retention(document: &Document) -> Sheet {
+    let days = |hours: i64| format!("{:.1}", hours as f64 / 24.0);
+    let promised = |days: Option<u32>| days.map(|days| days.to_string()).unwrap_or_default();
+    let row = |part: &RetentionTold| {
+        vec![
+            part.asset.clone(),
+            part.dataset.clone(),
+            promised(part.days_min),
+            promised(part.days_max),
+            part.points.to_string(),
+            days(part.oldest_hours),
+            days(part.newest_hours),
+            part.locations.iter().cloned().collect::<Vec<_>>().join(" "),
+        ]
+    };
+    Sheet {
+        file: "csv/retention.csv",
+        title: "Retention: what was promised, and how old what lies there is",
+        columns: &[
+            "asset", "dataset", "promised_days_min", "promised_days_max", "points", "oldest_days", "newest_days",
+            "locations",
+        ],
+        rows: document.retention.iter().map(row).collect(),
+        shown: &[
+            (0, "Asset"),
+            (1, "Part"),
+            (2, "At least"),
+            (3, "At most"),
+            (5, "Oldest, days"),
+            (6, "Newest, days"),
+            (4, "Points"),
+            (7, "Where"),
+        ],
+        without: "No point lies anywhere.",
     }
 }
 
