@@ -272,7 +272,7 @@ fn what_makes_no_sense_is_refused_and_nothing_is_left() {
     refused(&["--out", &out("taken/mine")], 2, "is no folder");
     refused(&["--out", &out("new"), "--to", "2999-01-01"], 2, "is to come");
     refused(&["--out", &out("new"), "--to", "then"], 2, "write a day like");
-    refused(&["--out", &out("new"), "--to", "2020-01-01"], 2, "is empty");
+    refused(&["--out", &out("new"), "--from", "2021-01-01", "--to", "2020-01-01"], 2, "is empty");
     refused(&["--out", &out("new"), "--from", "2019-01-01", "--to", "2020-01-01"], 3, "nothing was written down");
     refused(&["--out", &out("none/new")], 3, "the folder above --out must exist");
     let left: Vec<_> = fs::read_dir(customer.folder.path()).unwrap().flatten().map(|e| e.file_name()).collect();

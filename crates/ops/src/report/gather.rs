@@ -49,8 +49,6 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
     let storage = storage::by_place(past, &days, &runs, &purges)?;
     let controls = controls(&assessed, status);
     let standards = standards(status);
-    let leaf = |key: &(String, Option<String>)| assessed.leaves.get(key).copied().unwrap_or_default();
-    debug_assert!(assessed.verdicts.keys().all(|key| leaf(key) < given.head.leaves));
     let points = points(past, from)?;
     let policy = policy_at(past, to)?;
     let inventories = inventories(past)?;

@@ -131,6 +131,10 @@ fn missing(document: &Document, status: &StatusReport) -> Vec<(String, String)> 
         let why = "nothing was measured at the beginning of the period; the plots show from when on it was";
         missing.push(("The beginning of the period".to_owned(), why.to_owned()));
     }
+    for restart in &document.log_restarts {
+        let what = format!("The log before {}", minute(restart.happened_at));
+        missing.push((what, format!("it began anew, by {}: {}", restart.by, restart.reason)));
+    }
     let why = "a name in the policy's file; no signature of a person is checked";
     missing.push(("Who approved the policy".to_owned(), why.to_owned()));
     let why = "that entries of the log were true when they were written; from then on, the log shows every change";
