@@ -45,7 +45,10 @@ pub(crate) fn compare(report: &Value, log: impl BufRead) -> Compared {
         for evidence in list(&verdict.document["evidence"]) {
             let name = (text(evidence, "kind"), text(evidence, "id"));
             if !cited.contains_key(&name) {
-                compared.tell(format!("{} rests on {} {}, of which no leaf is named", verdict.control, name.0, name.1));
+                compared.tell(format!(
+                    "{} rests on {} {}, of which no leaf is named",
+                    verdict.control, name.0, name.1
+                ));
             }
         }
     }

@@ -119,13 +119,18 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
         pack.files, pack.verdicts, pack.cited, log.leaves
     );
     if pack.cited_nowhere > 0 {
-        println!("{} slots that are cited follow from the policy and were recorded by nobody", pack.cited_nowhere);
+        println!(
+            "{} slots that are cited follow from the policy and were recorded by nobody",
+            pack.cited_nowhere
+        );
     }
     if pack.later > 0 {
         println!("{} checkpoints are of a longer log than this one and were not compared", pack.later);
     }
     let witnessed = match (log.findings.is_empty(), log.checkpoints) {
-        (true, 0) => "all of it is what the key signed; whether the log was rewritten before that, only checkpoints from elsewhere show",
+        (true, 0) => {
+            "all of it is what the key signed; whether the log was rewritten before that, only checkpoints from elsewhere show"
+        }
         (true, _) => "all of it is what the key signed, and leaves are covered by checkpoints from elsewhere",
         (false, _) => "this is not what was signed, or not what the log says",
     };
@@ -134,9 +139,7 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
 }
 
 fn as_json(findings: &[Finding]) -> Vec<serde_json::Value> {
-    let one = |f: &Finding| {
-        serde_json::json!({ "kind": f.kind, "from": f.range.map(|r| r.0), "to": f.range.map(|r| r.1), "message": f.message })
-    };
+    let one = |f: &Finding| serde_json::json!({ "kind": f.kind, "from": f.range.map(|r| r.0), "to": f.range.map(|r| r.1), "message": f.message });
     findings.iter().map(one).collect()
 }
 

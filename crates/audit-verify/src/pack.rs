@@ -49,7 +49,8 @@ pub fn verify_pack(
     from_elsewhere: &[(String, String)],
 ) -> Result<PackVerdict, String> {
     let mut findings = Vec::new();
-    let mut find = |kind: &'static str, message: String| findings.push(Finding { kind, range: None, message });
+    let mut find =
+        |kind: &'static str, message: String| findings.push(Finding { kind, range: None, message });
     let list = std::fs::read(folder.join(MANIFEST)).map_err(|error| error.to_string());
     let list = list.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is no text".to_owned()));
     let manifest = match list.and_then(|text| manifest::read(&text, key)) {

@@ -154,7 +154,12 @@ fn a_report_that_says_other_than_its_log_is_found_out_though_it_is_signed() {
         ("elsewhere", report("FAIL", 0, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 0"),
         // A verdict that names a point does not record it.
         ("by-itself", report("FAIL", 1, 1.into()), 4, "CITATION: point p1 is not recorded in leaf 1"),
-        ("nowhere", report("FAIL", 1, serde_json::Value::Null), 4, "CITATION: point p1 is recorded in no leaf"),
+        (
+            "nowhere",
+            report("FAIL", 1, serde_json::Value::Null),
+            4,
+            "CITATION: point p1 is recorded in no leaf",
+        ),
     ] {
         pack(&place.path().join(name), &key, &report);
         let (head, later) = (format!("{name}.head"), format!("{name}.later"));

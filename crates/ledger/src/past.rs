@@ -92,11 +92,7 @@ fn copy_reports(from: &mut connection::Connection, to: &mut connection::Connecti
     Ok(())
 }
 
-fn copy_values(
-    from: &mut connection::Connection,
-    to: &mut connection::Connection,
-    count: u64,
-) -> Result<()> {
+fn copy_values(from: &mut connection::Connection, to: &mut connection::Connection, count: u64) -> Result<()> {
     let doing = || "bring values about people along".to_owned();
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows: Vec<private::Row> =

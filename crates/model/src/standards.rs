@@ -30,7 +30,10 @@ pub const DEMANDS: [Demand; 19] = [
     demand(
         "ISO/IEC 27001:2022 A.8.13",
         "Backups are kept as a policy says, and tried out regularly.",
-        &["SCOPE-01", "SCOPE-02", "SCHED-01", "SCHED-02", "INT-01", "INT-02", "TEST-01", "TEST-02", "TEST-03"],
+        &[
+            "SCOPE-01", "SCOPE-02", "SCHED-01", "SCHED-02", "INT-01", "INT-02", "TEST-01", "TEST-02",
+            "TEST-03",
+        ],
         "whether the policy itself is adequate",
     ),
     demand(

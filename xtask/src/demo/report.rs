@@ -19,7 +19,9 @@ pub(super) fn tell(end: &Product, places: &Places, folder: &Path) -> Result<()> 
         .lines()
         .find_map(|line| line.strip_prefix("The audit log is signed by "))
         .context("`key list` names no key of the log")?;
-    say("Verified without holdfast, by the log's public key and the signed heads that lie at the SFTP server:");
+    say(
+        "Verified without holdfast, by the log's public key and the signed heads that lie at the SFTP server:",
+    );
     let verify = || {
         let mut verify = process::command(end.beside("holdfast-audit-verify")?, &[folder]);
         verify.args(["--key", key, "--checkpoint"]).arg(places.server_data.join("holdfast-log/snapshots"));
@@ -33,7 +35,10 @@ pub(super) fn tell(end: &Product, places: &Places, folder: &Path) -> Result<()> 
     ensure!(said.status.success(), "the pack must be consistent");
     let page = folder.join("report.html");
     let honest = std::fs::read_to_string(&page)?;
-    ensure!(honest.contains("NO_EVIDENCE"), "one machine cannot show everything, and the page does not say so");
+    ensure!(
+        honest.contains("NO_EVIDENCE"),
+        "one machine cannot show everything, and the page does not say so"
+    );
     std::fs::write(&page, honest.replacen("NO_EVIDENCE", "PASS", 1))?;
     let found = verify()?;
     std::fs::write(&page, honest)?;

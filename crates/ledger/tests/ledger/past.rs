@@ -25,7 +25,8 @@ fn the_first_leaves_make_the_tables_of_their_time() {
     assert_eq!(states(all), (vec![SlotState::Ok, SlotState::Expected], 1, 1));
     assert_eq!(states(0), (Vec::new(), 0, 0));
     // Reports come along, as long as they are there.
-    let run = reader.runs_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), None).unwrap().remove(0);
+    let run =
+        reader.runs_between(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), None).unwrap().remove(0);
     assert_eq!(reader.as_of(all).unwrap().report(&run.id).unwrap().as_deref(), Some("{\"files\":[\"/a\"]}"));
     assert_eq!(reader.as_of(then).unwrap().report(&run.id).unwrap(), None);
     // What is recorded later is not in it.
@@ -38,7 +39,8 @@ fn the_first_leaves_make_the_tables_of_their_time() {
 #[test]
 fn a_leaf_that_was_changed_makes_no_past() {
     let place = Place::filled();
-    let edited = "DROP TRIGGER leaves_stay; UPDATE leaves SET payload = replace(payload, 'the board', 'the cleaner')";
+    let edited =
+        "DROP TRIGGER leaves_stay; UPDATE leaves SET payload = replace(payload, 'the board', 'the cleaner')";
     place.tamper(edited).unwrap();
     assert_eq!(place.open().read().as_of(10).unwrap_err().kind, ErrorKind::Damaged);
 }

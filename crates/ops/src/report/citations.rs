@@ -21,8 +21,9 @@ impl Finder {
     /// Everything that a document cites.
     pub(super) fn of(document: &Document) -> Finder {
         let controls = document.verdicts.controls.iter();
-        let documents = controls
-            .flat_map(|control| std::iter::once(&control.document).chain(control.rows.iter().map(|r| &r.document)));
+        let documents = controls.flat_map(|control| {
+            std::iter::once(&control.document).chain(control.rows.iter().map(|r| &r.document))
+        });
         let evidence = documents.flat_map(|one| one["evidence"].as_array().into_iter().flatten());
         let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
         let mut cited: Vec<(String, String)> =

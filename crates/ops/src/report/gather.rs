@@ -41,7 +41,8 @@ pub(super) struct Given<'r> {
 /// What the report says; where things are recorded is still missing.
 pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Document> {
     let Given { past, from, to, .. } = *given;
-    let assessed = given.told.verdicts_at(to)?.ok_or_else(|| Error::not_done("no verdict was written down"))?;
+    let assessed =
+        given.told.verdicts_at(to)?.ok_or_else(|| Error::not_done("no verdict was written down"))?;
     let until = just_after(to);
     let days = days::of(from, to);
     let runs = runs(past, from, until)?;
@@ -58,11 +59,7 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         from,
         to,
         title: title(past, to, policy.as_ref(), &status.company)?,
-        log: LogHead {
-            leaves: given.head.leaves,
-            root: given.head.root.clone(),
-            key: given.key.clone(),
-        },
+        log: LogHead { leaves: given.head.leaves, root: given.head.root.clone(), key: given.key.clone() },
         verdicts: Verdicts {
             assessed_at: assessed.at,
             rules: assessed.rules,
@@ -82,7 +79,11 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         points,
         runs,
         purges,
-        holds: past.holds()?.into_iter().filter(|hold| hold.released_at.is_none_or(|at| at >= from)).collect(),
+        holds: past
+            .holds()?
+            .into_iter()
+            .filter(|hold| hold.released_at.is_none_or(|at| at >= from))
+            .collect(),
         waivers: past
             .waivers(None)?
             .into_iter()

@@ -42,7 +42,8 @@ struct Listed {
 /// Refuses a place where something is, but for an empty folder.
 pub(super) fn refuse_taken(out: &Path) -> Result<()> {
     let taken = |what: &str| {
-        Err(Error::usage(format!("{} {what} and is left alone", shown(out))).hint("name a new folder with --out"))
+        Err(Error::usage(format!("{} {what} and is left alone", shown(out)))
+            .hint("name a new folder with --out"))
     };
     match std::fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),

@@ -66,7 +66,7 @@ pub(super) fn html(document: &Document, status: &StatusReport, sheets: &[Sheet])
         leaves: document.log.leaves,
     };
     let html = page.render().map_err(|error| Error::not_done(format!("write report.html: {error}")))?;
-    Ok(visible(&html))
+    Ok(visible(&with_code(&html)))
 }
 
 fn facts(document: &Document) -> Vec<(&'static str, String)> {
@@ -74,7 +74,10 @@ fn facts(document: &Document) -> Vec<(&'static str, String)> {
     let none = "no version was adopted in the ledger".to_owned();
     let mut facts = vec![
         ("Period", format!("{} to {}", minute(document.from), minute(document.to))),
-        ("Verdicts as of", format!("{}, rules version {}", minute(document.verdicts.assessed_at), document.verdicts.rules)),
+        (
+            "Verdicts as of",
+            format!("{}, rules version {}", minute(document.verdicts.assessed_at), document.verdicts.rules),
+        ),
         ("Policy", policy.map_or(none, |policy| format!("version {}", policy.number))),
     ];
     if let Some(policy) = policy {
@@ -92,7 +95,8 @@ fn table(sheet: &Sheet) -> Option<Table> {
         return None;
     }
     let cells = |row: &Vec<String>| {
-        let cell = |(column, _): &(usize, &str)| row.get(*column).map(|cell| for_eyes(cell)).unwrap_or_default();
+        let cell =
+            |(column, _): &(usize, &str)| row.get(*column).map(|cell| for_eyes(cell)).unwrap_or_default();
         sheet.shown.iter().map(cell).collect()
     };
     Some(Table {
@@ -152,6 +156,33 @@ fn visible(html: &str) -> String {
     shown
 }
 
+/// Commands stand between backticks wherever holdfast speaks. What would reach over a tag is left alone.
+fn with_code(html: &str) -> String {
+    let mut pieces = html.split('`');
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    let mut is_inside = false;
+    for piece in pieces {
+        let is_command = !is_inside && !piece.contains(['<', '>']);
+        shown += if is_inside {
+            ""
+        } else if is_command {
+            "<code>"
+        } else {
+            "`"
+        };
+        shown += piece;
+        if is_inside {
+            is_inside = false;
+            continue;
+        }
+        is_inside = is_command;
+        if is_command {
+            shown += "</code>";
+        }
+    }
+    shown
+}
+
 /// The style of a verdict.
 fn class_of(verdict: &str) -> &'static str {
     match verdict {
@@ -172,6 +203,13 @@ fn maybe(at: Option<jiff::Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_marked_and_nothing_reaches_over_a_tag() {
+        assert_eq!(with_code("<p>run `a b` or `c`.</p>"), "<p>run <code>a b</code> or <code>c</code>.</p>");
+        assert_eq!(with_code("<p>a ` b</p><p>`c`</p>"), "<p>a ` b</p><p><code>c</code></p>");
+        assert_eq!(with_code("<td>`</td>"), "<td>`</td>");
+    }
 
     #[test]
     fn what_hides_in_a_line_is_shown() {

@@ -40,8 +40,7 @@ impl Sheet {
     /// The table as a file, with the period in each row, so that tables of many periods can be laid together.
     pub(super) fn csv(&self, document: &Document) -> Result<Vec<u8>> {
         let period = [time(document.from), time(document.to)];
-        let mut writer =
-            csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let written = |error: csv::Error| Error::not_done(format!("write {}: {error}", self.file));
         let header = ["period_start", "period_end"].into_iter().chain(self.columns.iter().copied());
         writer.write_record(header).map_err(written)?;
@@ -55,7 +54,11 @@ impl Sheet {
 
 /// What no spreadsheet takes for a formula.
 fn harmless(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}") } else { cell.to_owned() }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
 }
 
 /// As it stands in tables: to the second, in UTC.

@@ -92,7 +92,12 @@ pub(super) fn grid(grid: &Grid) -> String {
 }
 
 /// Draws bars of days: what came above the line, what went below it. All strips have one scale.
-pub(super) fn strips(title: &str, columns: &[Date], strips: &[Strip], show: &dyn Fn(u64) -> String) -> String {
+pub(super) fn strips(
+    title: &str,
+    columns: &[Date],
+    strips: &[Strip],
+    show: &dyn Fn(u64) -> String,
+) -> String {
     let cell = width_of(columns.len());
     let mut svg = begin(title, HEAD + strips.len() * STRIP + 4);
     dates(&mut svg, columns, cell);
@@ -129,7 +134,8 @@ pub(super) fn strips(title: &str, columns: &[Date], strips: &[Strip], show: &dyn
             bar(line, *removed, "removed");
             if *is_unknown {
                 let middle = x + cell / 2.0 - 1.0;
-                let _ = write!(svg, "<text x=\"{middle:.1}\" y=\"{:.1}\" class=\"sign\">?</text>", line - 3.0);
+                let _ =
+                    write!(svg, "<text x=\"{middle:.1}\" y=\"{:.1}\" class=\"sign\">?</text>", line - 3.0);
             }
         }
         let end = NAMES as f64 + columns.len() as f64 * cell;
@@ -149,7 +155,7 @@ pub(super) fn strips(title: &str, columns: &[Date], strips: &[Strip], show: &dyn
 }
 
 fn width_of(columns: usize) -> f64 {
-    (((WIDTH - NAMES) as f64) / columns.max(1) as f64).min(30.0)
+    (((WIDTH - NAMES) as f64) / columns.max(1) as f64).min(48.0)
 }
 
 fn begin(title: &str, height: usize) -> String {

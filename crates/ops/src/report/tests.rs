@@ -150,7 +150,10 @@ fn a_thousand_assets_stay_a_page_and_the_tables_have_all_of_them() {
     let sheets = sheets::of(&document);
     let html = page::html(&document, &status, &sheets).unwrap();
     assert!(html.len() < 600_000, "{} bytes", html.len());
-    assert!(html.contains("The worst 40 of 1000 are shown. Each column is 2 days."), "what is left out is said");
+    assert!(
+        html.contains("The worst 40 of 1000 are shown. Each column is 2 days."),
+        "what is left out is said"
+    );
     assert!(html.contains("more in <code>csv/targets.csv</code>"));
     // The worst are those that are shown.
     assert!(html.contains("customer-number-0011") && html.matches(">m</text>").count() > 40);

@@ -91,7 +91,8 @@ fn promises(section: u8, controls: &[ControlVerdict]) -> Vec<Promise> {
 }
 
 fn shown(control: &ControlVerdict, document: &Document) -> Shown {
-    let told = document.verdicts.controls.iter().find(|told| told.document["control"] == control.control.as_str());
+    let told =
+        document.verdicts.controls.iter().find(|told| told.document["control"] == control.control.as_str());
     // All that is red is worth its line; of what is well, a few show what it looks like.
     let red = control.rows.iter().filter(|row| row.verdict.is_red()).count();
     let count = control.rows.len().min(ROWS_MAX.max(red.min(ROWS_MAX * 3)));

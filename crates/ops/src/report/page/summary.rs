@@ -98,11 +98,11 @@ impl Summary {
 
 fn headline(document: &Document, status: &StatusReport) -> String {
     let Some(worst) = &status.shown.worst else {
-        return "No recovery point was measured: nothing that a rule covers is known to be protected.".to_owned();
+        return "No recovery point was measured: nothing that a rule covers is known to be protected."
+            .to_owned();
     };
     let span = |seconds| show_duration(Duration::from_secs(seconds));
-    let (age, promised) =
-        (span(worst.rpo.age_seconds(document.to)), span(worst.rpo.objective_seconds));
+    let (age, promised) = (span(worst.rpo.age_seconds(document.to)), span(worst.rpo.objective_seconds));
     match worst.rpo.recovery_point {
         Some(point) => format!(
             "{} would lose {age}, of {promised} that it may: its newest safe state is of {}. Within the objective for {:.2} % of the 30 days before.",
@@ -118,15 +118,22 @@ fn headline(document: &Document, status: &StatusReport) -> String {
 }
 
 fn missing(document: &Document, status: &StatusReport) -> Vec<(String, String)> {
-    let mut missing = Vec::new();
+    let mut missing: Vec<(String, String)> = Vec::new();
     for control in status.shown.controls.iter().filter(|c| c.verdict == Verdict::NotApplicable) {
-        missing.push((format!("{} {}", control.control, control.title), control.why.clone()));
+        let what = format!("{} {}", control.control, control.title);
+        // What waits for the same stands together.
+        match missing.iter_mut().find(|(_, why): &&mut (String, String)| *why == control.why) {
+            Some((others, _)) => *others += &format!("; {what}"),
+            None => missing.push((what, control.why.clone())),
+        }
     }
     if document.title.policy.is_none() {
-        let why = "no version of the policy was adopted, so contact, approver and dates are not in the ledger";
+        let why =
+            "no version of the policy was adopted, so contact, approver and dates are not in the ledger";
         missing.push(("Whose policy this is".to_owned(), why.to_owned()));
     }
-    let before = document.objectives.iter().all(|one| one.days.first().is_none_or(|d| d.worst_seconds.is_none()));
+    let before =
+        document.objectives.iter().all(|one| one.days.first().is_none_or(|d| d.worst_seconds.is_none()));
     if before {
         let why = "nothing was measured at the beginning of the period; the plots show from when on it was";
         missing.push(("The beginning of the period".to_owned(), why.to_owned()));
@@ -137,7 +144,8 @@ fn missing(document: &Document, status: &StatusReport) -> Vec<(String, String)> 
     }
     let why = "a name in the policy's file; no signature of a person is checked";
     missing.push(("Who approved the policy".to_owned(), why.to_owned()));
-    let why = "that entries of the log were true when they were written; from then on, the log shows every change";
+    let why =
+        "that entries of the log were true when they were written; from then on, the log shows every change";
     missing.push(("What no log shows".to_owned(), why.to_owned()));
     missing
 }

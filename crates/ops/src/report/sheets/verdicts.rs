@@ -13,9 +13,11 @@ fn text(document: &Value, field: &str) -> String {
     match &document[field] {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(values) => {
-            values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect::<Vec<_>>().join(" ")
-        }
+        Value::Array(values) => values
+            .iter()
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(" "),
         other => other.to_string(),
     }
 }
@@ -54,8 +56,20 @@ fn controls(document: &Document) -> Sheet {
         file: "csv/controls.csv",
         title: "Controls",
         columns: &[
-            "control", "title", "section", "sentences", "verdict", "why", "next", "warnings", "as_of", "targets",
-            "targets_passing", "targets_failing", "evidence", "leaf",
+            "control",
+            "title",
+            "section",
+            "sentences",
+            "verdict",
+            "why",
+            "next",
+            "warnings",
+            "as_of",
+            "targets",
+            "targets_passing",
+            "targets_failing",
+            "evidence",
+            "leaf",
         ],
         rows: document.verdicts.controls.iter().map(row).collect(),
         shown: &[],
