@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::tree::{self, Hash, Tree};
+use crate::values::Values;
 
 /// An export.
 #[derive(Debug, Default)]
@@ -17,8 +18,8 @@ pub struct Export {
     pub tree: Tree,
     /// The checkpoints in it.
     pub checkpoints: Vec<String>,
-    /// Values about people in it.
-    pub values: u64,
+    /// Values about people in it; none where the file says that they were left out.
+    pub values: Option<u64>,
     /// What is wrong with lines by themselves.
     pub troubles: Vec<Trouble>,
 }
@@ -40,6 +41,7 @@ pub struct Trouble {
 /// When it cannot be read, or is no export.
 pub fn read(lines: impl BufRead) -> Result<Export, String> {
     let mut export = Export::default();
+    let mut values = Values::default();
     let mut is_begun = false;
     let mut end = None;
     for (number, line) in lines.lines().enumerate() {
@@ -54,13 +56,17 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
                 return Err("it does not begin as an exported log of version 1".to_owned());
             }
             export.key = text("key").map(str::to_owned);
+            let is_without = fields.get("values").and_then(Value::as_bool) == Some(false);
+            export.values = (!is_without).then_some(0);
             is_begun = true;
         } else if let (Some(leaf), Some(payload)) =
             (fields.get("leaf").and_then(Value::as_u64), text("payload"))
         {
             export.take_leaf(leaf, payload, text("hash"));
+            values.take_leaf(leaf, payload);
         } else if let (Some(value), Some(salt), Some(hash)) = (text("value"), text("salt"), text("hash")) {
-            export.values += 1;
+            export.values = Some(export.values.unwrap_or(0) + 1);
+            values.take_value(hash);
             if !is_hash_of(hash, salt, value) {
                 export.tell(
                     "value",
@@ -78,6 +84,12 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
     }
     if !is_begun {
         return Err("it is empty".to_owned());
+    }
+    if export.values.is_some() {
+        values
+            .judge()
+            .into_iter()
+            .for_each(|trouble| export.tell(trouble.kind, trouble.leaf, trouble.message));
     }
     let leaves = export.tree.leaves();
     match end {

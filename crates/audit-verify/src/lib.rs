@@ -7,6 +7,7 @@ mod manifest;
 mod note;
 mod pack;
 mod tree;
+mod values;
 mod verdict;
 
 pub use export::{Export, Trouble, read};

@@ -97,6 +97,11 @@ fn run(given: &Given) -> Result<u8, String> {
         verdict.covers,
         verdict.checkpoints
     );
+    if export.values.is_none() {
+        println!(
+            "the values about people were left out of this export: who did what with whose data is not in it"
+        );
+    }
     Ok(verdict.code())
 }
 
@@ -106,7 +111,7 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
     if given.is_json {
         let document = serde_json::json!({
             "verdict": log.word(), "leaves": log.leaves, "covers": log.covers, "checkpoints": log.checkpoints,
-            "later_checkpoints": pack.later, "files": pack.files, "verdicts": pack.verdicts, "cited": pack.cited,
+            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts, "cited": pack.cited,
             "cited_nowhere": pack.cited_nowhere, "from": pack.from, "to": pack.to, "findings": as_json(&log.findings),
         });
         println!("{document:#}");
@@ -122,6 +127,12 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
         println!(
             "{} slots that are cited follow from the policy and were recorded by nobody",
             pack.cited_nowhere
+        );
+    }
+    if pack.values_gone > 0 {
+        println!(
+            "{} values about people are not in it: erased after the end of the period, or left out",
+            pack.values_gone
         );
     }
     if pack.later > 0 {

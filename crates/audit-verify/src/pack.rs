@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::citations::{self, Compared};
-use crate::export::{Export, hex};
+use crate::export::{Export, Trouble, hex};
 use crate::manifest::{self, Listed, Manifest};
 use crate::note::Key;
 use crate::verdict::{Finding, Verdict, verify};
@@ -37,6 +37,8 @@ pub struct PackVerdict {
     pub cited_nowhere: usize,
     /// Checkpoints from elsewhere of a longer log than this one.
     pub later: usize,
+    /// Values about people that leaves name and that are not there.
+    pub values_gone: usize,
 }
 
 /// Verifies a report in a folder, with checkpoints that were handed in from elsewhere, each with the name of its file.
@@ -80,6 +82,11 @@ pub fn verify_pack(
     if export.tree.leaves() != manifest.leaves || export.tree.root(manifest.leaves) != Some(manifest.root) {
         find("log", format!("{LOG} is not the log of {} leaves that the report is about", manifest.leaves));
     }
+    // Whoever is forgotten after the end of the period is missing without a leaf of this part saying so.
+    let mut export = export;
+    let is_gone = |trouble: &Trouble| trouble.kind == "value" && trouble.leaf.is_some();
+    let values_gone = export.troubles.iter().filter(|trouble| is_gone(trouble)).count();
+    export.troubles.retain(|trouble| !is_gone(trouble));
     let compared = match (std::fs::read(folder.join(REPORT)), open(LOG)) {
         (Ok(report), Ok(log)) => match serde_json::from_slice(&report) {
             Ok(report) => citations::compare(&report, log),
@@ -107,6 +114,7 @@ pub fn verify_pack(
         cited: compared.cited,
         cited_nowhere: compared.cited_nowhere,
         later: later.len(),
+        values_gone,
     })
 }
 
@@ -120,6 +128,7 @@ fn nothing_known(findings: Vec<Finding>) -> PackVerdict {
         cited: 0,
         cited_nowhere: 0,
         later: 0,
+        values_gone: 0,
     }
 }
 

@@ -107,6 +107,61 @@ fn it_says_what_agrees_and_what_does_not() {
     assert!(usual("cut").1.contains("CUT"));
 }
 
+#[test]
+fn a_value_that_was_left_out_added_or_brought_back_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let hash = |value: &str| -> String {
+        let hash: [u8; 32] = Sha256::new().chain_update([1; 32]).chain_update(value).finalize().into();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let fact =
+        |kind: &str, fact: serde_json::Value| serde_json::json!({ "nonce": "", "fact": { kind: fact } });
+    let payloads = [
+        fact(
+            "action-begun",
+            serde_json::json!({ "actor": hash("alice"), "paths": [hash("a.php"), hash("b.php")],
+                                "target": null, "purpose": hash("moved") }),
+        ),
+        fact("action-ended", serde_json::json!({ "id": "x", "detail": hash("2 files") })),
+        fact("private-erased", serde_json::json!({ "by": "bob", "hashes": [hash("a.php")] })),
+    ];
+    let payloads: Vec<String> = payloads.iter().map(serde_json::Value::to_string).collect();
+    let mut tree = Tree::default();
+    payloads.iter().for_each(|payload| tree.push(payload.as_bytes()));
+    let key = SigningKey::from_bytes(&[7; 32]);
+    fs::write(folder.join("key"), line(&key)).unwrap();
+    fs::write(folder.join("kept"), checkpoint(&key, 3, &tree.root(3).unwrap())).unwrap();
+    let verify = |values: &[&str], is_with: bool| {
+        let mut text = format!("{{\"holdfast_log\":1,\"values\":{is_with}}}\n");
+        for (number, payload) in payloads.iter().enumerate() {
+            let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(payload).finalize().into();
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            text += &serde_json::json!({ "leaf": number, "hash": hash, "payload": payload }).to_string();
+            text += "\n";
+        }
+        for value in values {
+            let line = serde_json::json!({ "value": value, "salt": "01".repeat(32), "hash": hash(value) });
+            text += &format!("{line}\n");
+        }
+        fs::write(folder.join("export"), text + "{\"end\":3}\n").unwrap();
+        run(folder, &["export", "--key", "key", "--checkpoint", "kept"])
+    };
+    let (code, said) = verify(&["alice", "b.php", "moved", "2 files"], true);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = verify(&["b.php", "moved", "2 files"], true);
+    assert!(code == Some(4) && said.contains("a value that leaf 0 names is missing"), "{said}");
+    let (code, said) = verify(&["alice", "b.php", "moved"], true);
+    assert!(code == Some(4) && said.contains("a value that leaf 1 names is missing"), "{said}");
+    let (code, said) = verify(&["alice", "b.php", "moved", "2 files", "mallory"], true);
+    assert!(code == Some(4) && said.contains("no leaf names the value"), "{said}");
+    let (code, said) = verify(&["alice", "a.php", "b.php", "moved", "2 files"], true);
+    assert!(code == Some(4) && said.contains("was erased and is here"), "{said}");
+    // Left out of the whole file, and told.
+    let (code, said) = verify(&[], false);
+    assert!(code == Some(0) && said.contains("were left out of this export"), "{said}");
+}
+
 /// A report that its owner signed: honest, or not.
 fn pack(folder: &Path, key: &SigningKey, report: &serde_json::Value) {
     let fact = r#"{\"fact\":{\"point-recorded\":{\"id\":\"p1\"}}}"#;

@@ -10,6 +10,9 @@ use std::fs;
 
 use forger::Forger;
 use holdfast_audit_verify::{Key, read, verify};
+use holdfast_ledger::{AlarmKind, Reader};
+use holdfast_world::{Clock, SystemClock};
+use jiff::Timestamp;
 use serde_json::Value;
 use support::{ASSET, Customer, code, objects, text, walk};
 
@@ -214,6 +217,11 @@ fn a_ledger_that_was_lost_is_told_until_somebody_begins_a_new_log_and_that_is_to
     customer.run(0, &["audit", "restart", "--by", "M. Chen", "--reason", "the disk died"]);
     assert_ne!(key(&customer), old);
     customer.run(0, &["audit", "checkpoint"]);
+    let status = customer.json(1, &["status"]);
+    let controls = status["controls"].as_array().unwrap();
+    let unchanged = controls.iter().find(|control| control["control"] == "LOG-01").unwrap();
+    assert_eq!(unchanged["verdict"], "FAIL", "{unchanged}");
+    assert!(unchanged["why"].as_str().unwrap().contains("M. Chen began a new log"), "{unchanged}");
     let anew = customer.json(1, &["audit", "verify", "--against-all"]);
     assert_eq!(
         (&anew["verdict"], &anew["restarts"][0]["by"]),
@@ -248,6 +256,21 @@ fn no_signed_head_at_a_location_is_no_pass() {
     assert!(kinds(&changed).contains(&"foreign"), "{changed}");
     let missing = customer.run(2, &["audit", "verify", "--against", "nowhere"]);
     assert!(missing.contains("nowhere"), "{missing}");
+}
+
+#[test]
+fn who_is_asked_every_hour_is_told_of_it_once_a_day() {
+    let customer = Customer::with_a_point();
+    customer.run(0, &["audit", "checkpoint"]);
+    let object = objects(&customer.path("there").join(LOG), "snapshots").remove(0);
+    support::flip(&object);
+    for _ in 0..3 {
+        customer.run(4, &["audit", "checkpoint"]);
+    }
+    let ledger = Reader::open(&customer.path("state/ledger.db")).unwrap();
+    let alarms = ledger.alarms_between(Timestamp::UNIX_EPOCH, SystemClock::new().now()).unwrap();
+    let forks: Vec<_> = alarms.iter().filter(|one| one.alarm.kind == AlarmKind::LogForked).collect();
+    assert_eq!(forks.len(), 1, "{forks:?}");
 }
 
 #[test]

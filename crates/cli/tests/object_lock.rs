@@ -175,6 +175,12 @@ fn what_a_lock_keeps_is_exempt_from_a_purge_until_its_time_has_come() {
     for area in ["data", "index", "snapshots"] {
         assert!(locks(&server, area).iter().all(|(_, lock)| lock.is_some()), "{area}");
     }
+    // Somebody locks it for longer than anything may stay: nobody answers for that, so it is not exempt.
+    let far = World::system().clock.now() + SignedDuration::from_hours(200 * 24);
+    server.end_locks("locked", &format!("copies/{REPOSITORY}"), &|| far.to_string());
+    let audit = customer.json(1, &["purge", "--audit"]);
+    let findings = of_place(&audit, "there")["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["kind"] == "lock"), "{findings:?}");
     let soon = || {
         let soon = World::system().clock.now().as_second() + 5;
         Timestamp::from_second(soon).unwrap().to_string()

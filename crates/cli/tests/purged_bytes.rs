@@ -120,3 +120,33 @@ fn the_bytes_of_a_purged_point_are_found_nowhere() {
     customer.run(0, &["restore", ASSET, "--to", target.to_str().unwrap()]);
     assert_eq!(fs::read(target.join("later.bin")).unwrap(), noise(6, 300_000));
 }
+
+#[test]
+fn what_somebody_hid_at_one_location_stays_there_until_it_is_brought_back() {
+    let server = Seaweed::start("backups");
+    let customer = Customer::with_versions(&server, &server.credentials_toml());
+    fs::write(customer.path("site/kept.bin"), noise(5, 300_000)).unwrap();
+    customer.run(0, &["backup", ASSET]);
+    let hide = |area: &str| {
+        let folder = format!("{REPOSITORY}/{area}/");
+        let mut objects = server.objects("backups").into_iter();
+        let (path, _) = objects.find(|(path, _)| path.contains(&folder)).unwrap();
+        server.delete_object("backups", &path);
+        path
+    };
+    // Others have the index file, so it is brought back before anything is erased.
+    hide("index");
+    customer.run(0, &["purge"]);
+    customer.run(0, &["verify", "--read-data"]);
+    // What the place hides of a pack may be the last good copy: nothing is erased before somebody repaired.
+    let pack = hide("data");
+    let hidden = server.version_ids("backups", &pack);
+    let told = text(&customer.holdfast(&["purge"]));
+    assert!(told.contains("older versions that places keep of what was deleted were not erased"), "{told}");
+    assert_eq!(server.version_ids("backups", &pack), hidden);
+    customer.run(0, &["repair"]);
+    customer.run(0, &["purge"]);
+    customer.run(0, &["verify", "--read-data"]);
+    assert_eq!(server.version_ids("backups", &pack).len(), 1, "whole again, it needs no older version");
+    customer.run(0, &["purge", "--audit"]);
+}

@@ -91,7 +91,7 @@ fn a_point_that_is_whole_at_two_places_keeps_the_objective() {
     assert_verdict(&status, "ENC-02", "PASS", "what was read is ciphertext");
     assert_verdict(&status, "LOG-01", "PASS", "were read");
     assert_eq!(status["worst"]["target"], format!("{ASSET}/site"));
-    assert!(status["worst"]["age_seconds"].as_i64().unwrap() >= 7200, "{}", status["worst"]);
+    assert!(status["worst"]["rpo"]["age_seconds"].as_i64().unwrap() >= 7200, "{}", status["worst"]);
     // Each says what it rests on, and how old that is.
     let rpo = control(&status, "DR-04");
     assert_eq!(rpo["rows"].as_array().unwrap().len(), 1);

@@ -3,6 +3,7 @@
 //! Anyone who can write the file can write a row. The tables are therefore computed again, in memory, from the leaves
 //! alone, and compared row by row. Who forges leaves as well is found by the tree's head, once one is kept elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use diesel::Connection as _;
@@ -15,13 +16,13 @@ use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
     actions, alarms, anchors, assessments, checks, copies, erasures, holds, leases, log_restarts,
-    observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, reports,
-    run_slots, runs, slots, verdicts, waivers,
+    observations, points, policy_reviews, policy_versions, purge_points, purges, receipts, report_erasures,
+    reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
     action, alarm, assessment, check, checkpoint, copies as copy, hold, log_restart, observation, point,
-    policy_review, policy_version, private, purge, receipt, run, slot, waiver,
+    policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// What an audit read.
@@ -33,7 +34,7 @@ pub struct Audit {
     pub rows: u64,
     /// Reports of runs that were compared with what their leaves say.
     pub reports: u64,
-    /// Reports that are gone; their leaves still say which they were.
+    /// Reports that were erased, as leaves say; other leaves still say which they were.
     pub reports_erased: u64,
     /// Private values that are what their leaves say.
     pub values: u64,
@@ -84,6 +85,7 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("holds", hold::Row, holds::table.order(holds::id));
     compare!("actions", action::Row, actions::table.order(actions::id));
     compare!("erasures", private::ErasureRow, erasures::table.order(erasures::hash));
+    compare!("report_erasures", report::ErasureRow, report_erasures::table.order(report_erasures::run));
     compare!("log_restarts", log_restart::Row, log_restarts::table.order(log_restarts::leaf));
     compare!("anchors", checkpoint::AnchorRow, anchors::table.order(anchors::leaf));
     compare!(
@@ -168,9 +170,14 @@ fn compare<R: PartialEq + Debug>(
     }
 }
 
-/// Reports lie apart from the leaves, which hold their hashes.
+/// Reports lie apart from the leaves, which hold their hashes, and say which of them were erased.
 fn check_reports(connection: &mut Connection) -> Result<(u64, u64)> {
     let doing = || reading("reports");
+    let recorded: Vec<String> = report_erasures::table
+        .select(report_erasures::run)
+        .load(connection)
+        .doing(|| reading("report_erasures"))?;
+    let recorded: BTreeSet<String> = recorded.into_iter().collect();
     let pairs = runs::table
         .left_join(reports::table.on(reports::run.eq(runs::id)))
         .select((runs::id, runs::report_sha256, reports::json.nullable()))
@@ -181,7 +188,15 @@ fn check_reports(connection: &mut Connection) -> Result<(u64, u64)> {
     for pair in pairs {
         match pair.doing(doing)? {
             (_, None, None) => {}
-            (_, Some(_), None) => erased += 1,
+            (run, Some(_), None) if recorded.contains(&run) => erased += 1,
+            (run, Some(_), None) => {
+                return Err(Error::damaged(format!(
+                    "the report of run {run} is gone, and no leaf says that it was erased"
+                )));
+            }
+            (run, _, Some(_)) if recorded.contains(&run) => {
+                return Err(Error::damaged(format!("the report of run {run} was erased and is there")));
+            }
             (_, Some(hash), Some(json)) if sha256(&json) == hash => kept += 1,
             (run, _, Some(_)) => {
                 return Err(Error::damaged(format!(

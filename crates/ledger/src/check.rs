@@ -1,5 +1,6 @@
 //! Checks: what was read of a repository at one location, and what was found.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -202,6 +203,28 @@ impl Reader {
                 .load(connection)
                 .doing(|| format!("read the checks of {repository}"))?;
             rows.into_iter().map(Check::of).collect()
+        })
+    }
+
+    /// Every check of every repository that was recorded after a leaf, in that order, to `see`; without a leaf, all. There are
+    /// millions, and each is seen once.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn checks_after(&self, leaf: Option<u64>, see: &mut dyn FnMut(&Check)) -> Result<()> {
+        let doing = || "read the checks".to_owned();
+        let leaf = leaf.map_or(Ok(-1), i64::try_from);
+        let leaf = leaf.map_err(|_| Error::new(ErrorKind::Contradiction, "there is no such leaf"))?;
+        self.ask(|connection| {
+            let rows = checks::table
+                .filter(checks::leaf.gt(leaf))
+                .order(checks::leaf)
+                .load_iter::<Row, DefaultLoadingMode>(connection)
+                .doing(doing)?;
+            for row in rows {
+                see(&Check::of(row.doing(doing)?)?);
+            }
+            Ok(())
         })
     }
 

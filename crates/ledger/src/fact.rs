@@ -21,12 +21,13 @@ use crate::policy_review::Reviewed;
 use crate::policy_version::Adopted;
 use crate::private::Erased;
 use crate::receipt::NewReceipt;
+use crate::report::ReportsErased;
 use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
     action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, observation, point,
-    policy_review, policy_version, private, purge, receipt, run, slot, waiver,
+    policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// A fact.
@@ -77,6 +78,8 @@ pub(crate) enum Fact {
     ActionReviewed(action::Reviewed),
     /// Values that leaves hold as hashes are erased.
     PrivateErased(Erased),
+    /// Reports of runs are erased.
+    ReportsErased(ReportsErased),
     /// A location was given a signed head of the tree.
     CheckpointAnchored(Anchored),
     /// A new log began, with a new key.
@@ -128,6 +131,7 @@ impl Fact {
             Fact::ActionEnded(_) => "action-ended",
             Fact::ActionReviewed(_) => "action-reviewed",
             Fact::PrivateErased(_) => "private-erased",
+            Fact::ReportsErased(_) => "reports-erased",
             Fact::CheckpointAnchored(_) => "checkpoint-anchored",
             Fact::LogRestarted(_) => "log-restarted",
             Fact::Observed(_) => "observed",
@@ -162,6 +166,7 @@ impl Fact {
             Fact::ActionEnded(ended) => action::apply_ended(connection, ended, stamp),
             Fact::ActionReviewed(reviewed) => action::apply_reviewed(connection, reviewed, stamp),
             Fact::PrivateErased(erased) => private::apply_erased(connection, erased, stamp),
+            Fact::ReportsErased(erased) => report::apply_erased(connection, erased, stamp),
             Fact::CheckpointAnchored(anchored) => checkpoint::apply_anchored(connection, anchored, stamp),
             Fact::LogRestarted(restarted) => log_restart::apply(connection, restarted, stamp),
             Fact::Observed(observed) => observation::apply(connection, observed, stamp),

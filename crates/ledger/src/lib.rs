@@ -62,7 +62,7 @@ pub use policy_review::{NewPolicyReview, PolicyReview};
 pub use policy_version::{NewPolicyVersion, PolicyVersion};
 pub use private::{ERASED, PrivateValue};
 pub use purge::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait, PurgedPoint};
-pub use reader::Reader;
+pub use reader::{Reader, Snapshot};
 pub use receipt::{NewReceipt, PurgePhase, Receipt};
 pub use run::{Lasted, NewRun, Run, RunEnd, RunOutcome, RunState};
 pub use slot::{Enrolment, ExpectedSlot, Settlement, Slot, SlotState};

@@ -5,9 +5,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use diesel::Connection as _;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
@@ -27,6 +29,25 @@ pub struct Reader {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+/// The ledger as it is at one moment, see [`Reader::snapshot`].
+#[derive(Debug)]
+pub struct Snapshot<'r>(&'r Reader);
+
+impl Deref for Snapshot<'_> {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        self.0
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // Nothing was written, so there is nothing to lose.
+        let _ = AnsiTransactionManager::rollback_transaction(&mut *self.0.connection.lock());
     }
 }
 
@@ -64,6 +85,11 @@ impl Reader {
     /// Answers from a connection that somebody else filled.
     pub(crate) fn over(path: PathBuf, connection: Connection) -> Reader {
         Reader { path, connection: Mutex::new(connection) }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Up to `count` leaves from number `from` on.
@@ -109,6 +135,17 @@ impl Reader {
             connection::check_integrity(connection, &self.path, false)?;
             audit::audit(connection)
         })
+    }
+
+    /// Has whatever is asked through what this returns answered as of one and the same state, until it is dropped. Whoever
+    /// keeps it keeps the log beside the file from being taken in.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        let doing = || "begin to read".to_owned();
+        AnsiTransactionManager::begin_transaction(&mut *self.connection.lock()).doing(doing)?;
+        Ok(Snapshot(self))
     }
 
     /// Answers within one snapshot.

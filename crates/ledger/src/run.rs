@@ -225,6 +225,23 @@ impl Reader {
         })
     }
 
+    /// Runs that began from `from` on and made a point that lacks something, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn runs_degraded(&self, from: Timestamp) -> Result<Vec<Run>> {
+        let from = to_nanoseconds(from)?;
+        self.ask(|connection| {
+            let rows: Vec<Row> = runs::table
+                .filter(runs::begun_at.ge(from))
+                .filter(runs::outcome.eq(RunOutcome::Degraded.as_str()))
+                .order((runs::begun_at, runs::id))
+                .load(connection)
+                .doing(|| "read the runs".to_owned())?;
+            with_slots(connection, rows)
+        })
+    }
+
     /// Runs that began and have no end.
     ///
     /// # Errors

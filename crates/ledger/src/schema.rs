@@ -308,6 +308,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    report_erasures (run) {
+        run -> Text,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
     checkpoints (sha256) {
         sha256 -> Text,
         size -> BigInt,

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use self::by_asset::ByAsset;
 pub use self::facts::{
     ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, PointFact, PolicyFact,
-    PurgeFact, Reading, ReadingChange, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
     AssetDeclared, HostDeclared, Inventory, Keys, LocationDeclared, LogAudited, Observed, PolicySeen, Probe,
@@ -307,10 +307,8 @@ impl<'f> Look<'f> {
 
     /// The first instant of the day, in UTC, that lies so many days back: windows move once a day.
     fn days_ago(&self, days: i64) -> Timestamp {
-        const DAY: i64 = 86_400;
-        let midnight = self.now.as_second().div_euclid(DAY) * DAY;
-        self.is_past(Timestamp::from_second(midnight + DAY).unwrap_or(Timestamp::MAX));
-        Timestamp::from_second(midnight - days * DAY).unwrap_or(Timestamp::MIN)
+        self.is_past(midnight_before(self.now, -1));
+        midnight_before(self.now, days)
     }
 
     fn judge(&self, control: &Control) -> Finding {
@@ -379,6 +377,14 @@ pub const SECTIONS: [(u8, &str); 10] = [
     (9, "Compliance"),
     (10, "Review"),
 ];
+
+/// The midnight, in UTC, with which the day began that lies so many days back; of those to come where there are less than none.
+fn midnight_before(instant: Timestamp, days: i64) -> Timestamp {
+    const DAY: i64 = 86_400;
+    let midnight = instant.as_second().div_euclid(DAY) * DAY;
+    let end = if days < 0 { Timestamp::MAX } else { Timestamp::MIN };
+    Timestamp::from_second(midnight - days * DAY).unwrap_or(end)
+}
 
 /// A moment later, as far as time goes.
 fn after(instant: Timestamp, by: SignedDuration) -> Timestamp {

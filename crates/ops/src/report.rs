@@ -167,12 +167,8 @@ fn write(
     let mut checkpoints = witnessed(reader, &past, &signer, &head)?;
     let checkpoint = signer.checkpoint(&head);
     checkpoints.push(checkpoint.clone());
-    let part = Part {
-        key: Some(key.clone()),
-        leaves: head.leaves,
-        checkpoints,
-        values: wanted.with_values.then_some(&past),
-    };
+    let part =
+        Part { key: Some(key.clone()), leaves: head.leaves, checkpoints, with_values: wanted.with_values };
     pack.stream("log.jsonl", &mut |file, trouble| {
         audit::write_part(reader, &part, file, &mut |leaf| finder.see(leaf), trouble).map(|_| ())
     })?;

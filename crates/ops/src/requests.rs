@@ -119,7 +119,7 @@ impl Drop for Left<'_> {
 /// When it was not.
 pub(crate) fn enter(setup: &Setup, entry: Entry) -> Result<String> {
     let (world, state) = (&setup.world, &setup.places.state);
-    if let Some(answer) = ask(world, state, &Request::Enter(entry.clone()), Some(&setup.interrupted))? {
+    if let Some(answer) = by_daemon(world, state, &Request::Enter(entry.clone()), &setup.interrupted)? {
         return recorded(answer);
     }
     // A purge that is under way would not see it.
@@ -131,8 +131,13 @@ pub(crate) fn enter(setup: &Setup, entry: Entry) -> Result<String> {
 ///
 /// # Errors
 /// When it was not.
-pub(crate) fn entered_by_daemon(world: &World, state: &Path, entry: &Entry) -> Result<Option<String>> {
-    by_daemon(world, state, &Request::Enter(entry.clone()))?.map(recorded).transpose()
+pub(crate) fn entered_by_daemon(
+    world: &World,
+    state: &Path,
+    entry: &Entry,
+    interrupted: &AtomicBool,
+) -> Result<Option<String>> {
+    by_daemon(world, state, &Request::Enter(entry.clone()), interrupted)?.map(recorded).transpose()
 }
 
 fn recorded(answer: Answer) -> Result<String> {
@@ -142,20 +147,16 @@ fn recorded(answer: Answer) -> Result<String> {
     }
 }
 
-/// Leaves a request for the daemon that has the ledger, and waits for what becomes of it; `None` where there is no daemon.
+/// Leaves a request for the daemon that has the ledger, and waits for what becomes of it, until `interrupted` is raised; `None`
+/// where there is no daemon.
 ///
 /// # Errors
 /// When it was refused, not taken in time, or taken by one that did not live to answer.
-pub(crate) fn by_daemon(world: &World, state: &Path, request: &Request) -> Result<Option<Answer>> {
-    ask(world, state, request, None)
-}
-
-/// The same, until `interrupted` is raised.
-fn ask(
+pub(crate) fn by_daemon(
     world: &World,
     state: &Path,
     request: &Request,
-    interrupted: Option<&AtomicBool>,
+    interrupted: &AtomicBool,
 ) -> Result<Option<Answer>> {
     if !has_daemon(world, state)? {
         return Ok(None);
@@ -177,7 +178,7 @@ fn ask(
         if is_over {
             return Err(Error::not_done("holdfast serve took it, and ended before it answered").hint(LOOK));
         }
-        if interrupted.is_some_and(|interrupted| interrupted.load(Ordering::SeqCst)) {
+        if interrupted.load(Ordering::SeqCst) {
             let is_withdrawn = left.withdraw()?;
             return Err(if is_withdrawn {
                 Error::new(Ending::Interrupted, "withdrawn before holdfast serve took it; it was not done")

@@ -7,15 +7,16 @@
 //! whatever it did then nobody could know.
 
 mod anchoring;
-mod assessing;
 mod configuration;
 pub(crate) mod credit;
 pub(crate) mod expectation;
+mod judging;
 mod orders;
 mod purging;
 mod rereading;
 mod shredding;
 mod start;
+mod stocktaking;
 pub(crate) mod translate;
 pub(crate) mod versions;
 mod worker;
@@ -36,13 +37,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::anchoring::Anchoring;
-use self::assessing::Assessing;
 use self::configuration::Configuration;
 use self::expectation::AHEAD;
+use self::judging::Judging;
 use self::orders::{Memory, UnderWay};
 use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
+use self::stocktaking::Stocktaking;
 use crate::action::attendant::Attendant;
 use crate::ending::Ending;
 use crate::error::Result;
@@ -91,7 +93,9 @@ enum Message {
     /// The audit log's signed head was carried to the locations, or could not be.
     Anchored(anchoring::Outcome),
     /// Stock was taken.
-    Looked(assessing::Outcome),
+    Looked(stocktaking::Outcome),
+    /// Verdicts were judged.
+    Judged(judging::Outcome),
 }
 
 impl Message {
@@ -116,7 +120,8 @@ struct Daemon<'s> {
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
-    assessing: Assessing,
+    stocktaking: Stocktaking,
+    judging: Judging,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -209,7 +214,7 @@ impl Daemon<'_> {
                 self.anchor_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
             }
-            self.assess_when_due(now)?;
+            self.judge_when_due(now);
             if self.service.is_once && self.is_idle(now.wall) && !self.is_draining {
                 self.is_draining = true;
                 self.happened(Event::Drain)?;
@@ -222,7 +227,7 @@ impl Daemon<'_> {
                 service::alive(&self.status());
             }
         }
-        self.assess()
+        self.judge_at_the_end()
     }
 
     /// How long nothing needs to be done.
@@ -236,13 +241,14 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 5] {
+    fn beside(&self) -> [(bool, &AtomicBool); 6] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
-            (self.assessing.is_under_way, &*self.assessing.stop),
+            (self.stocktaking.is_under_way, &*self.stocktaking.stop),
+            (self.judging.is_under_way, &*self.judging.stop),
         ]
     }
 
@@ -260,7 +266,7 @@ impl Daemon<'_> {
         self.scheduler.running() == 0
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
-            && !self.assessing.is_due(now)
+            && !self.stocktaking.is_due(now)
             && !self.purging.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
@@ -275,7 +281,10 @@ impl Daemon<'_> {
     }
 
     fn hear(&mut self, message: Message) -> Result<()> {
-        self.assessing.something_changed();
+        // Verdicts change no verdict.
+        if !matches!(message, Message::Judged(_)) {
+            self.judging.something_changed();
+        }
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
             Message::Purged(outcome) => {
@@ -301,6 +310,10 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
+            Message::Judged(outcome) => {
+                self.hear_of_verdicts(outcome);
+                Ok(())
+            }
         }
     }
 
@@ -313,7 +326,7 @@ impl Daemon<'_> {
         for action in actions {
             // Another instance's; the ledger would refuse it, too.
             if action.token == self.ledger.token() {
-                self.assessing.something_changed();
+                self.judging.something_changed();
                 self.carry_out(action.order, now.wall)?;
             }
         }
@@ -340,7 +353,7 @@ impl Daemon<'_> {
         let now = self.now().wall;
         let taken = requests::take(&self.ledger, &self.service.places.state, now)?;
         for line in &taken.said {
-            self.assessing.something_changed();
+            self.judging.something_changed();
             self.tell(line);
         }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
@@ -349,7 +362,8 @@ impl Daemon<'_> {
         self.report(looked.notes, looked.alarms)?;
         if looked.is_changed {
             self.tell("the configuration was taken over");
-            self.assessing.look_again();
+            self.stocktaking.look_again();
+            self.judging.something_changed();
             self.take_over()?;
         }
         Ok(())
@@ -363,7 +377,7 @@ impl Daemon<'_> {
 
     fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
         // A walk through storage would take for lost what goes under its eyes.
-        let is_free = !self.shredding.is_busy() && !self.assessing.is_under_way;
+        let is_free = !self.shredding.is_busy() && !self.stocktaking.is_under_way;
         if self.purging.is_due(now) && is_free {
             // What is being read must not be deleted under the reader's eyes: it would look like damage.
             if self.rereading.is_under_way {

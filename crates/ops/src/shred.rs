@@ -73,7 +73,7 @@ pub fn shred(setup: &Setup, request: &ShredRequest) -> Result<ShredReport> {
     refuse_living(setup, request)?;
     let (state, by) = (&setup.places.state, events::by(setup, "client shred"));
     let asked = Request::Shred { request: request.clone(), by: by.clone() };
-    match requests::by_daemon(&setup.world, state, &asked)? {
+    match requests::by_daemon(&setup.world, state, &asked, &setup.interrupted)? {
         Some(Answer::Shredded(report)) => Ok(*report),
         Some(other) => Err(requests::no_answer_to_this(&other)),
         None => {
@@ -119,7 +119,8 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     let keys_removed = copies.erase()?;
     let keys_left = if has_key { copies.left } else { still_left(&earlier) };
     copies::remove_state(setup, client, &known)?;
-    let reports_erased = erase_reports(setup, client, &known)?;
+    let reason = format!("the client left: {}", request.reason);
+    let reports_erased = erase_reports(setup, client, &known, &reason)?;
     let mut locations = Vec::new();
     for mirror in setup.mirrors_for_deleting(client)? {
         locations.push(places::shred(setup, &purge, client, &mirror)?);
@@ -134,7 +135,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         locked_until: None,
     }));
     let by = events::by(setup, "client shred");
-    ledger.erase_private(client, &by, &format!("the client left: {}", request.reason))?;
+    ledger.erase_private(client, &by, &reason)?;
     let is_read = proof.is_unreadable == Some(false);
     let is_done = waits.is_empty() && !is_read;
     let now = setup.world.clock.now();
@@ -165,12 +166,13 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
 }
 
 /// Erases what the ledger keeps apart of the client's runs. Another client's asset of the same name keeps its own.
-fn erase_reports(setup: &Setup, client: &str, known: &Known) -> Result<u64> {
+fn erase_reports(setup: &Setup, client: &str, known: &Known, reason: &str) -> Result<u64> {
     let assets: BTreeSet<&String> = known.points.values().filter_map(|point| point.asset.as_ref()).collect();
     let gone = assets.into_iter().filter(|asset| !setup.estate.assets.contains_key(asset.as_str()));
     let gone: Vec<String> = gone.cloned().collect();
     let ledger = setup.ledger()?;
-    let erased = ledger.write(|transaction| transaction.erase_reports(client, &gone))?;
+    let (by, now) = (events::by(setup, "client shred"), setup.world.clock.now());
+    let erased = ledger.write(|transaction| transaction.erase_reports(client, &gone, (&by, reason), now))?;
     ledger.empty_log()?;
     Ok(erased)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use holdfast_ledger::Assessed;
-use holdfast_model::verdict::{ControlVerdict, Row, Worst};
+use holdfast_model::verdict::{ControlVerdict, Row, Rpo, Worst};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
+use crate::verdicts::Followed;
 use crate::{journal, slots, verdicts};
 
 /// What to show.
@@ -135,7 +136,7 @@ pub(crate) fn bring_up_to_date(setup: &Setup) -> Result<Option<String>> {
     };
     let observed = verdicts::stocktaking::look(setup)?;
     verdicts::observe(ledger, &observed, setup.world.clock.now())?;
-    verdicts::assess(setup, ledger)?;
+    verdicts::assess(setup, ledger, &mut Followed::default(), &setup.interrupted)?;
     Ok(None)
 }
 
@@ -162,11 +163,8 @@ fn report(assessed: &Assessed, at: Timestamp, filter: &Filter, notes: Vec<String
         ending: Ending::Done,
     };
     report.shown.worst = report.worst.clone().and_then(|worst| serde_json::from_value(worst).ok());
-    if let Some(Value::Object(worst)) = &mut report.worst
-        && let Some(shown) = &report.shown.worst
-    {
-        worst.insert("age_seconds".to_owned(), shown.rpo.age_seconds(at).into());
-        worst.insert("worst_seconds".to_owned(), shown.rpo.worst_until(at).into());
+    if let Some(worst) = &mut report.worst {
+        measured_at(&mut worst["rpo"], at);
     }
     for ((name, target), document) in &assessed.verdicts {
         if target.is_some() || name == verdicts::HEADLINE {
@@ -204,7 +202,8 @@ impl StatusReport {
         }
         let is_asked =
             |row: &&Value| filter.asset.as_ref().is_none_or(|asset| row["asset"] == asset.as_str());
-        let rows: Vec<Value> = rows.iter().copied().filter(is_asked).cloned().collect();
+        let mut rows: Vec<Value> = rows.iter().copied().filter(is_asked).cloned().collect();
+        rows.iter_mut().filter_map(|row| row.get_mut("rpo")).for_each(|rpo| measured_at(rpo, self.at));
         if filter.asset.is_some() && rows.is_empty() {
             return Ok(());
         }
@@ -238,6 +237,16 @@ fn narrow(shown: &mut ControlVerdict, worst: Row) {
     (shown.verdict, shown.why, shown.next) = (verdict, format!("{target}: {why}"), next);
     (shown.evidence, shown.as_of) = (evidence, as_of);
     shown.warnings.clear();
+}
+
+/// Adds what moves with every second: it is reckoned as of the instant that was asked about, from what is written down.
+fn measured_at(document: &mut Value, at: Timestamp) {
+    let Ok(rpo) = serde_json::from_value::<Rpo>(document.clone()) else { return };
+    let Value::Object(told) = document else { return };
+    told.insert("age_seconds".to_owned(), rpo.age_seconds(at).into());
+    told.insert("worst_seconds".to_owned(), rpo.worst_until(at).into());
+    told.insert("window_from".to_owned(), rpo.window_from(at).to_string().into());
+    told.insert("within_per_10000".to_owned(), rpo.within_per_10000(at).into());
 }
 
 fn insert_age(told: &mut Map<String, Value>, as_of: Option<Timestamp>, at: Timestamp) {

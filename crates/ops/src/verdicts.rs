@@ -6,17 +6,20 @@
 //! `holdfast status` makes up for what passed.
 
 mod facts;
+mod followed;
 mod inventory;
 pub(crate) mod stocktaking;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use holdfast_ledger::{Ledger, NewAssessment, NewObservation, VerdictChange};
+use holdfast_ledger::{Ledger, NewAssessment, NewObservation, Reader, VerdictChange};
 use holdfast_model::verdict::{self, Assessment, Observed, RULES};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+pub(crate) use self::followed::Followed;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 
@@ -42,12 +45,21 @@ pub(crate) fn observe(ledger: &Ledger, observed: &[Observed], now: Timestamp) ->
         .write(|transaction| observations.into_iter().try_for_each(|one| transaction.observe(one, now)))?)
 }
 
-/// Judges every instant since the last assessment at which something changed, and now; returns the next deadline.
-pub(crate) fn assess(setup: &Setup, ledger: &Ledger) -> Result<Option<Timestamp>> {
+/// Judges every instant since the last assessment at which something changed, and now; returns the next deadline. What `stop`
+/// leaves undone is judged the next time. `followed` is what the checks came to the last time, for whoever judges again.
+pub(crate) fn assess(
+    setup: &Setup,
+    ledger: &Ledger,
+    followed: &mut Followed,
+    stop: &AtomicBool,
+) -> Result<Option<Timestamp>> {
     let now = setup.world.clock.now();
-    let reader = ledger.read();
+    // Of its own: nobody else waits for its answers, and all of them are about one state of the ledger. What a run records at
+    // once must not be seen by halves.
+    let reader = Reader::open(ledger.read().path())?;
+    let reader = reader.snapshot()?;
     let until = reader.assessed_until()?;
-    let facts = facts::gather(setup, reader, until.unwrap_or(now).min(now), now)?;
+    let facts = facts::gather(setup, &reader, followed, (until.unwrap_or(now).min(now), now))?;
     let at_last = until.and_then(|until| verdict::assess(&facts, until)).and_then(|last| last.deadline);
     if until.is_some_and(|until| until >= now) {
         return Ok(at_last);
@@ -61,6 +73,9 @@ pub(crate) fn assess(setup: &Setup, ledger: &Ledger) -> Result<Option<Timestamp>
     let mut steps = Steps { at: until.unwrap_or(now), now, recorded, taken: 0 };
     let mut deadline = at_last;
     while let Some(at) = steps.next(deadline) {
+        if stop.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
         let Some(assessment) = verdict::assess(&facts, at) else { continue };
         let changes = changes(&mut held, &assessment)?;
         deadline = assessment.deadline;

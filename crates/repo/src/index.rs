@@ -50,7 +50,7 @@ pub struct PackSummary {
 }
 
 /// Every blob of a repository.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Index {
     segments: Vec<Box<[Entry]>>,
     len: usize,

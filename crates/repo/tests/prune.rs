@@ -114,6 +114,11 @@ fn a_location_that_was_away_follows_and_resurrects_nothing() {
         fs::rename(bench.path("away"), bench.path("there")).unwrap();
         // Forgotten points that a location still lists are no points, and a new one does not build on them.
         let both = bench.reopen(bench.mirrors());
+        // By itself it stands on the index files that were replaced elsewhere, which is no damage.
+        let request = VerifyRequest { locations: Some(vec!["there".to_owned()]), read: Read::All };
+        let (troubles, cancel) = (Troubles::default(), Cancel::default());
+        let behind = both.verify(&request, &troubles, &Progress::default(), &cancel).unwrap();
+        assert!(!behind.is_damaged(), "{behind:#?}");
         fs::write(site.join("changing.bin"), noise(0, 6_000_000)).unwrap();
         bench.archive(&both, &site, false).0.unwrap();
         restic_is_content(&bench, "here", &site);

@@ -6,6 +6,7 @@
 
 mod axes;
 mod fit;
+mod judging;
 mod plot;
 mod series;
 
@@ -42,11 +43,11 @@ pub(crate) struct Args {
 /// Upper bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 enum Extent {
-    /// 10^4 files, 10^5 blobs, 100 points, 2 locations, 100 MB.
+    /// 10^4 files, 10^5 blobs, 100 points, 2 locations, 100 MB, 30,000 runs.
     Small,
-    /// 10^5 files, 10^6 blobs, 1,000 points, 3 locations, 2 GB.
+    /// 10^5 files, 10^6 blobs, 1,000 points, 3 locations, 2 GB, 90,000 runs.
     Medium,
-    /// 10^6 files, 10^7 blobs, 10,000 points, 4 locations, 20 GB.
+    /// 10^6 files, 10^7 blobs, 10,000 points, 4 locations, 20 GB, 365,000 runs.
     Full,
 }
 

@@ -90,12 +90,18 @@ fn a_forger_who_drops_the_triggers_is_found() {
 }
 
 #[test]
-fn an_erased_report_is_counted_and_changes_nothing_else() {
+fn a_report_that_somebody_took_away_is_told_from_one_that_was_erased() {
     let place = Place::filled();
     place.tamper("DELETE FROM reports").unwrap();
-    let audit = audit(&place).unwrap();
-    assert_eq!((audit.reports, audit.reports_erased), (0, 1));
+    let gone = audit(&place).unwrap_err().to_string();
+    assert!(gone.contains("no leaf says that it was erased"), "{gone}");
+    let erased = "INSERT INTO report_erasures SELECT id, 1 FROM runs WHERE report_sha256 IS NOT NULL";
+    place.tamper(erased).unwrap();
+    let forged = audit(&place).unwrap_err().to_string();
+    assert!(forged.contains("report_erasures does not say what the leaves say"), "{forged}");
 }
+
+const WHY: (&str, &str) = ("alice", "the client left");
 
 #[test]
 fn an_erased_report_stands_neither_in_the_file_nor_in_its_log() {
@@ -119,9 +125,14 @@ fn an_erased_report_stands_neither_in_the_file_nor_in_its_log() {
     };
     let (gone, kept) = (run("gone.example"), run("kept.example"));
     let assets = ["gone.example".to_owned()];
-    assert_eq!(ledger.write(|t| t.erase_reports("C-none", &assets)).unwrap(), 1);
+    assert_eq!(ledger.write(|t| t.erase_reports("C-none", &assets, WHY, t.recorded_at())).unwrap(), 1);
     assert!(ledger.read().report(&gone).unwrap().is_none() && ledger.read().report(&kept).unwrap().is_some());
-    assert_eq!(ledger.write(|t| t.erase_reports("C-none", &["kept.example".to_owned()])).unwrap(), 1);
+    assert_eq!(
+        ledger
+            .write(|t| t.erase_reports("C-none", &["kept.example".to_owned()], WHY, t.recorded_at()))
+            .unwrap(),
+        1
+    );
     ledger.empty_log().unwrap();
     for file in std::fs::read_dir(place.path().parent().unwrap()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
@@ -129,6 +140,11 @@ fn an_erased_report_stands_neither_in_the_file_nor_in_its_log() {
     }
     let audit = ledger.read().audit().unwrap();
     assert_eq!((audit.reports, audit.reports_erased), (0, 2));
+    drop(ledger);
+    let sha256 = "SELECT id, '{}' FROM runs WHERE asset = 'kept.example'";
+    place.tamper(&format!("INSERT INTO reports {sha256}")).unwrap();
+    let back = place.open().read().audit().unwrap_err().to_string();
+    assert!(back.contains("was erased and is there"), "{back}");
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub struct Facts {
     pub anchors: Vec<AnchorFact>,
     /// Alarms about locations that hold the head of another log, oldest first.
     pub forks: Vec<ForkFact>,
+    /// New logs that were begun in place of another, oldest first.
+    pub restarts: Vec<RestartFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }
@@ -296,6 +298,19 @@ pub struct ForkFact {
     /// The location, or [`ForkFact::HERE`].
     pub location: String,
     /// When people were told.
+    pub recorded: Timestamp,
+    /// The leaf.
+    pub leaf: u64,
+}
+
+/// Somebody began a new log, under a new key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartFact {
+    /// Who answers for it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When it was recorded.
     pub recorded: Timestamp,
     /// The leaf.
     pub leaf: u64,

@@ -17,6 +17,9 @@ const TOLD_HOURS: i64 = ACTION_HOURS_MAX + 7 * 24;
 /// So long a head that was taken away or replaced does, also when all is well there again.
 const FORK_TOLD_HOURS: i64 = 7 * 24;
 
+/// So long it is told that a new log was begun: for longer than any evidence is asked for.
+const RESTART_TOLD_HOURS: i64 = 400 * 24;
+
 /// LOG-01.
 pub(super) fn unchanged(look: &Look<'_>) -> Finding {
     let Some(audit) = latest(&look.facts.audits, look.now, |_| true) else {
@@ -31,7 +34,10 @@ pub(super) fn unchanged(look: &Look<'_>) -> Finding {
             let why =
                 format!("{} leaves were read {}, and the tables say what they say", found.leaves, minute(at));
             if look.is_fresh(at, hours(AUDIT_FRESH_HOURS)) {
-                Finding::new(Verdict::Pass, why)
+                match begun_anew(look) {
+                    Some(finding) => return finding,
+                    None => Finding::new(Verdict::Pass, why),
+                }
             } else {
                 Finding::new(Verdict::Stale, why)
                     .next("`holdfast status` reads it once a day; see whether it could")
@@ -39,6 +45,26 @@ pub(super) fn unchanged(look: &Look<'_>) -> Finding {
         }
     };
     finding.by(Evidence::leaf(audit.leaf), at)
+}
+
+/// Whoever begins a new log has what was signed before count no more. That may be right, and it is also what a forger does: so
+/// it is red for a week, and somebody answers for it by name for a year.
+fn begun_anew(look: &Look<'_>) -> Option<Finding> {
+    let restart = look.facts.restarts.iter().rev().find(|one| one.recorded <= look.now)?;
+    let is_new = !look.is_past(after(restart.recorded, hours(FORK_TOLD_HOURS)));
+    if !is_new && look.is_past(after(restart.recorded, hours(RESTART_TOLD_HOURS))) {
+        return None;
+    }
+    let verdict = if is_new { Verdict::Fail } else { Verdict::Exempt };
+    let why = format!(
+        "{} began a new log {} ({}): what was signed before vouches for nothing in it",
+        restart.by,
+        minute(restart.recorded),
+        restart.reason
+    );
+    let next =
+        "ask them; `holdfast audit export` and the old heads at the locations show what the former log had";
+    Some(Finding::new(verdict, why).next(next).by(Evidence::leaf(restart.leaf), restart.recorded))
 }
 
 /// LOG-02. What is done around holdfast leaves no entry, and nobody here can tell; what is judged is what was begun through it.

@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 42] = [
+pub const MUTATIONS: [Mutation; 43] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -57,6 +57,7 @@ pub const MUTATIONS: [Mutation; 42] = [
     fault("DR-04", "two locations turn out to be one place", AT_ONCE),
     fault("LOG-01", "a row of the ledger is edited", "with the next audit, within a day"),
     fault("LOG-01", "the ledger is not read through any more", "48 hours after the last audit"),
+    fault("LOG-01", "somebody begins a new log", AT_ONCE),
     fault("LOG-02", "a restore is made without the log", AT_ONCE),
     fault("LOG-02", "an action never gets a result", "24 hours after it began"),
     fault("LOG-03", "a location holds the head of another log", AT_ONCE),

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::PointFact;
+use super::schedule::WINDOW_DAYS;
+use super::{PointFact, midnight_before};
 
 /// How much would be lost of a part of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +24,18 @@ pub struct Rpo {
     pub counts_from: Timestamp,
     /// When the objective breaks, or broke.
     pub breaks_at: Timestamp,
-    /// From when it was measured.
-    pub window_from: Timestamp,
+    /// When the asset came to be known: nothing is measured before. Absent in verdicts of the first rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_since: Option<Timestamp>,
+    /// From when it was measured; only in verdicts of the first rules, see [`Rpo::window_from`].
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "window_from")]
+    pub first_window_from: Option<Timestamp>,
     /// The highest age in the window before a newer state came, in seconds. The age now may be higher.
     pub worst_seconds: u64,
-    /// The share of the window within the objective, in parts of ten thousand.
-    pub within_per_10000: u32,
-    /// When the objective was broken.
+    /// The share of the window within the objective; only in verdicts of the first rules, see [`Rpo::within_per_10000`].
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "within_per_10000")]
+    pub first_within: Option<u32>,
+    /// When the objective was broken in the window or across its beginning.
     pub breaches: Vec<Breach>,
     /// How much longer captures and copies could last before the schedule cannot keep the objective.
     pub headroom_seconds: Option<u64>,
@@ -45,6 +51,35 @@ pub struct Breach {
 }
 
 impl Rpo {
+    /// From when it is measured, for whoever asks as of an instant.
+    ///
+    /// This and the share within the objective move with every second, so they are no part of what is written down: a
+    /// thousand assets in an outage would otherwise have a thousand new verdicts each time that anybody judges.
+    pub fn window_from(&self, at: Timestamp) -> Timestamp {
+        let from = self.first_window_from.unwrap_or_else(|| midnight_before(at, WINDOW_DAYS));
+        self.known_since.map_or(from, |known| known.max(from)).min(at)
+    }
+
+    /// The share of the window within the objective, in parts of ten thousand, for whoever asks as of an instant.
+    pub fn within_per_10000(&self, at: Timestamp) -> u32 {
+        if let Some(first) = self.first_within {
+            return first;
+        }
+        let window_from = self.window_from(at);
+        let mut breaches = self.breaches.clone();
+        // One that began after it was judged: nothing but time went by.
+        if self.breaks_at < at && breaches.last().is_none_or(|last| last.until.is_some()) {
+            breaches.push(Breach { from: self.breaks_at, until: None });
+        }
+        let total = at.duration_since(window_from).as_secs().max(1);
+        let lasted = |breach: &Breach| {
+            let until = breach.until.unwrap_or(at).min(at);
+            until.duration_since(breach.from.max(window_from)).as_secs().max(0)
+        };
+        let broken: i64 = breaches.iter().map(lasted).sum();
+        u32::try_from((total - broken.min(total)) * 10_000 / total).unwrap_or(0)
+    }
+
     /// The age at an instant, in seconds.
     pub fn age_seconds(&self, at: Timestamp) -> u64 {
         u64::try_from(at.duration_since(self.counts_from).as_secs()).unwrap_or(0)
@@ -67,7 +102,6 @@ pub(super) struct Measuring<'a> {
     /// When the asset came to be known.
     pub(super) enrolled: Timestamp,
     pub(super) objective: SignedDuration,
-    pub(super) window_from: Timestamp,
     pub(super) now: Timestamp,
     /// Whether a point could be restored at an instant.
     pub(super) is_protected: &'a dyn Fn(&PointFact, Timestamp) -> bool,
@@ -77,7 +111,7 @@ pub(super) struct Measuring<'a> {
 
 /// Measures the window.
 pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
-    let window_from = given.window_from.max(given.enrolled).min(given.now);
+    let window_from = midnight_before(given.now, WINDOW_DAYS).max(given.enrolled).min(given.now);
     let mut events = Vec::new();
     for point in &given.points {
         let changes = point.copies.values().flatten().map(|change| change.recorded);
@@ -97,7 +131,8 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     }
     events.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
     let mut protected: BTreeSet<(Timestamp, &str)> = BTreeSet::new();
-    let mut sweep = Sweep { objective: given.objective, worst: SignedDuration::ZERO, breaches: Vec::new() };
+    let mut sweep =
+        Sweep { objective: given.objective, window_from, worst: SignedDuration::ZERO, breaches: Vec::new() };
     let counts_from =
         |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
     let mut at = window_from;
@@ -115,9 +150,6 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     }
     let last = counts_from(&protected);
     sweep.pass(last, at, given.now, false);
-    let total = given.now.duration_since(window_from).as_secs().max(1);
-    let broken: i64 =
-        sweep.breaches.iter().map(|b| b.until.unwrap_or(given.now).duration_since(b.from).as_secs()).sum();
     let seconds = |span: SignedDuration| u64::try_from(span.as_secs()).unwrap_or(0);
     Rpo {
         objective_seconds: seconds(given.objective),
@@ -125,9 +157,10 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
         point: protected.last().map(|(_, id)| (*id).to_owned()),
         counts_from: last,
         breaks_at: super::after(last, given.objective),
-        window_from,
+        known_since: Some(given.enrolled),
+        first_window_from: None,
         worst_seconds: seconds(sweep.worst),
-        within_per_10000: u32::try_from((total - broken.min(total)) * 10_000 / total).unwrap_or(0),
+        first_within: None,
         breaches: sweep.breaches,
         headroom_seconds: None,
     }
@@ -135,6 +168,7 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
 
 struct Sweep {
     objective: SignedDuration,
+    window_from: Timestamp,
     worst: SignedDuration,
     breaches: Vec<Breach>,
 }
@@ -150,7 +184,8 @@ impl Sweep {
         if breaks_at > to || (breaks_at == to && is_over) {
             return;
         }
-        let from = breaks_at.max(from);
+        // What was broken when the window began was so since before. The window moves, and what happened does not.
+        let from = if from == self.window_from { breaks_at } else { breaks_at.max(from) };
         let until = is_over.then_some(to);
         match self.breaches.last_mut().filter(|last| last.until == Some(from)) {
             Some(last) => last.until = until,

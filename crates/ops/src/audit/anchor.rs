@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_ledger::{AlarmKind, Checkpoint, Ledger, NewAlarm, TreeHead};
 use holdfast_location::Location;
 use holdfast_model::verdict::ForkFact;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::note::{Signer, Verifier};
@@ -253,7 +253,23 @@ fn changed(why: &str) -> String {
     format!("the audit log was rewritten, shortened or replaced: {why}")
 }
 
+/// The same is told again after so long: a location is asked every hour while it is not well, and who gets the same alarm every
+/// hour reads none.
+const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
 fn alarm(setup: &Setup, ledger: &Ledger, subject: &str, message: String) -> Result<()> {
+    let now = setup.world.clock.now();
+    let since = now.saturating_sub(TOLD_EVERY).unwrap_or(Timestamp::MIN);
+    // The log grows meanwhile, and how many leaves it has makes it no other alarm.
+    let words = |message: &str| message.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let told = ledger.read().alarms_between(since, now)?;
+    if told.iter().any(|one| {
+        one.alarm.kind == AlarmKind::LogForked
+            && one.alarm.subject == subject
+            && words(&one.alarm.message) == words(&message)
+    }) {
+        return Ok(());
+    }
     let alarm = NewAlarm { kind: AlarmKind::LogForked, subject: subject.to_owned(), message };
-    Ok(ledger.write(|transaction| transaction.raise(alarm, setup.world.clock.now()))?)
+    Ok(ledger.write(|transaction| transaction.raise(alarm, now))?)
 }

@@ -47,12 +47,7 @@ pub fn export(setup: &Setup, file: &Path, with_values: bool) -> Result<Exported>
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(trouble)?;
     // Before the leaves: a log that grows meanwhile must not look shorter than what was signed.
     let checkpoints = reader.checkpoints()?.into_iter().map(|checkpoint| checkpoint.note).collect();
-    let part = Part {
-        key: log_key::verifier_line(setup)?,
-        leaves: u64::MAX,
-        checkpoints,
-        values: with_values.then_some(&reader),
-    };
+    let part = Part { key: log_key::verifier_line(setup)?, leaves: u64::MAX, checkpoints, with_values };
     let outcome = write(&reader, &part, opened, &mut |_| {}, &trouble).and_then(|mut exported| {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         durable::sync_directory(folder).map_err(trouble)?;
@@ -67,27 +62,27 @@ pub fn export(setup: &Setup, file: &Path, with_values: bool) -> Result<Exported>
 }
 
 /// What of the log is written.
-pub(crate) struct Part<'r> {
+pub(crate) struct Part {
     /// The public key that it names.
     pub(crate) key: Option<String>,
     /// So many leaves from the first on, as far as there are.
     pub(crate) leaves: u64,
     /// Signed heads.
     pub(crate) checkpoints: Vec<String>,
-    /// Where the values about people lie; none where they are left out.
-    pub(crate) values: Option<&'r Reader>,
+    /// With the values about people that these leaves name.
+    pub(crate) with_values: bool,
 }
 
 /// Writes a part of the log into a file, showing each leaf to `see`.
 pub(crate) fn write(
     reader: &Reader,
-    part: &Part<'_>,
+    part: &Part,
     file: File,
     see: &mut dyn FnMut(&Leaf),
     trouble: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<Exported> {
     let mut lines = Lines { out: BufWriter::new(file), failure: None };
-    lines.put(&json!({ "holdfast_log": 1, "key": part.key }));
+    lines.put(&json!({ "holdfast_log": 1, "key": part.key, "values": part.with_values }));
     let (mut next, mut count) = (0, 0);
     while next < part.leaves {
         let left = u32::try_from(part.leaves - next).unwrap_or(u32::MAX);
@@ -103,8 +98,8 @@ pub(crate) fn write(
         }
     }
     let mut values = 0;
-    if let Some(reader) = part.values {
-        reader.every_private_value(&mut |value| {
+    if part.with_values {
+        reader.private_values_of(part.leaves, &mut |value| {
             values += 1;
             lines.put(&json!({ "value": value.value, "salt": value.salt, "hash": value.hash }));
         })?;

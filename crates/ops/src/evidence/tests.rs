@@ -1,6 +1,8 @@
 use holdfast_format::Id;
 use holdfast_ledger::Findings;
+use holdfast_model::verdict::CopyState;
 
+use super::timeline::Timeline;
 use super::*;
 
 const REPOSITORY: &str = "C-1042";
@@ -243,4 +245,67 @@ fn a_reading_speaks_for_no_point_that_a_backup_made_while_it_went_on() {
     // One that was known when the reading began, and is not listed, is gone.
     let gone = checks_of(REPOSITORY, &read, &found(whole(&[1])), &before, &now);
     assert_eq!(gone[0].findings.gone, [id(2).to_hex()]);
+}
+
+/// What a timeline says of a point and of a location at an instant.
+fn told(timeline: &Timeline, second: i64) -> (Vec<Option<CopyState>>, Option<(u64, Timestamp)>) {
+    let state = |byte| {
+        let changes = timeline.copies.get(&id(byte).to_hex())?.get("here")?;
+        changes.iter().rev().find(|change| change.recorded <= at(second)).map(|change| change.state)
+    };
+    let readings = timeline.readings.get("here").into_iter().flatten();
+    let last = readings.filter(|change| change.recorded <= at(second)).last();
+    ((1..=3).map(state).collect(), last.map(|change| (change.leaf, change.oldest)))
+}
+
+#[test]
+fn what_is_forgotten_is_asked_for_by_nobody() {
+    let mut place = Place::default();
+    let check = |scope, findings: Findings| NewCheck {
+        repository: REPOSITORY.to_owned(),
+        location: "here".to_owned(),
+        scope,
+        bytes_read: 1,
+        outcome: CheckOutcome::Whole,
+        detail: None,
+        findings,
+    };
+    let hex = |byte: u8| id(byte).to_hex();
+    let arrived = |byte: u8| Findings { arrived: vec![hex(byte)], ..Findings::default() };
+    let mut second = 0;
+    let mut record = |place: &mut Place, check: NewCheck| {
+        second += 10;
+        place.record(second, check);
+        place.checks.last_mut().unwrap().recorded_at = at(second);
+    };
+    for byte in 1..=3 {
+        record(&mut place, check(CheckScope::Structure, arrived(byte)));
+        for number in 0..4 {
+            record(&mut place, check(CheckScope::Slice { number, of: 4 }, Findings::default()));
+        }
+        let damaged = Findings { damaged: vec![hex(byte)], ..Findings::default() };
+        record(&mut place, check(CheckScope::All, damaged));
+        record(&mut place, check(CheckScope::All, Findings::default()));
+    }
+    let gone = Findings { gone: vec![hex(1)], ..Findings::default() };
+    record(&mut place, check(CheckScope::Structure, gone));
+    record(&mut place, check(CheckScope::All, Findings::default()));
+    let mut whole = Timeline::default();
+    let mut forgetful = Timeline::default();
+    for check in &place.checks {
+        whole.follow(check, 4);
+        forgetful.follow(check, 4);
+        let now = check.recorded_at.as_second();
+        forgetful.forget_before(at(now - 40), |point| point == hex(2));
+        for asked in now - 40..=now {
+            assert_eq!(told(&forgetful, asked), told(&whole, asked), "at {now}, about {asked}");
+        }
+    }
+    let now = |place: &Place| place.checks.last().unwrap().recorded_at.as_second();
+    assert_eq!(told(&whole, now(&place)).0[0], Some(CopyState::default()), "the first is gone");
+    record(&mut place, check(CheckScope::All, Findings::default()));
+    forgetful.follow(place.checks.last().unwrap(), 4);
+    forgetful.forget_before(at(now(&place) + 1), |point| point == hex(2));
+    let changes = forgetful.copies.values().flat_map(BTreeMap::values).map(Vec::len);
+    assert_eq!(changes.sum::<usize>(), 1, "only what is asked about, and of that only the last");
 }

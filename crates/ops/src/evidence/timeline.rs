@@ -11,17 +11,18 @@ use jiff::Timestamp;
 
 use super::Evidence;
 
-/// What became known of one repository.
+/// What became known of one repository, as far as its checks were followed.
 #[derive(Debug, Default)]
 pub(crate) struct Timeline {
     /// By point and location.
     pub(crate) copies: BTreeMap<String, BTreeMap<String, Vec<CopyChange>>>,
     /// By location.
     pub(crate) readings: BTreeMap<String, Vec<ReadingChange>>,
+    locations: BTreeMap<String, Beside>,
 }
 
 /// What is told of a location beside its evidence.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Beside {
     evidence: Evidence,
     /// Points of which what a run brought was read back whole.
@@ -30,14 +31,12 @@ struct Beside {
     opened: Option<(Timestamp, u64)>,
 }
 
-/// Follows the checks of a repository, which are in the order in which they were recorded. `shares` is in how many shares
-/// everything is read.
-pub(crate) fn follow(checks: &[Check], shares: u32) -> Timeline {
-    let mut timeline = Timeline::default();
-    let mut locations: BTreeMap<&str, Beside> = BTreeMap::new();
-    for check in checks {
+impl Timeline {
+    /// Follows the next check of the repository; they come in the order in which they were recorded. `shares` is in how many
+    /// shares everything is read.
+    pub(crate) fn follow(&mut self, check: &Check, shares: u32) {
         let location = check.check.location.as_str();
-        let beside = locations.entry(location).or_default();
+        let beside = self.locations.entry(location.to_owned()).or_default();
         let was_damaged = !beside.evidence.other_damage.is_empty();
         beside.take(check);
         let is_damaged = !beside.evidence.other_damage.is_empty();
@@ -54,22 +53,43 @@ pub(crate) fn follow(checks: &[Check], shares: u32) -> Timeline {
         } else {
             states.extend(beside.evidence.points.keys().map(|id| (id.clone(), beside.state(id))));
             // One that is not among them any more went.
-            let known = timeline.copies.iter().filter(|(_, at)| at.contains_key(location));
+            let known = self.copies.iter().filter(|(_, at)| at.contains_key(location));
             for point in known.map(|(point, _)| point.clone()).collect::<Vec<_>>() {
                 states.entry(point).or_default();
             }
         }
         for (point, state) in states {
-            let changes = timeline.copies.entry(point).or_default().entry(location.to_owned()).or_default();
+            let changes = self.copies.entry(point).or_default().entry(location.to_owned()).or_default();
             if changes.last().is_none_or(|last| last.state != state) {
                 changes.push(CopyChange { recorded: check.recorded_at, leaf: Some(check.leaf), state });
             }
         }
         if let Some(change) = beside.reading(check, shares) {
-            timeline.readings.entry(location.to_owned()).or_default().push(change);
+            self.readings.entry(location.to_owned()).or_default().push(change);
         }
     }
-    timeline
+
+    /// Forgets what no instant from `since` on is judged by: what was known before, but for the last of it; and all of points
+    /// of which nothing was heard since and that nobody asks about.
+    pub(crate) fn forget_before(&mut self, since: Timestamp, is_asked: impl Fn(&str) -> bool) {
+        for changes in self.copies.values_mut().flat_map(BTreeMap::values_mut) {
+            keep_from(changes, since, |change| change.recorded);
+        }
+        let is_new = |changes: &Vec<CopyChange>| changes.last().is_some_and(|last| last.recorded >= since);
+        self.copies.retain(|point, at| is_asked(point) || at.values().any(is_new));
+        for changes in self.readings.values_mut() {
+            keep_from(changes, since, |change| change.recorded);
+        }
+        for beside in self.locations.values_mut() {
+            beside.read_back.retain(|point, _| self.copies.contains_key(point));
+        }
+    }
+}
+
+/// Drops those before `since`, but for the last. Clocks are set back, so they stand in the order of recording and not of time.
+fn keep_from<T>(changes: &mut Vec<T>, since: Timestamp, recorded: impl Fn(&T) -> Timestamp) {
+    let before = changes.iter().take_while(|change| recorded(change) < since).count();
+    changes.drain(..before.saturating_sub(1));
 }
 
 impl Beside {

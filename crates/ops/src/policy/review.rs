@@ -4,6 +4,7 @@
 //! the ledger: who, when, and which text.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use holdfast_ledger::PolicyReview;
 use holdfast_model::Policy;
@@ -24,14 +25,14 @@ pub fn review(
     places: &Places,
     world: &World,
     written: &Written,
-    by: &str,
-    note: Option<&str>,
+    (by, note): (&str, Option<&str>),
+    interrupted: &AtomicBool,
 ) -> Result<PolicyReview> {
     let words = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let reviewer = words(by).ok_or_else(|| Error::usage("a review needs the name of who reviewed"))?;
     let entry = Entry::Review { reviewer, text: written.text.clone(), note: note.and_then(words) };
     let state = &places.state;
-    let leaf = match requests::entered_by_daemon(world, state, &entry)? {
+    let leaf = match requests::entered_by_daemon(world, state, &entry, interrupted)? {
         Some(leaf) => leaf,
         None => {
             let ledger = journal::open(world, state, "holdfast policy review")?;

@@ -16,7 +16,7 @@ use holdfast_location::{Area, Key, Walk, What, is_reserved};
 use holdfast_model::retention::RetentionRule;
 use holdfast_model::{Class, Dataset};
 use holdfast_repo::{StillLocked, Troubles};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::lies::Sorted;
@@ -202,6 +202,9 @@ impl Look<'_> {
         if !location.retains() {
             return walk;
         }
+        // We never lock anything for longer than the policy lets it stay; a day for clocks that differ.
+        let longest = SignedDuration::from_hours((i64::from(self.rules.widest.max_days) + 1) * 24);
+        let longest = self.now.saturating_add(longest).unwrap_or(Timestamp::MAX);
         let mut locked = Vec::new();
         walk.lying.retain(|lying| {
             if lying.what != What::Version
@@ -211,6 +214,12 @@ impl Look<'_> {
             }
             let until = location.retained_until(&lying.path, lying.version.as_deref()).ok().flatten();
             let Some(until) = until.filter(|until| *until > self.now) else { return true };
+            if until > longest {
+                let why = format!("what was deleted is locked until {until}, longer than anything may stay");
+                let repository = Key::at(&lying.path).map(|key| key.repository);
+                let example = lying.path.clone();
+                place.find("lock", repository.as_deref(), lying.bytes, lying.modified, example, &why);
+            }
             locked.push(StillLocked { lying: lying.clone(), until });
             false
         });

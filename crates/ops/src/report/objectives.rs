@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{Reader, ToldVerdict};
-use holdfast_model::verdict::{Row, Rpo};
+use holdfast_model::verdict::{Breach, Row, Rpo};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -57,8 +57,17 @@ fn objective(control: &str, target: String, known: &[Known], to: Timestamp, days
         target,
         objective_seconds: last.map_or(0, |rpo| rpo.objective_seconds),
         days: days.iter().map(|day| worst_of(*day, known, to)).collect(),
-        breaches: last.map(|rpo| rpo.breaches.clone()).unwrap_or_default(),
+        breaches: last.map(|rpo| breaches(rpo, to)).unwrap_or_default(),
     }
+}
+
+/// With the one that began after the last verdict, when nothing but time went by.
+fn breaches(rpo: &Rpo, to: Timestamp) -> Vec<Breach> {
+    let mut breaches = rpo.breaches.clone();
+    if rpo.breaks_at < to && breaches.last().is_none_or(|last| last.until.is_some()) {
+        breaches.push(Breach { from: rpo.breaks_at, until: None });
+    }
+    breaches
 }
 
 /// The highest age in a day.
@@ -101,9 +110,10 @@ mod tests {
             point: None,
             counts_from,
             breaks_at: counts_from,
-            window_from: counts_from,
+            known_since: None,
+            first_window_from: None,
             worst_seconds: 0,
-            within_per_10000: 0,
+            first_within: None,
             breaches: Vec::new(),
             headroom_seconds: None,
         };

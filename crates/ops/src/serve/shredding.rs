@@ -151,7 +151,9 @@ impl Daemon<'_> {
     /// Begins the next one, once nothing is under way that it would disturb.
     pub(super) fn shred_when_possible(&mut self) -> Result<()> {
         let Some(client) = self.shredding.next() else { return Ok(()) };
-        let is_beside = self.purging.is_under_way || self.assessing.is_under_way;
+        // Who reads the ledger keeps in its log what is to be erased.
+        let is_beside =
+            self.purging.is_under_way || self.stocktaking.is_under_way || self.judging.is_under_way;
         if is_beside || self.under_way.values().any(|run| run.repository == client) {
             return Ok(());
         }

@@ -13,13 +13,14 @@ use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
 use super::anchoring::Anchoring;
-use super::assessing::Assessing;
 use super::configuration::Configuration;
 use super::expectation::{self, AHEAD, Which};
+use super::judging::Judging;
 use super::orders::Memory;
 use super::purging::Purging;
 use super::rereading::Rereading;
 use super::shredding::Shredding;
+use super::stocktaking::Stocktaking;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::action::attendant::Attendant;
 use crate::error::{Error, Result};
@@ -56,7 +57,7 @@ impl<'s> Daemon<'s> {
         ledger.write(|transaction| transaction.cut_off_actions(now))?;
         let attendant = Attendant::begin(&ledger, state, Arc::clone(&service.world.clock))?;
         let (sender, messages) = mpsc::channel();
-        let assessing = Assessing::begin(ledger.read(), now)?;
+        let stocktaking = Stocktaking::begin(ledger.read(), now)?;
         let mut daemon = Daemon {
             scheduler: State::new(rules(&configuration)),
             service,
@@ -70,7 +71,8 @@ impl<'s> Daemon<'s> {
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),
-            assessing,
+            stocktaking,
+            judging: Judging::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,

@@ -8,17 +8,16 @@ use holdfast_ledger::{
 };
 use holdfast_model::verdict::{
     ActionFact, AnchorFact, CopyChange, CopyState, Facts, ForkFact, HoldFact, Noted, Observed, PointFact,
-    PolicyFact, PurgeFact, Reading, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
+    PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, SlotFact, SlotOutcome, StallFact,
 };
 use holdfast_model::{AssetName, Dataset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::followed::Followed;
 use super::stocktaking;
 use crate::error::Result;
-use crate::evidence::timeline::{self, Timeline};
 use crate::measured;
-use crate::reread;
 use crate::serve::expectation::{self, Which};
 use crate::serve::translate;
 use crate::serve::versions::Versions;
@@ -32,7 +31,12 @@ const PURGES_BACK: SignedDuration = SignedDuration::from_hours(400 * 24);
 const AHEAD: SignedDuration = SignedDuration::from_hours(48);
 
 /// Gathers what judging the instants from `from` to `now` needs.
-pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Timestamp) -> Result<Facts> {
+pub(super) fn gather(
+    setup: &Setup,
+    reader: &Reader,
+    followed: &mut Followed,
+    (from, now): (Timestamp, Timestamp),
+) -> Result<Facts> {
     let since = from.saturating_sub(BACK).unwrap_or(Timestamp::MIN);
     let versions = Versions::load(reader)?;
     let mut facts = Facts { policies: policies(setup, reader, &versions)?, ..Facts::default() };
@@ -43,9 +47,8 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
     let recorded = reader.points_lying(since)?;
     // What a point lacks it lacks for as long as it lies somewhere.
     let oldest = recorded.iter().map(|one| one.recorded_at).min().map_or(since, |at| at.min(since));
-    let mut runs = reader.runs_between(oldest.saturating_sub(BACK).unwrap_or(Timestamp::MIN), soon, None)?;
-    let lacks = lacks(reader, &runs)?;
-    runs.retain(|run| run.begun_at >= since);
+    let lacks = lacks(reader, &reader.runs_degraded(oldest.saturating_sub(BACK).unwrap_or(Timestamp::MIN))?)?;
+    let runs = reader.runs_between(since, soon, None)?;
     let ids: Vec<&str> = recorded.iter().map(|one| one.point.id.as_str()).collect();
     let copies = reader.copies_of_all(&ids)?;
     facts.runs = run_facts(reader, &runs, &copies)?;
@@ -53,18 +56,16 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, from: Timestamp, now: Times
     repositories.extend(setup.repositories().into_keys());
     repositories.sort_unstable();
     repositories.dedup();
-    let shares = reread::shares(reread::DAYS);
-    let mut timelines = BTreeMap::new();
+    followed.catch_up(reader, since, &ids.iter().copied().collect())?;
     for repository in repositories {
-        let mut timeline = timeline::follow(&reader.every_check_of(&repository)?, shares);
-        for (location, changes) in std::mem::take(&mut timeline.readings) {
+        for (location, changes) in followed.readings(&repository) {
+            let (location, changes) = (location.clone(), changes.clone());
             facts.readings.push(Reading { repository: repository.clone(), location, changes });
         }
-        timelines.insert(repository, timeline);
     }
     let purged = purges(reader, now, &mut facts)?;
     facts.points =
-        recorded.into_iter().filter_map(|one| point(one, &copies, &mut timelines, &lacks, &purged)).collect();
+        recorded.into_iter().filter_map(|one| point(one, &copies, followed, &lacks, &purged)).collect();
     let alarms = reader.alarms_between(since, soon)?;
     let stalled = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::PurgeStalled);
     facts.stalls = stalled
@@ -99,6 +100,13 @@ fn log_facts(reader: &Reader, (since, soon): (Timestamp, Timestamp), facts: &mut
         leaf: anchor.leaf,
     };
     facts.anchors = reader.anchors(None)?.into_iter().map(anchor).collect();
+    let restart = |restart: holdfast_ledger::LogRestart| RestartFact {
+        by: restart.by,
+        reason: restart.reason,
+        recorded: restart.happened_at,
+        leaf: restart.leaf,
+    };
+    facts.restarts = reader.log_restarts()?.into_iter().map(restart).collect();
     let alarms = reader.alarms_between(Timestamp::UNIX_EPOCH, soon)?;
     let forks = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::LogForked);
     facts.forks = forks
@@ -307,13 +315,12 @@ fn purges(reader: &Reader, now: Timestamp, facts: &mut Facts) -> Result<BTreeMap
 fn point(
     one: RecordedPoint,
     copies: &BTreeMap<String, Vec<PointCopy>>,
-    timelines: &mut BTreeMap<String, Timeline>,
+    followed: &Followed,
     lacks: &BTreeMap<String, String>,
     purged: &BTreeMap<String, Timestamp>,
 ) -> Option<PointFact> {
     let RecordedPoint { point, recorded_at, leaf } = one;
-    let timeline = timelines.get_mut(&point.repository);
-    let mut changes = timeline.and_then(|timeline| timeline.copies.remove(&point.id)).unwrap_or_default();
+    let mut changes = followed.copies(&point).cloned().unwrap_or_default();
     for copy in copies.get(&point.id).into_iter().flatten() {
         let known = changes.entry(copy.location.clone()).or_default();
         if known.first().is_none_or(|first| copy.has_since < first.recorded) {

@@ -338,7 +338,17 @@ impl Survey {
     /// Follows every point, and says of each problem which points and paths need the object.
     pub fn explain(&mut self, repository: &Repository, cancel: &Cancel) -> Result<Vec<Problem>> {
         let roots = self.snapshots.iter().map(|(_, snapshot)| snapshot.tree);
-        let closure = close_over(repository, &self.index, &self.mirrors, roots, cancel)?;
+        let mut closure = close_over(repository, &self.index, &self.mirrors, roots.clone(), cancel)?;
+        let waiting = if closure.missing.is_empty() { Vec::new() } else { self.waiting_indexes(repository) };
+        if !waiting.is_empty() {
+            // A location that was away may still stand on index files that were replaced elsewhere, and wait for the new
+            // ones. Looked at alone, it has what its points need: that is owed, and no damage.
+            let mut wider = self.index.clone();
+            waiting.iter().flat_map(|file| &file.packs).for_each(|pack| {
+                wider.add(pack);
+            });
+            closure = close_over(repository, &wider, &self.mirrors, roots, cancel)?;
+        }
         let mut general = Vec::new();
         if !closure.missing.is_empty() {
             let message = format!(
@@ -406,6 +416,21 @@ impl Survey {
             }
         }
         Ok(general)
+    }
+
+    /// Index files that were deleted elsewhere and still lie at one of the locations.
+    fn waiting_indexes(&self, repository: &Repository) -> Vec<IndexFile> {
+        let mut found = Vec::new();
+        for (mirror, listings) in self.mirrors.iter().zip(&self.listings) {
+            let waiting = listings.indexes.keys().filter(|id| self.tombstones.contains(Area::Index, id));
+            for id in waiting {
+                let stored =
+                    mirror.get_unchecked(Area::Index, id).ok().filter(|stored| Id::of(stored) == *id);
+                let parse = |json: &[u8]| IndexFile::parse(json).map_err(|e| e.to_string());
+                found.extend(stored.and_then(|stored| repository.parse_json(&stored, parse).ok()));
+            }
+        }
+        found
     }
 
     /// Whether a readable index file names the pack.

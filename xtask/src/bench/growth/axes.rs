@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Extent;
 use super::series::Series;
+use super::{Extent, judging};
 use crate::bench::material::{self, Kind, Material, Sizes};
 use crate::bench::measure::{self, Usage};
 use crate::bench::peer::Peer;
@@ -28,11 +28,13 @@ pub(super) enum Axis {
     Locations,
     /// Bytes of one file.
     FileBytes,
+    /// Runs that the ledger knows, by which verdicts are judged.
+    Runs,
 }
 
 impl Axis {
-    pub(super) const ALL: [Axis; 5] =
-        [Axis::Files, Axis::Blobs, Axis::Points, Axis::Locations, Axis::FileBytes];
+    pub(super) const ALL: [Axis; 6] =
+        [Axis::Files, Axis::Blobs, Axis::Points, Axis::Locations, Axis::FileBytes, Axis::Runs];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl Axis {
             Axis::Points => "points",
             Axis::Locations => "locations",
             Axis::FileBytes => "bytes of one file",
+            Axis::Runs => "recorded runs",
         }
     }
 
@@ -50,6 +53,7 @@ impl Axis {
             Axis::Blobs => (&[10_000, 100_000, 1_000_000, 10_000_000], [2, 3, 4]),
             Axis::Points => (&[10, 100, 1_000, 10_000], [2, 3, 4]),
             Axis::Locations => (&[1, 2, 3, 4], [2, 3, 4]),
+            Axis::Runs => (&[3_000, 30_000, 90_000, 365_000], [2, 3, 4]),
             Axis::FileBytes => {
                 (&[1_000_000, 10_000_000, 100_000_000, 2_000_000_000, 20_000_000_000], [3, 4, 5])
             }
@@ -78,6 +82,13 @@ pub(super) fn measure(stand: &Stand<'_>, axis: Axis, extent: Extent) -> Result<V
     let mut all: Vec<Series> = Vec::new();
     for size in axis.sizes(extent) {
         println!("bench: growth: {} = {size}", axis.name());
+        if axis == Axis::Runs {
+            for (work, usage) in judging::measure(stand, size)? {
+                println!("bench: growth: {work:<27} {usage}");
+                keep(&mut all, axis, work, size, usage);
+            }
+            continue;
+        }
         let (material, _) = material::make(kind(axis), stand.bench, &sizes(axis, size))?;
         for _ in 0..stand.rounds {
             for (work, usage) in one_size(stand, axis, size, &material)? {
@@ -126,6 +137,7 @@ fn one_size(
         Axis::Points => &[UNCHANGED, STRUCTURE],
         Axis::Locations => &[FIRST, UNCHANGED, VERIFY],
         Axis::FileBytes => &[FIRST, UNCHANGED, RESTORE, VERIFY],
+        Axis::Runs => &[],
     };
     if axis == Axis::Points {
         add_points(stand, &setting, size)?;
@@ -167,7 +179,7 @@ fn kind(axis: Axis) -> Kind {
         Axis::Files | Axis::Points => Kind::Many,
         Axis::Blobs => Kind::Blobs,
         Axis::Locations => Kind::Sites,
-        Axis::FileBytes => Kind::Big,
+        Axis::FileBytes | Axis::Runs => Kind::Big,
     }
 }
 

@@ -25,7 +25,13 @@ pub struct Review {
 
 pub fn run(context: &Context, command: &Review, written: &Written) -> Result<Ending> {
     let note = command.note.as_deref();
-    let review = review::review(&context.places(), &context.world, written, &command.by, note)?;
+    let review = review::review(
+        &context.places(),
+        &context.world,
+        written,
+        (&command.by, note),
+        &context.stop.interrupted,
+    )?;
     if context.options.json {
         output::json(&review);
     } else {

@@ -77,7 +77,7 @@ impl Page {
                     worst.target,
                     words::minute(point),
                     span(rpo.worst_until(report.at)),
-                    f64::from(rpo.within_per_10000) / 100.0
+                    f64::from(rpo.within_per_10000(report.at)) / 100.0
                 ),
                 None => format!(
                     "Worst asset: {} has no state that could be restored, for {age} now (promised: {promised})",

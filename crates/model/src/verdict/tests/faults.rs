@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, hours, keys, point, slot, world};
+use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, hours, keys, point, restart, slot, world};
 use crate::Dataset;
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;
@@ -182,6 +182,7 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.audits[0].what.damage = Some("the table slots does not say what the leaves say".to_owned());
         }),
         ("LOG-01", "the ledger is not read through any more") => from(ago(5) + hours(48), nothing),
+        ("LOG-01", "somebody begins a new log") => at_once(|facts| facts.restarts.push(restart(ago(1)))),
         ("LOG-02", "a restore is made without the log") => at_once(|facts| {
             facts.actions.push(ActionFact { is_without_log: true, ..action(ago(1), Some(ago(1))) });
         }),

@@ -21,7 +21,7 @@ fn the_age_counts_from_the_start_of_the_walk_and_never_from_the_end_of_the_run()
     assert_eq!(measured.breaks_at, at("2026-11-24T02:00:00Z"));
     // The next came twelve hours after, and was protected ten minutes later.
     assert_eq!(measured.worst_seconds, 12 * 3600 + 600);
-    assert_eq!(measured.within_per_10000, 10_000);
+    assert_eq!(measured.within_per_10000(at(NOW)), 10_000);
     assert_eq!(measured.breaches, []);
     assert!(measured.headroom_seconds.is_some());
 }
@@ -40,9 +40,9 @@ fn a_pause_is_a_breach_from_the_minute_on_in_which_the_objective_was_over() {
     };
     assert_eq!(measured.breaches, [breach]);
     assert_eq!(measured.worst_seconds, 60 * 3600 + 600);
-    let window = at(NOW).duration_since(measured.window_from).as_secs();
+    let window = at(NOW).duration_since(measured.window_from(at(NOW))).as_secs();
     let broken = 36 * 3600 + 600;
-    assert_eq!(i64::from(measured.within_per_10000), (window - broken) * 10_000 / window);
+    assert_eq!(i64::from(measured.within_per_10000(at(NOW))), (window - broken) * 10_000 / window);
     let found = verdict(&facts, "DR-04", at(NOW));
     assert_eq!(found.verdict, Verdict::Pass, "it is kept now");
     assert!(
@@ -50,6 +50,35 @@ fn a_pause_is_a_breach_from_the_minute_on_in_which_the_objective_was_over() {
         "{:?}",
         found.warnings
     );
+}
+
+#[test]
+fn in_an_outage_nothing_new_is_to_be_written_down_until_something_happens() {
+    let mut facts = world();
+    let began = at("2026-11-21T12:00:00Z");
+    facts.points.retain(|point| point.asset != "a.example" || point.instant < began);
+    let first = rpo(&facts, "a.example", at("2026-11-23T12:00:00Z"));
+    let second = rpo(&facts, "a.example", at("2026-11-23T17:35:00Z"));
+    assert_eq!(first, second, "and the share within the objective goes down all the same");
+    let share = |hour| first.within_per_10000(at(hour));
+    assert!(share("2026-11-23T17:35:00Z") < share("2026-11-23T12:00:00Z"));
+    // The outage is older than the window now, and lasts as long as ever.
+    let late = rpo(&facts, "a.example", at("2027-01-23T12:00:00Z"));
+    assert_eq!(late.breaches, first.breaches);
+    assert_eq!(late.within_per_10000(at("2027-01-23T12:00:00Z")), 0);
+}
+
+#[test]
+fn what_the_first_rules_wrote_down_is_told_as_it_was_written() {
+    let mut document = serde_json::to_value(rpo(&world(), "a.example", at(NOW))).unwrap();
+    let known_since = document.as_object_mut().unwrap().remove("known_since");
+    assert!(known_since.is_some());
+    document["window_from"] = "2026-10-24T00:00:00Z".into();
+    document["within_per_10000"] = 9_876.into();
+    let read: Rpo = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!(read.within_per_10000(at(NOW)), 9_876);
+    assert_eq!(read.window_from(at(NOW)), at("2026-10-24T00:00:00Z"));
+    assert_eq!(serde_json::to_value(&read).unwrap(), document);
 }
 
 #[test]

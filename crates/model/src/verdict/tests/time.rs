@@ -1,7 +1,7 @@
 //! What was recorded later does not exist.
 
 use super::verdict;
-use super::world::{NOW, ago, at, keys, world};
+use super::world::{NOW, ago, at, hours, keys, restart, world};
 use crate::verdict::*;
 
 #[test]
@@ -99,4 +99,21 @@ fn a_full_point_that_retention_took_was_full_all_the_same() {
     }
     let found = verdict(&facts, "SCHED-02", at(NOW));
     assert_eq!(found.verdict, Verdict::Pass, "{}", found.why);
+}
+
+#[test]
+fn a_new_log_is_red_for_a_week_and_answered_for_by_name_for_a_year() {
+    let mut facts = world();
+    facts.restarts.push(restart(ago(1)));
+    let mut look = |days: i64| {
+        let now = at(NOW) + hours(days * 24);
+        let audit = LogAudited { leaves: 9, root: String::new(), damage: None };
+        facts.audits.push(Noted { what: audit, recorded: now - hours(1), leaf: 30 });
+        let found = verdict(&facts, "LOG-01", now);
+        (found.verdict, found.why)
+    };
+    assert_eq!(look(6).0, Verdict::Fail);
+    let (verdict, why) = look(8);
+    assert!(verdict == Verdict::Exempt && why.contains("M. Chen") && why.contains("the disk died"), "{why}");
+    assert_eq!(look(401).0, Verdict::Pass);
 }

@@ -91,6 +91,10 @@ pub(super) fn world() -> Facts {
     facts
 }
 
+pub(super) fn restart(recorded: Timestamp) -> RestartFact {
+    RestartFact { by: "M. Chen".to_owned(), reason: "the disk died".to_owned(), recorded, leaf: 14 }
+}
+
 pub(super) fn action(begun: Timestamp, ended: Option<Timestamp>) -> ActionFact {
     ActionFact { id: "action-1".to_owned(), begun, ended, is_without_log: false, reviewed: None, leaf: 8 }
 }

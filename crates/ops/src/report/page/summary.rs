@@ -108,7 +108,7 @@ fn headline(document: &Document, status: &StatusReport) -> String {
             "{} would lose {age}, of {promised} that it may: its newest safe state is of {}. Within the objective for {:.2} % of the 30 days before.",
             worst.target,
             minute(point),
-            f64::from(worst.rpo.within_per_10000) / 100.0
+            f64::from(worst.rpo.within_per_10000(document.to)) / 100.0
         ),
         None => format!(
             "{} has no state that counts as safe, for {age} now; {promised} may be lost.",
