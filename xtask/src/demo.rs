@@ -9,6 +9,7 @@ mod estate;
 mod month;
 mod product;
 mod recovery;
+mod report;
 mod sftp_server;
 mod verdicts;
 
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     /// Leave everything in place and say where.
     #[arg(long)]
     keep: bool,
-    /// Show this program and build none.
+    /// Show this program and build none; holdfast-audit-verify must lie beside it.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -40,6 +41,9 @@ const EXPECTED_FINDINGS: &[(&str, &str)] = &[
     ("agreement.no-copy-elsewhere", "and therefore no copy survives the loss of this building"),
     ("agreement.too-few-sites", "and therefore the copies are not in as many places as the policy asks for"),
 ];
+
+/// Where the report lies, in the demo's folder.
+const REPORT: &str = "report";
 
 /// What ends the story where stock restic is not installed: the exit door was not shown then.
 const WITHOUT_RESTIC: &str = "The demo held, but for the exit door, which was not tried: restic is missing.";
@@ -56,9 +60,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         // After a failure the folder is the evidence.
         println!("\nKept: {}", folder.display());
     } else {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        remove_all_but(&folder, REPORT)?;
     }
     outcome
+}
+
+/// The report stays, for whoever wants to look at it.
+fn remove_all_but(folder: &Path, kept: &str) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name != kept) {
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
@@ -137,7 +154,8 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     } else {
         say("restic is not installed here, so this chapter is MISSING. On Debian: apt-get install restic");
     }
-    month::tell(&product, &places, &mut server, &corpus.sites)?;
+    let end = month::tell(&product, &places, &mut server, &corpus.sites)?;
+    report::tell(&end, &places, &folder.join(REPORT))?;
     drop(server);
     println!("\n{}", if restic.is_some() { "The demo held in every point." } else { WITHOUT_RESTIC });
     Ok(())
@@ -178,8 +196,9 @@ fn flip_byte(place: &Path) -> Result<PathBuf> {
 
 fn build() -> Result<PathBuf> {
     println!("Building holdfast (release) ...");
-    let mut build =
-        process::command(workspace::cargo(), &["build", "--quiet", "--release", "--package", "holdfast-cli"]);
+    let packages = ["--package", "holdfast-cli", "--package", "holdfast-audit-verify"];
+    let mut build = process::command(workspace::cargo(), &["build", "--quiet", "--release"]);
+    build.args(packages);
     build.current_dir(workspace::root());
     process::stream(build)?;
     Ok(workspace::target().join("release/holdfast"))

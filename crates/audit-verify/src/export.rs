@@ -139,6 +139,6 @@ fn is_hash_of(hash: &str, salt: &str, value: &str) -> bool {
     hex(&own) == hash
 }
 
-fn hex(hash: &Hash) -> String {
+pub(crate) fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

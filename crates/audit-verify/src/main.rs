@@ -1,17 +1,19 @@
-//! `holdfast-audit-verify`: reads an export and checkpoints, and says whether they agree.
+//! `holdfast-audit-verify`: reads an export or a report, and checkpoints, and says whether they agree.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where it speaks")]
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use holdfast_audit_verify::{Key, read, verify};
+use holdfast_audit_verify::{Finding, Key, read, verify, verify_pack};
 
-const USAGE: &str = "Verifies an exported holdfast audit log without holdfast.
+const USAGE: &str = "Verifies an exported holdfast audit log, or an evidence pack, without holdfast.
 
-usage: holdfast-audit-verify EXPORT --key KEY [--checkpoint PATH]... [--without-values] [--json]
+usage: holdfast-audit-verify EXPORT|PACK --key KEY [--checkpoint PATH]... [--without-values] [--json]
 
   EXPORT             what `holdfast audit export --out EXPORT` wrote
+  PACK               the folder that `holdfast report --out PACK` wrote: its signed list, every file in it, the log, and that
+                     the log holds the verdicts that are told and what they rest on
   --key KEY          the log's public key, as `holdfast key list` shows it, or a file that holds it; from elsewhere, not
                      from the machine that is being checked
   --checkpoint PATH  a signed checkpoint, or a folder of them: e.g. the folder holdfast-log/snapshots of a location
@@ -75,17 +77,16 @@ fn run(given: &Given) -> Result<u8, String> {
     for path in &given.checkpoints {
         collect(path, &mut notes)?;
     }
+    if given.export.is_dir() {
+        return run_on_pack(given, &key, &notes);
+    }
     let in_export = |why: String| format!("{}: {why}", given.export.display());
     let file = std::fs::File::open(&given.export).map_err(|error| in_export(error.to_string()))?;
     let export = read(BufReader::new(file)).map_err(in_export)?;
     let mut verdict = verify(&export, &key, &notes);
     verdict.lacks_values &= !given.is_without_values;
     if given.is_json {
-        let findings: Vec<_> = verdict
-            .findings
-            .iter()
-            .map(|f| serde_json::json!({ "kind": f.kind, "from": f.range.map(|r| r.0), "to": f.range.map(|r| r.1), "message": f.message }))
-            .collect();
+        let findings = as_json(&verdict.findings);
         let document = serde_json::json!({
             "verdict": verdict.word(), "leaves": verdict.leaves, "covers": verdict.covers,
             "checkpoints": verdict.checkpoints, "values": export.values, "findings": findings,
@@ -93,9 +94,7 @@ fn run(given: &Given) -> Result<u8, String> {
         println!("{document:#}");
         return Ok(verdict.code());
     }
-    for finding in &verdict.findings {
-        println!("{}: {}", finding.kind.to_uppercase(), finding.message);
-    }
+    print_findings(&verdict.findings);
     println!(
         "{}: {} leaves; {} of them are covered by checkpoints from elsewhere ({})",
         verdict.word(),
@@ -109,6 +108,61 @@ fn run(given: &Given) -> Result<u8, String> {
         );
     }
     Ok(verdict.code())
+}
+
+fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u8, String> {
+    let pack = verify_pack(&given.export, key, notes)?;
+    let log = &pack.verdict;
+    if given.is_json {
+        let document = serde_json::json!({
+            "verdict": log.word(), "leaves": log.leaves, "covers": log.covers, "checkpoints": log.checkpoints,
+            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts, "cited": pack.cited,
+            "cited_nowhere": pack.cited_nowhere, "from": pack.from, "to": pack.to, "findings": as_json(&log.findings),
+        });
+        println!("{document:#}");
+        return Ok(log.code());
+    }
+    print_findings(&log.findings);
+    println!("report of {} to {}", pack.from, pack.to);
+    println!(
+        "{} files, {} verdicts and {} pieces of evidence were compared with the log of {} leaves",
+        pack.files, pack.verdicts, pack.cited, log.leaves
+    );
+    if pack.cited_nowhere > 0 {
+        println!(
+            "{} slots that are cited follow from the policy and were recorded by nobody",
+            pack.cited_nowhere
+        );
+    }
+    if pack.values_gone > 0 {
+        println!(
+            "{} values about people are not in it: erased after the end of the period, or left out",
+            pack.values_gone
+        );
+    }
+    if pack.later > 0 {
+        println!("{} checkpoints are of a longer log than this one and were not compared", pack.later);
+    }
+    let witnessed = match (log.findings.is_empty(), log.checkpoints) {
+        (true, 0) => {
+            "all of it is what the key signed; whether the log was rewritten before that, only checkpoints from elsewhere show"
+        }
+        (true, _) => "all of it is what the key signed, and leaves are covered by checkpoints from elsewhere",
+        (false, _) => "this is not what was signed, or not what the log says",
+    };
+    println!("{}: {witnessed} ({} leaves of {})", log.word(), log.covers, log.leaves);
+    Ok(log.code())
+}
+
+fn as_json(findings: &[Finding]) -> Vec<serde_json::Value> {
+    let one = |f: &Finding| serde_json::json!({ "kind": f.kind, "from": f.range.map(|r| r.0), "to": f.range.map(|r| r.1), "message": f.message });
+    findings.iter().map(one).collect()
+}
+
+fn print_findings(findings: &[Finding]) {
+    for finding in findings {
+        println!("{}: {}", finding.kind.to_uppercase(), finding.message);
+    }
 }
 
 /// Reads a file, or every file in a folder.

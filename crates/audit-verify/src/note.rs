@@ -54,12 +54,12 @@ impl Key {
         Ok(Key { name: name.to_owned(), id: own, key })
     }
 
-    /// Reads a checkpoint that this key signed.
+    /// The text of a note that this key signed.
     ///
     /// # Errors
     /// Why it says nothing.
-    pub fn open(&self, note: &str) -> Result<Signed, &'static str> {
-        let end = note.rfind("\n\n").ok_or("is no checkpoint")?;
+    pub fn text<'n>(&self, note: &'n str) -> Result<&'n str, &'static str> {
+        let end = note.rfind("\n\n").ok_or("is no signed note")?;
         let (text, signatures) = (&note[..=end], &note[end + 2..]);
         let own = signatures.lines().find_map(|line| {
             let (name, encoded) = line.strip_prefix('\u{2014}')?.trim_start().split_once(' ')?;
@@ -71,7 +71,20 @@ impl Key {
         self.key
             .verify_strict(text.as_bytes(), &signature)
             .map_err(|_| "was changed after it was signed, or its signature was made up")?;
-        let lines: Vec<&str> = text.lines().collect();
+        Ok(text)
+    }
+
+    /// The log's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads a checkpoint that this key signed.
+    ///
+    /// # Errors
+    /// Why it says nothing.
+    pub fn open(&self, note: &str) -> Result<Signed, &'static str> {
+        let lines: Vec<&str> = self.text(note)?.lines().collect();
         let [origin, size, root, ..] = lines.as_slice() else { return Err("is no checkpoint") };
         if *origin != self.name {
             return Err("is of another log");

@@ -24,7 +24,8 @@ pub struct Verdict {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// `edited`, `missing`, `moved`, `rewritten`, `truncated`, `fork`, `foreign`, `value`, `line`, `cut` or `key`.
+    /// Of a log: `edited`, `missing`, `moved`, `rewritten`, `truncated`, `fork`, `foreign`, `value`, `line`, `cut` or `key`. Of a
+    /// report: `manifest`, `file`, `log` or `citation`.
     pub kind: &'static str,
     /// The first leaf that may be affected, and the one after the last.
     pub range: Option<(u64, u64)>,

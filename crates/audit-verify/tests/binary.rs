@@ -164,3 +164,70 @@ fn a_value_that_was_left_out_added_or_brought_back_is_told() {
     let asked = ["export", "--key", "key", "--checkpoint", "kept", "--without-values"];
     assert_eq!(run(folder, &asked).0, Some(0));
 }
+
+/// A report that its owner signed: honest, or not.
+fn pack(folder: &Path, key: &SigningKey, report: &serde_json::Value) {
+    let fact = r#"{\"fact\":{\"point-recorded\":{\"id\":\"p1\"}}}"#;
+    let assessed = r#"{\"fact\":{\"assessed\":{\"changes\":[{\"control\":\"DR-04\",\"document\":{\"control\":\"DR-04\",\"verdict\":\"FAIL\",\"evidence\":[{\"kind\":\"point\",\"id\":\"p1\"}]}}]}}}"#;
+    fs::create_dir(folder).unwrap();
+    let (mut tree, mut log) = (Tree::default(), "{\"holdfast_log\":1,\"key\":null}\n".to_owned());
+    for (number, payload) in [fact, assessed].into_iter().enumerate() {
+        let plain = payload.replace("\\\"", "\"");
+        tree.push(plain.as_bytes());
+        let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&plain).finalize().into();
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        log += &format!("{{\"leaf\":{number},\"hash\":\"{hash}\",\"payload\":\"{payload}\"}}\n");
+    }
+    log += "{\"end\":2}\n";
+    let report = report.to_string();
+    let mut list =
+        format!("{NAME} evidence-pack\n1\nperiod A B\nlog 2 {}\n", STANDARD.encode(tree.root(2).unwrap()));
+    for (name, content) in [("log.jsonl", &log), ("report.json", &report)] {
+        fs::write(folder.join(name), content).unwrap();
+        let hash: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        list += &format!("{hash} {} {name}\n", content.len());
+    }
+    let signature = [id(key), key.sign(list.as_bytes()).to_bytes().to_vec()].concat();
+    let note = format!("{list}\n\u{2014} {NAME} {}\n", STANDARD.encode(signature));
+    fs::write(folder.join("MANIFEST"), note).unwrap();
+    fs::write(folder.with_extension("head"), checkpoint(key, 2, &tree.root(2).unwrap())).unwrap();
+    // The log went on.
+    fs::write(folder.with_extension("later"), checkpoint(key, 3, &[9; 32])).unwrap();
+}
+
+#[test]
+fn a_report_that_says_other_than_its_log_is_found_out_though_it_is_signed() {
+    let place = tempfile::tempdir().unwrap();
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let report = |verdict: &str, leaf: u64, cited: serde_json::Value| {
+        let evidence = serde_json::json!([{ "kind": "point", "id": "p1" }]);
+        let document = serde_json::json!({ "control": "DR-04", "verdict": verdict, "evidence": evidence });
+        let control = serde_json::json!({ "leaf": leaf, "document": document, "rows": [] });
+        let citation = serde_json::json!({ "kind": "point", "id": "p1", "leaf": cited });
+        serde_json::json!({ "verdicts": { "controls": [control] }, "citations": [citation] })
+    };
+    for (name, report, code, said) in [
+        ("honest", report("FAIL", 1, 0.into()), 0, "1 verdicts and 1 pieces of evidence"),
+        ("better", report("PASS", 1, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 1"),
+        ("elsewhere", report("FAIL", 0, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 0"),
+        // A verdict that names a point does not record it.
+        ("by-itself", report("FAIL", 1, 1.into()), 4, "CITATION: point p1 is not recorded in leaf 1"),
+        (
+            "nowhere",
+            report("FAIL", 1, serde_json::Value::Null),
+            4,
+            "CITATION: point p1 is recorded in no leaf",
+        ),
+    ] {
+        pack(&place.path().join(name), &key, &report);
+        let (head, later) = (format!("{name}.head"), format!("{name}.later"));
+        let key = line(&key);
+        let arguments = [name, "--key", &key, "--checkpoint", &head, "--checkpoint", &later];
+        let (got, text) = run(place.path(), &arguments);
+        assert!(got == Some(code) && text.contains(said), "{name}: {got:?} {text}");
+        assert!(text.contains("1 checkpoints are of a longer log"), "{name}: {text}");
+    }
+    // Without a head from elsewhere: nothing shows what was before.
+    let (code, text) = run(place.path(), &["honest", "--key", &line(&key)]);
+    assert!(code == Some(1) && text.contains("NO_EVIDENCE"), "{code:?} {text}");
+}

@@ -14,6 +14,7 @@ mod points;
 mod policy;
 mod purge;
 mod repair;
+mod report;
 mod restic;
 mod restore;
 mod runs;
@@ -70,6 +71,7 @@ enum Command {
     Runs(runs::Runs),
     Slots(slots::Slots),
     Status(status::Status),
+    Report(report::Report),
     Serve(serve::Serve),
     Ls(ls::Ls),
     Restore(restore::Restore),
@@ -135,6 +137,7 @@ impl Command {
             Command::Runs(command) => runs::run(context, &command),
             Command::Slots(command) => slots::run(context, &command),
             Command::Status(command) => status::run(context, &command),
+            Command::Report(command) => report::run(context, &command),
             Command::Serve(command) => serve::run(context, &command),
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),

@@ -53,6 +53,21 @@ pub struct Assessed {
     pub policy_version: Option<u64>,
     /// The verdicts, by control and target; those on the control itself have none.
     pub verdicts: BTreeMap<(String, Option<String>), serde_json::Value>,
+    /// The leaf in which each of them was written down.
+    pub leaves: BTreeMap<(String, Option<String>), u64>,
+}
+
+/// A verdict as it was written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldVerdict {
+    /// From which instant on it held.
+    pub at: Timestamp,
+    /// The control.
+    pub control: String,
+    /// The target; absent for the control itself.
+    pub target: Option<String>,
+    /// The verdict; absent for a target that there was no more.
+    pub document: Option<serde_json::Value>,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -144,7 +159,7 @@ impl Reader {
                     verdicts::table.filter(verdicts::leaf.eq_any(leaves)).load(connection).doing(doing)?;
                 rows.extend(found.into_iter().map(|row| ((row.leaf, row.control, row.target), row.document)));
             }
-            let mut held = BTreeMap::new();
+            let (mut held, mut told_in) = (BTreeMap::new(), BTreeMap::new());
             for (control, target, leaf) in latest {
                 let Some(leaf) = leaf else { continue };
                 let Some(document) = rows.remove(&(leaf, control.clone(), target.clone())).flatten() else {
@@ -152,7 +167,9 @@ impl Reader {
                 };
                 let document = serde_json::from_str(&document)
                     .map_err(|_| Error::damaged(format!("a verdict of leaf {leaf} cannot be read")))?;
-                held.insert((control, Some(target).filter(|target| !target.is_empty())), document);
+                let key = (control, Some(target).filter(|target| !target.is_empty()));
+                told_in.insert(key.clone(), u64::try_from(leaf).unwrap_or_default());
+                held.insert(key, document);
             }
             let damaged = || Error::damaged(format!("the assessment of leaf {} cannot be read", newest.leaf));
             Ok(Some(Assessed {
@@ -164,7 +181,45 @@ impl Reader {
                     .transpose()
                     .map_err(|_| damaged())?,
                 verdicts: held,
+                leaves: told_in,
             }))
+        })
+    }
+
+    /// The verdicts on targets of a control that were written down for instants after `after` and until `until`, in their
+    /// order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn verdicts_on_targets(
+        &self,
+        control: &str,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<ToldVerdict>> {
+        let (after, until) = (to_nanoseconds(after)?, to_nanoseconds(until)?);
+        self.ask(|connection| {
+            let rows: Vec<(i64, String, Option<String>)> = verdicts::table
+                .inner_join(assessments::table.on(assessments::leaf.eq(verdicts::leaf)))
+                .filter(verdicts::control.eq(control))
+                .filter(verdicts::target.ne(""))
+                .filter(assessments::instant.gt(after))
+                .filter(assessments::instant.le(until))
+                .order((assessments::instant, verdicts::target))
+                .select((assessments::instant, verdicts::target, verdicts::document))
+                .load(connection)
+                .doing(|| format!("read the verdicts of {control}"))?;
+            let told = rows.into_iter().map(|(at, target, document)| {
+                let document = document.as_deref().map(serde_json::from_str).transpose();
+                Ok(ToldVerdict {
+                    at: from_nanoseconds(at),
+                    control: control.to_owned(),
+                    target: Some(target),
+                    document: document
+                        .map_err(|_| Error::damaged(format!("a verdict of {control} cannot be read")))?,
+                })
+            });
+            told.collect()
         })
     }
 

@@ -46,7 +46,7 @@ const LEAVES_AT_ONCE: u32 = 1000;
 
 pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     let mut scratch = connection::open_scratch()?;
-    let head = replay(connection, &mut scratch)?;
+    let head = replay(connection, &mut scratch, None)?;
     let mut rows = 0;
     // One line per table. Leases without the instant until which they were renewed: that is not a fact.
     macro_rules! compare {
@@ -106,14 +106,20 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     Ok(Audit { head, rows, reports, reports_erased, values, values_erased })
 }
 
-/// Checks every leaf, and fills the scratch ledger from them.
-fn replay(connection: &mut Connection, scratch: &mut Connection) -> Result<TreeHead> {
+/// Checks the first leaves, or every one, and fills the scratch ledger from them.
+pub(crate) fn replay(
+    connection: &mut Connection,
+    scratch: &mut Connection,
+    count: Option<u64>,
+) -> Result<TreeHead> {
     // The scratch tables refer to leaves, but it needs none of their payloads.
     scratch.batch_execute("PRAGMA foreign_keys = OFF;").doing(|| "prepare the scratch ledger".to_owned())?;
     let mut edge = Edge::default();
     let mut next = 0;
     loop {
-        let leaves = leaf::load(connection, next, LEAVES_AT_ONCE)?;
+        let left = count.map_or(u64::MAX, |count| count.saturating_sub(next));
+        let at_once = LEAVES_AT_ONCE.min(u32::try_from(left).unwrap_or(u32::MAX));
+        let leaves = leaf::load(connection, next, at_once)?;
         if leaves.is_empty() {
             return Ok(edge.head());
         }

@@ -27,6 +27,7 @@ mod log_restart;
 mod notice;
 mod observation;
 mod owner;
+mod past;
 mod point;
 mod policy_review;
 mod policy_version;
@@ -44,7 +45,7 @@ mod words;
 
 pub use action::{Action, ActionKind, ActionOutcome, NewAction};
 pub use alarm::{Alarm, AlarmKind, NewAlarm};
-pub use assessment::{Assessed, NewAssessment, VerdictChange};
+pub use assessment::{Assessed, NewAssessment, ToldVerdict, VerdictChange};
 pub use audit::Audit;
 pub use check::{Check, CheckOutcome, CheckScope, Findings, NewCheck};
 pub use checkpoint::{Anchor, Checkpoint};

@@ -143,13 +143,15 @@ impl Reader {
         })
     }
 
-    /// Every value that was not erased, in the order of the leaves, to `see`.
+    /// Every value that the first so many leaves name and that was not erased, in their order, to `see`.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn every_private_value(&self, see: &mut dyn FnMut(PrivateValue)) -> Result<()> {
+    pub fn private_values_of(&self, leaves: u64, see: &mut dyn FnMut(PrivateValue)) -> Result<()> {
+        let leaves = i64::try_from(leaves).unwrap_or(i64::MAX);
         self.ask(|connection| {
             let rows: Vec<Row> = private_values::table
+                .filter(private_values::leaf.lt(leaves))
                 .order((private_values::leaf, private_values::hash))
                 .load(connection)
                 .doing(|| "read the private values".to_owned())?;

@@ -82,6 +82,11 @@ impl Reader {
         }
     }
 
+    /// Answers from a connection that somebody else filled.
+    pub(crate) fn over(path: PathBuf, connection: Connection) -> Reader {
+        Reader { path, connection: Mutex::new(connection) }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

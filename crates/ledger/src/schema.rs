@@ -386,3 +386,4 @@ diesel::allow_columns_to_appear_in_same_group_by_clause!(verdicts::control, verd
 diesel::joinable!(deliveries -> notices (notice));
 diesel::allow_tables_to_appear_in_same_query!(deliveries, notices);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);
+diesel::allow_tables_to_appear_in_same_query!(assessments, verdicts);

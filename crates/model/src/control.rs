@@ -84,7 +84,7 @@ pub const CONTROLS: [Control; 43] = [
     control("LOG-02", "everything that must be logged is", Recorded("holdfast audit log")),
     control("LOG-03", "the log is witnessed elsewhere", Recorded("holdfast audit verify --against-all")),
     control("PRIV-01", "erasure reaches backups, or says when it will", NotBuilt("the register of erasures")),
-    control("PRIV-02", "the record of processing is up to date", NotBuilt("reports")),
+    control("PRIV-02", "the record of processing is up to date", NotBuilt("the record itself")),
     control("NOTIF-01", "notices reach people, by another way where one fails", Recorded("holdfast alerts")),
     control("REQ-01", "requests to restore are answered in time", NotBuilt(REQUESTS)),
     control("REV-01", "the policy is reviewed in time", Recorded("holdfast policy history")),

@@ -25,6 +25,7 @@ mod sentence;
 pub mod simulate;
 mod size;
 pub mod slot;
+pub mod standards;
 pub mod template;
 mod unprotected;
 pub mod verdict;

@@ -17,6 +17,7 @@ mod verify;
 pub use self::anchor::{AnchorReport, AnchoredAt, When, anchor};
 pub use self::entries::{Entry, Filter, entries};
 pub use self::export::{Exported, export};
+pub(crate) use self::export::{Part, write as write_part};
 pub(crate) use self::heads::heads_at;
 pub use self::keeping::{anchor_after, tell_anchored};
 pub(crate) use self::log_key::{Sealer, signer};

@@ -33,6 +33,7 @@ pub mod receipt;
 pub mod record;
 pub mod recovery;
 pub mod repair;
+pub mod report;
 mod requests;
 pub mod reread;
 pub mod restic;

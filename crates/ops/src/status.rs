@@ -121,9 +121,14 @@ pub fn at(state: &Path, now: Timestamp, at: Timestamp, filter: &Filter) -> Resul
     report(&assessed, at, filter, Vec::new())
 }
 
+/// What was written down as of an instant, for a report.
+pub(crate) fn told(assessed: &Assessed, at: Timestamp) -> Result<StatusReport> {
+    report(assessed, at, &Filter::default(), Vec::new())
+}
+
 /// Judges what changed since the last time, unless somebody else has the ledger: then it is that one's to do, and what people
 /// must know of that is returned.
-fn bring_up_to_date(setup: &Setup) -> Result<Option<String>> {
+pub(crate) fn bring_up_to_date(setup: &Setup) -> Result<Option<String>> {
     let state = &setup.places.state;
     if let Some(reader) = journal::reader_if_current(state)?
         && let Some(daemon) = slots::daemon(&reader, setup.world.clock.now())?

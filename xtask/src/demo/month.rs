@@ -31,13 +31,13 @@ const WEEKLY_H: [u64; 4] = [6 * DAY_H, 13 * DAY_H, 20 * DAY_H, 27 * DAY_H];
 /// The most days that the demo's policy keeps a point, and its grace.
 const KEPT_DAYS: u64 = 10 + 2;
 
-/// Tells the month; fails at the first thing that is not as promised.
+/// Tells the month; fails at the first thing that is not as promised. Returns the program at its end.
 pub(super) fn tell(
     product: &Product,
     places: &Places,
     server: &mut SftpServer,
     sites: &[PathBuf],
-) -> Result<()> {
+) -> Result<Product> {
     chapter("A month of the policy, on a clock that is set forward");
     lab::ensure_packages(&["faketime"]).context("the month needs Debian's faketime")?;
     approve(places)?;
@@ -74,7 +74,8 @@ pub(super) fn tell(
     // Each call begins anew at its instant, and a rebuilding in the past is refused.
     let later = product.at(&clock(midnight, MONTH_H + 1)?);
     recovery::tell(&end, &later, places, &server.url(&places.server_data))?;
-    verdicts::tell(&later)
+    verdicts::tell(&later)?;
+    Ok(later)
 }
 
 /// What the policy expected, and what came of it.

@@ -39,6 +39,15 @@ impl Product {
         Product { program, config, state, clock: Some(clock.to_owned()) }
     }
 
+    /// Another program of the same build.
+    pub(super) fn beside(&self, name: &str) -> Result<PathBuf> {
+        let path = self.program.with_file_name(name);
+        if !path.is_file() {
+            bail!("{} is missing: it is built with the workspace", path.display())
+        }
+        Ok(path)
+    }
+
     /// Runs a command without a word, and fails unless it ends with that code.
     pub(super) fn quietly(&self, args: &[&str], code: i32) -> Result<Output> {
         let (output, shown) = self.call(args, &[])?;

@@ -18,6 +18,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "age",
     "attr",
     "borgbackup",
+    "chromium",
     "curl",
     "e2fsprogs",
     "fuse3",

@@ -10,6 +10,7 @@ mod full_disk;
 mod kill;
 mod notices;
 mod opening;
+mod past;
 mod readers;
 mod service;
 mod support;

@@ -168,6 +168,9 @@ pub struct StorageWalked {
     pub place: String,
     /// Things that were looked at.
     pub objects: u64,
+    /// Their bytes; absent in what was written down before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Bytes of what should not be there.
     pub overage_bytes: u64,
     /// What should not be there, for people.

@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use holdfast_ledger::Reader;
+use holdfast_ledger::{Leaf, Reader};
 use holdfast_world::durable;
 use serde::Serialize;
 use serde_json::json;
@@ -47,7 +47,10 @@ pub fn export(setup: &Setup, file: &Path, with_values: bool) -> Result<Exported>
         _ => Error::not_done(format!("write {}: {error}", file.display())),
     };
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(trouble)?;
-    let outcome = write(setup, &reader, opened, with_values, &trouble).and_then(|mut exported| {
+    // Before the leaves: a log that grows meanwhile must not look shorter than what was signed.
+    let checkpoints = reader.checkpoints()?.into_iter().map(|checkpoint| checkpoint.note).collect();
+    let part = Part { key: log_key::verifier_line(setup)?, leaves: u64::MAX, checkpoints, with_values };
+    let outcome = write(&reader, &part, opened, &mut |_| {}, &trouble).and_then(|mut exported| {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         durable::sync_directory(folder).map_err(trouble)?;
         exported.file = file.to_owned();
@@ -60,43 +63,56 @@ pub fn export(setup: &Setup, file: &Path, with_values: bool) -> Result<Exported>
     outcome
 }
 
-fn write(
-    setup: &Setup,
+/// What of the log is written.
+pub(crate) struct Part {
+    /// The public key that it names.
+    pub(crate) key: Option<String>,
+    /// So many leaves from the first on, as far as there are.
+    pub(crate) leaves: u64,
+    /// Signed heads.
+    pub(crate) checkpoints: Vec<String>,
+    /// With the values about people that these leaves name.
+    pub(crate) with_values: bool,
+}
+
+/// Writes a part of the log into a file, showing each leaf to `see`.
+pub(crate) fn write(
     reader: &Reader,
+    part: &Part,
     file: File,
-    with_values: bool,
+    see: &mut dyn FnMut(&Leaf),
     trouble: &dyn Fn(std::io::Error) -> Error,
 ) -> Result<Exported> {
     let mut lines = Lines { out: BufWriter::new(file), failure: None };
-    let key = log_key::verifier_line(setup)?;
-    // Before the leaves: a log that grows meanwhile must not look shorter than what was signed.
-    let checkpoints = reader.checkpoints()?;
-    lines.put(&json!({ "holdfast_log": 1, "key": key, "values": with_values }));
+    lines.put(&json!({ "holdfast_log": 1, "key": part.key, "values": part.with_values }));
     let (mut next, mut count) = (0, 0);
-    loop {
-        let leaves = reader.leaves(next, LEAVES_AT_ONCE)?;
+    while next < part.leaves {
+        let left = u32::try_from(part.leaves - next).unwrap_or(u32::MAX);
+        let leaves = reader.leaves(next, LEAVES_AT_ONCE.min(left))?;
         let Some(last) = leaves.last() else { break };
         next = last.sequence + 1;
         // Whatever is wrong with them is for the verifier to find.
         for leaf in &leaves {
             let hash: String = leaf.hash.iter().map(|byte| format!("{byte:02x}")).collect();
             lines.put(&json!({ "leaf": leaf.sequence, "hash": hash, "payload": leaf.payload }));
+            see(leaf);
             count += 1;
         }
     }
     let mut values = 0;
-    if with_values {
-        reader.every_private_value(&mut |value| {
+    if part.with_values {
+        reader.private_values_of(part.leaves, &mut |value| {
             values += 1;
             lines.put(&json!({ "value": value.value, "salt": value.salt, "hash": value.hash }));
         })?;
     }
-    for checkpoint in &checkpoints {
-        lines.put(&json!({ "checkpoint": checkpoint.note }));
+    for note in &part.checkpoints {
+        lines.put(&json!({ "checkpoint": note }));
     }
     lines.put(&json!({ "end": count }));
     lines.end().map_err(trouble)?;
-    Ok(Exported { file: std::path::PathBuf::new(), leaves: count, checkpoints: checkpoints.len(), values })
+    let checkpoints = part.checkpoints.len();
+    Ok(Exported { file: std::path::PathBuf::new(), leaves: count, checkpoints, values })
 }
 
 /// Lines of JSON; the first failure is kept.

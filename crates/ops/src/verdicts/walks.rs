@@ -24,6 +24,7 @@ fn walked(place: &PlaceAudit) -> StorageWalked {
     StorageWalked {
         place: place.place.clone(),
         objects: place.objects,
+        bytes: Some(place.bytes),
         overage_bytes: place.findings.iter().map(|finding| finding.sum.bytes).sum(),
         findings: place.findings.iter().map(finding).collect(),
         exempt: place

@@ -210,6 +210,7 @@ fn walk(place: &str) -> StorageWalked {
     StorageWalked {
         place: place.to_owned(),
         objects: 100,
+        bytes: None,
         overage_bytes: 0,
         findings: Vec::new(),
         exempt: Vec::new(),

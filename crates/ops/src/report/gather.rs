@@ -1,0 +1,279 @@
+//! From the ledger as it was to what a report says.
+//!
+//! Everything comes from two places: the tables as the leaves until then make them, and verdicts as they were written down. The
+//! files of today are never looked at, or the same period would read otherwise next month.
+
+use std::collections::BTreeMap;
+
+use holdfast_ledger::{CheckScope, Purge, Reader, TreeHead};
+use holdfast_model::Policy;
+use holdfast_model::standards::DEMANDS;
+use holdfast_model::verdict::{Inventory, Observed};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::document::{
+    ControlTold, Document, EstateChange, FORM, LogHead, PlaceDeclared, PointTold, PolicyTold, PurgeTold,
+    RowTold, RunTold, StandardTold, Title, Verdicts,
+};
+use super::{days, objectives, retention, storage};
+use crate::error::{Error, Result};
+use crate::serve::versions::Versions;
+use crate::status::StatusReport;
+use crate::verdicts::{HEADLINE, stocktaking};
+
+/// What a report is made from.
+pub(super) struct Given<'r> {
+    /// Every verdict that was ever written down.
+    pub(super) told: &'r Reader,
+    /// The tables as they were.
+    pub(super) past: &'r Reader,
+    /// From when.
+    pub(super) from: Timestamp,
+    /// As of when.
+    pub(super) to: Timestamp,
+    /// The head of the log.
+    pub(super) head: TreeHead,
+    /// The public key that signs.
+    pub(super) key: String,
+}
+
+/// What the report says; where things are recorded is still missing.
+pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Document> {
+    let Given { past, from, to, .. } = *given;
+    let assessed =
+        given.told.verdicts_at(to)?.ok_or_else(|| Error::not_done("no verdict was written down"))?;
+    let until = just_after(to);
+    let days = days::of(from, to);
+    let runs = runs(past, from, until)?;
+    let purges = purges(past, from)?;
+    let storage = storage::by_place(past, &days, &runs, &purges)?;
+    let controls = controls(&assessed, status);
+    let standards = standards(status);
+    let points = points(past, from)?;
+    let policy = policy_at(past, to)?;
+    let inventories = inventories(past)?;
+    let declared = inventories.last().map(|(inventory, _, _)| inventory);
+    Ok(Document {
+        holdfast_report: FORM,
+        from,
+        to,
+        title: title(past, to, policy.as_ref(), &status.company)?,
+        log: LogHead { leaves: given.head.leaves, root: given.head.root.clone(), key: given.key.clone() },
+        verdicts: Verdicts {
+            assessed_at: assessed.at,
+            rules: assessed.rules,
+            policy_version: assessed.policy_version,
+            counts: status.counts.clone(),
+            worst: assessed
+                .verdicts
+                .get(&(HEADLINE.to_owned(), None))
+                .map(|headline| headline["worst"].clone())
+                .filter(|worst| !worst.is_null()),
+            controls,
+        },
+        citations: Vec::new(),
+        objectives: objectives::by_day(given.told, (from, to), &days)?,
+        slots: past.slots_between(from, until, None)?,
+        retention: retention::of(&points, policy.as_ref(), declared, to),
+        points,
+        runs,
+        purges,
+        holds: past
+            .holds()?
+            .into_iter()
+            .filter(|hold| hold.released_at.is_none_or(|at| at >= from))
+            .collect(),
+        waivers: past
+            .waivers(None)?
+            .into_iter()
+            .filter(|waiver| waiver.waiver.expires >= from && waiver.waiver.begins <= to)
+            .collect(),
+        alarms: past.alarms_between(from, until)?,
+        access: past.actions_between(from, until)?,
+        reviews: past.policy_reviews()?.into_iter().filter(|r| from <= r.recorded_at).collect(),
+        policy_versions: policy_versions(past)?,
+        estate_changes: estate_changes(&inventories, from),
+        storage,
+        anchors: past.anchors(None)?.into_iter().filter(|anchor| anchor.happened_at >= from).collect(),
+        log_restarts: past.log_restarts()?,
+        places: declared.map(places).unwrap_or_default(),
+        standards,
+    })
+}
+
+/// Questions end before their end.
+fn just_after(to: Timestamp) -> Timestamp {
+    to.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX)
+}
+
+fn controls(assessed: &holdfast_ledger::Assessed, status: &StatusReport) -> Vec<ControlTold> {
+    let leaf = |key: &(String, Option<String>)| assessed.leaves.get(key).copied().unwrap_or_default();
+    let told = |control: &holdfast_model::verdict::ControlVerdict| {
+        let key = (control.control.clone(), None);
+        let document = assessed.verdicts.get(&key)?.clone();
+        let rows = assessed
+            .verdicts
+            .range((control.control.clone(), None)..)
+            .take_while(|((name, _), _)| *name == control.control)
+            .filter(|((_, target), _)| target.is_some())
+            .map(|(key, document)| RowTold { leaf: leaf(key), document: document.clone() })
+            .collect();
+        Some(ControlTold { leaf: leaf(&key), document, rows })
+    };
+    status.shown.controls.iter().filter_map(told).collect()
+}
+
+fn standards(status: &StatusReport) -> Vec<StandardTold> {
+    let verdict = |id: &&str| {
+        let control = status.shown.controls.iter().find(|control| control.control == **id);
+        let word = control.map_or("not judged", |control| control.verdict.as_str());
+        ((*id).to_owned(), word.to_owned())
+    };
+    let demand = |demand: &holdfast_model::standards::Demand| StandardTold {
+        reference: demand.reference.to_owned(),
+        asks: demand.asks.to_owned(),
+        controls: demand.controls.iter().map(verdict).collect(),
+        not_shown: demand.not_shown.to_owned(),
+    };
+    DEMANDS.iter().map(demand).collect()
+}
+
+/// What the version in force says.
+fn policy_at(past: &Reader, to: Timestamp) -> Result<Option<Policy>> {
+    let Some(in_force) = past.policy_in_force(to)? else { return Ok(None) };
+    Ok(Versions::load(past)?.numbered(in_force.number).map(|version| version.policy.clone()))
+}
+
+fn title(past: &Reader, to: Timestamp, policy: Option<&Policy>, company: &str) -> Result<Title> {
+    let mut title = Title { company: company.to_owned(), ..Title::default() };
+    let Some(in_force) = past.policy_in_force(to)? else { return Ok(title) };
+    if let Some(policy) = policy {
+        let contact = &policy.contact.value;
+        let number = contact.company_number.as_ref().map(|number| format!("Company number {number}"));
+        title.contact = contact.address.iter().cloned().chain(number).collect();
+        title.contact.push(contact.email.clone());
+        title.contact.extend(contact.phone.clone());
+    }
+    title.policy = Some(policy_told(in_force));
+    Ok(title)
+}
+
+fn policy_versions(past: &Reader) -> Result<Vec<PolicyTold>> {
+    Ok(past.policy_versions()?.into_iter().map(policy_told).collect())
+}
+
+/// Without its text, which its leaf in the log holds.
+fn policy_told(version: holdfast_ledger::PolicyVersion) -> PolicyTold {
+    PolicyTold {
+        number: version.number,
+        sha256: version.sha256,
+        effective: version.effective,
+        approver: version.approver,
+        recorded_at: version.recorded_at,
+    }
+}
+
+fn runs(past: &Reader, from: Timestamp, until: Timestamp) -> Result<Vec<RunTold>> {
+    let runs = past.runs_between(from, until, None)?;
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let mut read_back: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for check in past.checks_of_runs(&ids)? {
+        if let CheckScope::Run { run, .. } = &check.check.scope {
+            let outcome = check.check.outcome.as_str().to_owned();
+            read_back.entry(run.clone()).or_default().insert(check.check.location.clone(), outcome);
+        }
+    }
+    let told = |run: holdfast_ledger::Run| {
+        Ok(RunTold {
+            sent_bytes: past.report(&run.id)?.and_then(|report| sent(&report)),
+            read_back: read_back.remove(&run.id).unwrap_or_default(),
+            run,
+        })
+    };
+    runs.into_iter().map(told).collect()
+}
+
+/// What each location was sent, by the report of a run.
+fn sent(report: &str) -> Option<BTreeMap<String, u64>> {
+    let report: Value = serde_json::from_str(report).ok()?;
+    let copy = |copy: &Value| Some((copy["location"].as_str()?.to_owned(), copy["bytes"].as_u64()?));
+    Some(report["copies"].as_array()?.iter().filter_map(copy).collect())
+}
+
+fn points(past: &Reader, from: Timestamp) -> Result<Vec<PointTold>> {
+    let points = past.points_lying(from)?;
+    let ids: Vec<&str> = points.iter().map(|point| point.point.id.as_str()).collect();
+    let mut copies = past.copies_of_all(&ids)?;
+    let told = |point: holdfast_ledger::RecordedPoint| PointTold {
+        copies: copies.remove(&point.point.id).unwrap_or_default(),
+        point: point.point,
+        recorded_at: point.recorded_at,
+        leaf: point.leaf,
+    };
+    Ok(points.into_iter().map(told).collect())
+}
+
+fn purges(past: &Reader, from: Timestamp) -> Result<Vec<PurgeTold>> {
+    let told = |purge: Purge| {
+        Ok(PurgeTold {
+            points: past.points_of_purge(&purge.id)?,
+            receipts: past.receipts_of(&purge.id)?,
+            purge,
+        })
+    };
+    past.purges(from)?.into_iter().map(told).collect()
+}
+
+fn inventories(past: &Reader) -> Result<Vec<(Inventory, Timestamp, u64)>> {
+    let read = |one: &holdfast_ledger::Observation| match stocktaking::read(one)? {
+        Observed::Inventory(inventory) => Some((inventory, one.recorded_at, one.leaf)),
+        _ => None,
+    };
+    Ok(past.observations()?.iter().filter_map(read).collect())
+}
+
+fn places(inventory: &Inventory) -> Vec<PlaceDeclared> {
+    let place = |(name, location): (&String, &holdfast_model::verdict::LocationDeclared)| PlaceDeclared {
+        place: name.clone(),
+        site: location.site.clone(),
+        country: inventory.sites.get(&location.site).and_then(|site| site.country.clone()),
+        host: location.host.clone(),
+    };
+    inventory.locations.iter().map(place).collect()
+}
+
+fn estate_changes(inventories: &[(Inventory, Timestamp, u64)], from: Timestamp) -> Vec<EstateChange> {
+    let mut changes = Vec::new();
+    let mut before = Inventory::default();
+    for (inventory, recorded_at, leaf) in inventories {
+        if *recorded_at >= from {
+            let mut said = Vec::new();
+            differ("site", &before.sites, &inventory.sites, &mut said);
+            differ("host", &before.hosts, &inventory.hosts, &mut said);
+            differ("location", &before.locations, &inventory.locations, &mut said);
+            differ("asset", &before.assets, &inventory.assets, &mut said);
+            changes.push(EstateChange { recorded_at: *recorded_at, leaf: *leaf, changes: said });
+        }
+        before = inventory.clone();
+    }
+    changes
+}
+
+fn differ<T: PartialEq>(
+    what: &str,
+    before: &BTreeMap<String, T>,
+    now: &BTreeMap<String, T>,
+    said: &mut Vec<String>,
+) {
+    let named = |word: &str, names: Vec<&String>, said: &mut Vec<String>| {
+        if let Some(first) = names.first() {
+            let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+            said.push(format!("{what} {first}{more} {word}"));
+        }
+    };
+    named("added", now.keys().filter(|name| !before.contains_key(*name)).collect(), said);
+    named("removed", before.keys().filter(|name| !now.contains_key(*name)).collect(), said);
+    let changed = now.iter().filter(|(name, is)| before.get(*name).is_some_and(|was| was != *is));
+    named("changed", changed.map(|(name, _)| name).collect(), said);
+}
