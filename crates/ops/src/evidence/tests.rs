@@ -254,7 +254,7 @@ fn told(timeline: &Timeline, second: i64) -> (Vec<Option<CopyState>>, Option<(u6
         changes.iter().rev().find(|change| change.recorded <= at(second)).map(|change| change.state)
     };
     let readings = timeline.readings.get("here").into_iter().flatten();
-    let last = readings.filter(|change| change.recorded <= at(second)).last();
+    let last = readings.filter(|change| change.recorded <= at(second)).next_back();
     ((1..=3).map(state).collect(), last.map(|change| (change.leaf, change.oldest)))
 }
 
