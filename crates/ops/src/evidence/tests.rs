@@ -253,8 +253,8 @@ fn told(timeline: &Timeline, second: i64) -> (Vec<Option<CopyState>>, Option<(u6
         let changes = timeline.copies.get(&id(byte).to_hex())?.get("here")?;
         changes.iter().rev().find(|change| change.recorded <= at(second)).map(|change| change.state)
     };
-    let readings = timeline.readings.get("here").into_iter().flatten();
-    let last = readings.filter(|change| change.recorded <= at(second)).next_back();
+    let mut readings = timeline.readings.get("here").into_iter().flatten();
+    let last = readings.rfind(|change| change.recorded <= at(second));
     ((1..=3).map(state).collect(), last.map(|change| (change.leaf, change.oldest)))
 }
 
