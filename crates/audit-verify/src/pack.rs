@@ -120,7 +120,7 @@ pub fn verify_pack(
 
 fn nothing_known(findings: Vec<Finding>) -> PackVerdict {
     PackVerdict {
-        verdict: Verdict { leaves: 0, covers: 0, checkpoints: 0, findings },
+        verdict: Verdict { leaves: 0, covers: 0, checkpoints: 0, lacks_values: false, findings },
         from: "?".to_owned(),
         to: "?".to_owned(),
         files: 0,

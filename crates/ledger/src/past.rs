@@ -13,20 +13,12 @@ use crate::error::{Doing, Error, Result};
 use crate::instant::to_nanoseconds;
 use crate::reader::Reader;
 use crate::schema::{assessments, private_values, reports, runs};
-use crate::{audit, connection, leaf, private};
+use crate::{audit, connection, private};
 
 /// A database takes only so many values in one question.
 const AT_ONCE: usize = 500;
 
 impl Reader {
-    /// How many leaves there are.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn leaf_count(&self) -> Result<u64> {
-        self.ask(|connection| to_count(leaf::next_sequence(connection)?))
-    }
-
     /// How many leaves, from the first on, were recorded until an instant: those before the first that was recorded later.
     ///
     /// # Errors
