@@ -135,7 +135,7 @@ const TAMPERINGS: [(&str, &str, fn(&Path)); 9] = [
     ("edit the page", "file", |pack| edit(&pack.join("report.html"), "FAIL", "PASS")),
     ("edit a table", "file", |pack| edit(&pack.join("csv/controls.csv"), "FAIL", "PASS")),
     ("edit the document", "citation", |pack| {
-        edit(&pack.join("report.json"), "\"why\": \"", "\"why\": \"not ")
+        edit(&pack.join("report.json"), "\"why\": \"", "\"why\": \"not ");
     }),
     ("edit the log", "edited", |pack| edit(&pack.join("log.jsonl"), "A. Reviewer", "N. Obody")),
     ("drop a file", "file", |pack| fs::remove_file(pack.join("csv/purges.csv")).unwrap()),
