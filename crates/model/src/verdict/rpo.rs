@@ -61,10 +61,10 @@ impl Rpo {
         self.known_since.map_or(from, |known| known.max(from)).min(at)
     }
 
-    /// Whether a breach began before anything that was looked at, so that its beginning is only the latest that it can be.
+    /// Whether a breach began before the window: of what is older not everything is looked at, so that its beginning may be told
+    /// otherwise another day.
     pub fn is_older(&self, breach: &Breach, at: Timestamp) -> bool {
-        let looked_from = self.first_window_from.unwrap_or_else(|| looked_from(at));
-        breach.from <= looked_from && self.known_since.is_none_or(|known| known < looked_from)
+        breach.from <= self.window_from(at)
     }
 
     /// The share of the window within the objective, in parts of ten thousand, for whoever asks as of an instant.
@@ -106,11 +106,6 @@ impl Rpo {
 /// How much before the window a breach that reaches into it is followed back.
 const BEFORE_DAYS: i64 = 3;
 
-/// From when points are looked at for a verdict as of an instant.
-fn looked_from(at: Timestamp) -> Timestamp {
-    midnight_before(at, WINDOW_DAYS + BEFORE_DAYS)
-}
-
 /// What is to be measured.
 pub(super) struct Measuring<'a> {
     pub(super) points: Vec<&'a PointFact>,
@@ -151,7 +146,7 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     let counts_from =
         |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
     // From before the window, so that what was broken when it began has its own beginning. Facts go back that far.
-    let mut at = looked_from(given.now).max(given.enrolled).min(given.now);
+    let mut at = midnight_before(given.now, WINDOW_DAYS + BEFORE_DAYS).max(given.enrolled).min(given.now);
     for (instant, point, is) in events {
         let before = counts_from(&protected);
         match is {
