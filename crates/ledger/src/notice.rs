@@ -178,7 +178,7 @@ impl Transaction<'_> {
 }
 
 impl Reader {
-    /// What was said from an instant on, oldest first.
+    /// What was said from an instant on, in the order in which it was written down: a clock may have been set meanwhile.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -187,7 +187,7 @@ impl Reader {
         self.ask(|connection| {
             let rows: Vec<Row> = notices::table
                 .filter(notices::said_at.ge(from))
-                .order((notices::said_at, notices::leaf))
+                .order(notices::leaf)
                 .load(connection)
                 .doing(|| "read the notices".to_owned())?;
             rows.into_iter().map(Notice::of).collect()
