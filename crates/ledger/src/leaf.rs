@@ -115,6 +115,20 @@ pub(crate) fn first_since(connection: &mut Connection, instant: Timestamp) -> Re
     Ok(first.and_then(|first| u64::try_from(first).ok()))
 }
 
+/// The earliest instant at which any of these was recorded, by its own account.
+pub(crate) fn earliest_recorded(
+    connection: &mut Connection,
+    numbers: std::ops::Range<u64>,
+) -> Result<Option<Timestamp>> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let earliest: Option<i64> = leaves::table
+        .filter(leaves::sequence.ge(number(numbers.start)).and(leaves::sequence.lt(number(numbers.end))))
+        .select(diesel::dsl::min(leaves::recorded_at))
+        .first(connection)
+        .doing(|| "find when leaves were recorded".to_owned())?;
+    Ok(earliest.map(from_nanoseconds))
+}
+
 /// Up to `count` leaves from number `from` on.
 pub(crate) fn load(connection: &mut Connection, from: u64, count: u32) -> Result<Vec<Leaf>> {
     let from = i64::try_from(from).unwrap_or(i64::MAX);

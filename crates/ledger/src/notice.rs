@@ -30,8 +30,14 @@ words! {
         Delivered = "delivered",
         /// There is no such channel any more.
         Withdrawn = "withdrawn",
+        /// The channel did not take it for so long that nobody tries any more.
+        GivenUp = "given-up",
     }
 }
+
+/// Words for what needs nothing more.
+const SETTLED: [&str; 3] =
+    [DeliveryState::Delivered.as_str(), DeliveryState::Withdrawn.as_str(), DeliveryState::GivenUp.as_str()];
 
 /// A notice to say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,7 +159,7 @@ pub(crate) struct DeliveryRow {
 impl DeliveryState {
     /// Whether nothing more is to be done.
     pub fn is_settled(self) -> bool {
-        matches!(self, DeliveryState::Delivered | DeliveryState::Withdrawn)
+        matches!(self, DeliveryState::Delivered | DeliveryState::Withdrawn | DeliveryState::GivenUp)
     }
 }
 
@@ -178,7 +184,7 @@ impl Transaction<'_> {
 }
 
 impl Reader {
-    /// What was said from an instant on, oldest first.
+    /// What was said from an instant on, in the order in which it was written down: a clock may have been set meanwhile.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -187,7 +193,7 @@ impl Reader {
         self.ask(|connection| {
             let rows: Vec<Row> = notices::table
                 .filter(notices::said_at.ge(from))
-                .order((notices::said_at, notices::leaf))
+                .order(notices::leaf)
                 .load(connection)
                 .doing(|| "read the notices".to_owned())?;
             rows.into_iter().map(Notice::of).collect()
@@ -231,11 +237,10 @@ impl Reader {
     /// When they cannot be read.
     pub fn deliveries_since(&self, from: Timestamp) -> Result<Vec<Delivery>> {
         let from = to_nanoseconds(from)?;
-        let settled = [DeliveryState::Delivered.as_str(), DeliveryState::Withdrawn.as_str()];
         self.ask(|connection| {
             let rows: Vec<DeliveryRow> = deliveries::table
                 .inner_join(notices::table)
-                .filter(notices::said_at.ge(from).or(deliveries::state.ne_all(settled)))
+                .filter(notices::said_at.ge(from).or(deliveries::state.ne_all(SETTLED)))
                 .order((notices::leaf, deliveries::channel))
                 .select(deliveries::all_columns)
                 .load(connection)
@@ -293,11 +298,10 @@ pub(crate) fn apply_said(connection: &mut Connection, said: &NoticeSaid, stamp: 
 }
 
 pub(crate) fn apply_tried(connection: &mut Connection, attempt: &Attempt, stamp: &Stamp) -> Result<()> {
-    let settled = [DeliveryState::Delivered.as_str(), DeliveryState::Withdrawn.as_str()];
     let waits = deliveries::table
         .filter(deliveries::notice.eq(&attempt.notice))
         .filter(deliveries::channel.eq(&attempt.channel))
-        .filter(deliveries::state.ne_all(settled));
+        .filter(deliveries::state.ne_all(SETTLED));
     let changed = diesel::update(waits)
         .set((
             deliveries::state.eq(attempt.state.as_str()),

@@ -133,6 +133,14 @@ impl Reader {
         self.ask(|connection| leaf::first_since(connection, instant))
     }
 
+    /// The earliest instant at which any of these leaves says that it was recorded; none where there are none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn earliest_recorded(&self, leaves: std::ops::Range<u64>) -> Result<Option<Timestamp>> {
+        self.ask(|connection| leaf::earliest_recorded(connection, leaves))
+    }
+
     /// Reads everything: that every page is whole, that each leaf is as it was written and none is missing, and that the
     /// tables say what the leaves say. Takes minutes for millions of leaves; nobody waits for it.
     ///

@@ -11,7 +11,7 @@ macro_rules! words {
 
         impl $name {
             /// The word for it.
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $($name::$member => $word,)* }
             }
 

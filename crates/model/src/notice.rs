@@ -10,11 +10,11 @@ mod decide;
 mod digest;
 mod words;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::conditions::{AlarmSeen, Known, Stuck, conditions};
+pub use self::conditions::{AlarmSeen, Known, Stuck, conditions, watched};
 pub use self::decide::{Pace, decide};
 pub use self::digest::{Digest, digest, digest_due};
 pub use self::words::{Letter, Sender, words};
@@ -48,6 +48,8 @@ pub struct Condition {
     pub topic: Topic,
     /// An asset's part, a control, a location, a channel, whatever an alarm is about.
     pub target: String,
+    /// What tells it from others of the same target; empty where there is one alone.
+    pub about: String,
     /// From when on.
     pub since: Timestamp,
     /// Whether it may have begun before that: nobody looked, or nobody looks so far back.
@@ -60,6 +62,8 @@ pub struct Condition {
     pub next: Option<String>,
     /// The greater, the worse.
     pub weight: u64,
+    /// How long it may wait for others, to be told with them; as long as any where there is none.
+    pub waits: Option<SignedDuration>,
 }
 
 /// What a notice says of a target.
@@ -68,8 +72,12 @@ pub struct Condition {
 pub enum Phase {
     /// It began.
     Begun,
+    /// It lasts, and is worse than was said before.
+    Worse,
     /// It ended, and that it began was said before.
     Ended,
+    /// Nobody looks any more whether it lasts.
+    Unwatched,
     /// It began and ended since anybody could say so.
     Passed,
     /// It happened, and has no end.
@@ -81,6 +89,12 @@ pub enum Phase {
 pub struct Item {
     /// Of which.
     pub target: String,
+    /// What tells it from others of the same target.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// How bad it was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight: u64,
     /// What.
     pub phase: Phase,
     /// From when on it was so, or when it happened.
@@ -88,6 +102,11 @@ pub struct Item {
     /// Until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A notice that was said.

@@ -21,10 +21,11 @@ use std::sync::atomic::AtomicBool;
 use holdfast_ledger::Ledger;
 use jiff::Timestamp;
 
+pub(crate) use self::deliver::Tries;
 pub use self::list::{AlertsReport, ChannelState, SaidNotice, list};
 pub use self::trial::{Trial, TrialReport, trial};
 use crate::alerts::carrier::Carrier;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::setup::Setup;
 
 /// When a ping was last taken.
@@ -44,18 +45,31 @@ pub(crate) struct Turn {
 }
 
 /// Decides what is to be said, sends what waits, and tells whoever watches from elsewhere that we are well.
-pub(crate) fn turn(setup: &Setup, ledger: &Ledger, carrier: &dyn Carrier, stop: &AtomicBool) -> Result<Turn> {
+///
+/// Each of the three is done whatever became of the others: what waits is sent although nothing new can be decided.
+pub(crate) fn turn(
+    setup: &Setup,
+    ledger: &Ledger,
+    (carrier, tries): (&dyn Carrier, &Tries),
+    stop: &AtomicBool,
+) -> Turn {
     let now = setup.world.clock.now();
     let mut turn = Turn::default();
+    let failed = |what: &str, error: &Error| format!("alerts: {what}: {error}");
     if !setup.estate.alerts.channels.is_empty() {
-        let said = say::say(setup, ledger, now)?;
-        turn.is_recorded = !said.is_empty();
-        turn.lines.extend(said);
-        let delivered = deliver::deliver(setup, ledger, carrier, stop)?;
-        turn.is_recorded |= delivered.attempts > 0;
-        turn.is_waiting = delivered.waiting > 0;
-        turn.lines.extend(delivered.lines);
+        let said = say::say(setup, ledger, now);
+        turn.is_recorded = said.as_ref().is_ok_and(|said| !said.is_empty());
+        turn.lines.extend(said.unwrap_or_else(|error| vec![failed("nothing new is said", &error)]));
+        match deliver::deliver(setup, ledger, (carrier, tries), stop) {
+            Ok(delivered) => {
+                turn.is_recorded |= delivered.attempts > 0;
+                turn.is_waiting = delivered.waiting > 0;
+                turn.lines.extend(delivered.lines);
+            }
+            Err(error) => turn.lines.push(failed("nothing is sent", &error)),
+        }
     }
-    turn.lines.extend(ping::ping(setup, ledger.read(), carrier, now)?);
-    Ok(turn)
+    let pinged = ping::ping(setup, ledger.read(), carrier, now);
+    turn.lines.extend(pinged.unwrap_or_else(|error| vec![failed("no ping", &error)]));
+    turn
 }

@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use holdfast_ops::alerts::carrier::{Carried, Failure, Mail};
 use holdfast_world::ExposeSecret;
+use lettre::Message;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Message, SmtpTransport, Transport};
+use lettre::transport::smtp::{Error, commands};
 
 use crate::courier::{PATIENCE, causes};
 
@@ -33,14 +34,38 @@ impl Header for AutoSubmitted {
 
 pub(crate) fn send(mail: &Mail) -> Result<Carried, Failure> {
     let message = compose(mail).map_err(|reason| Failure { reason, is_refusal: true })?;
-    let transport = transport(mail).map_err(|reason| Failure { reason, is_refusal: false })?;
-    match transport.send(&message) {
-        Ok(response) => {
-            let said = response.message().collect::<Vec<_>>().join(" ");
-            Ok(Carried { payload: message.formatted(), answer: format!("{} {said}", response.code()) })
+    let payload = message.formatted();
+    // Whatever the server says before it knows whom a message is to is about all of them.
+    let mut connection = connect(mail).map_err(|reason| Failure { reason, is_refusal: false })?;
+    let answer = hand_over(&mut connection, &message, &payload);
+    // It was taken, or it was not; how the server takes its leave changes nothing about that.
+    let _ = connection.quit();
+    answer.map(|answer| Carried { payload, answer })
+}
+
+/// Hands it over for those whom the server knows; one address that is none any more keeps it from nobody else.
+fn hand_over(connection: &mut SmtpConnection, message: &Message, payload: &[u8]) -> Result<String, Failure> {
+    let envelope = message.envelope();
+    let channel = |error: Error| Failure { is_refusal: false, reason: causes(&error) };
+    let this_one = |error: Error| Failure { is_refusal: is_permanent(&error), reason: causes(&error) };
+    connection.command(commands::Mail::new(envelope.from().cloned(), Vec::new())).map_err(channel)?;
+    let (mut taken, mut refused) = (0, Vec::new());
+    for to in envelope.to() {
+        match connection.command(commands::Rcpt::new(to.clone(), Vec::new())) {
+            Ok(_) => taken += 1,
+            Err(error) if is_permanent(&error) => refused.push(format!("not for {to}: {}", causes(&error))),
+            Err(error) => return Err(channel(error)),
         }
-        Err(error) => Err(Failure { is_refusal: is_refusal(&error), reason: causes(&error) }),
     }
+    let refused = refused.join("; ");
+    if taken == 0 {
+        return Err(Failure { reason: refused, is_refusal: true });
+    }
+    connection.command(commands::Data).map_err(this_one)?;
+    let response = connection.message(payload).map_err(this_one)?;
+    let said = response.message().collect::<Vec<_>>().join(" ");
+    let but = if refused.is_empty() { String::new() } else { format!("; {refused}") };
+    Ok(format!("{} {said}{but}", response.code()))
 }
 
 fn compose(mail: &Mail) -> Result<Message, String> {
@@ -60,8 +85,8 @@ fn compose(mail: &Mail) -> Result<Message, String> {
     builder.body(mail.text.clone()).map_err(|error| format!("the mail cannot be written: {}", causes(&error)))
 }
 
-fn transport(mail: &Mail) -> Result<SmtpTransport, String> {
-    let wrong = |error: lettre::transport::smtp::Error| causes(&error);
+fn connect(mail: &Mail) -> Result<SmtpConnection, String> {
+    let wrong = |error: Error| causes(&error);
     let host = &mail.server.host;
     let mut tls = TlsParameters::builder(host.clone());
     if let Some(pem) = &mail.authority {
@@ -69,22 +94,25 @@ fn transport(mail: &Mail) -> Result<SmtpTransport, String> {
         tls = tls.certificate_store(CertificateStore::None).add_root_certificate(authority);
     }
     let tls = tls.build_rustls().map_err(wrong)?;
-    let tls = if mail.server.is_implicit_tls { Tls::Wrapper(tls) } else { Tls::Required(tls) };
-    // "Dangerous" only without the line below: encryption is demanded.
-    let mut builder = SmtpTransport::builder_dangerous(host)
-        .port(mail.server.port)
-        .tls(tls)
-        .timeout(Some(PATIENCE))
-        .hello_name(ClientId::Domain(mail.host.clone()));
+    let hello = ClientId::Domain(mail.host.clone());
+    let from_the_first = mail.server.is_implicit_tls.then_some(&tls);
+    let address = (host.as_str(), mail.server.port);
+    let mut connection =
+        SmtpConnection::connect(address, Some(PATIENCE), &hello, from_the_first, None).map_err(wrong)?;
+    if from_the_first.is_none() {
+        // Fails where it is not offered.
+        connection.starttls(&tls, &hello).map_err(wrong)?;
+    }
     if let Some((user, password)) = &mail.login {
         let (user, password) = (user.expose_secret().to_owned(), password.expose_secret().to_owned());
-        builder = builder.credentials(Credentials::new(user, password));
+        let credentials = Credentials::new(user, password);
+        connection.auth(DEFAULT_MECHANISMS, &credentials).map_err(wrong)?;
     }
-    Ok(builder.build())
+    Ok(connection)
 }
 
-/// Whether the server would take another message. Answers about who we are (530 to 538) are about all of them.
-fn is_refusal(error: &lettre::transport::smtp::Error) -> bool {
+/// Whether it would be answered the same the next time. Answers about who we are (530 to 538) are about all messages.
+fn is_permanent(error: &Error) -> bool {
     let code = error.status().map(u16::from);
     code.is_some_and(|code| (500..600).contains(&code) && !(530..540).contains(&code))
 }

@@ -1,12 +1,13 @@
 //! What is so: from verdicts, looks at locations, alarms, the day of review and what could not be delivered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use super::decide::GATHER;
 use super::{Condition, Topic, minute, team_of_control};
 use crate::show_duration;
 use crate::verdict::{ControlVerdict, Row, Rpo, Verdict};
@@ -56,8 +57,10 @@ pub struct Stuck {
     pub why: String,
 }
 
-/// So much of an objective may be used up before somebody is told.
-const WARN_PERMILLE: u64 = 700;
+/// A breach waits for others for this share of its objective at most: of an hour's, ten minutes are much.
+const WAITS_PERCENT: i32 = 5;
+/// Parts of a red control that turn red as well are gathered for so long.
+const PARTS_WAIT: SignedDuration = SignedDuration::from_hours(1);
 /// So many days ahead of a review people are reminded; the last is the day after which it is overdue.
 const REVIEW_DAYS: [i64; 3] = [0, 7, 30];
 /// Controls of which every change is told otherwise.
@@ -74,6 +77,9 @@ pub fn conditions(known: &Known) -> Vec<Condition> {
         }
         if control.verdict.is_red() && !TOLD_OTHERWISE.contains(&control.control.as_str()) {
             found.push(red(known, control));
+            found.extend(
+                control.rows.iter().filter(|row| row.verdict.is_red()).map(|row| part(known, control, row)),
+            );
         }
     }
     found.extend(known.away.iter().map(|(location, (since, why))| {
@@ -96,12 +102,14 @@ fn condition(topic: Topic, target: &str, since: Timestamp, why: &str) -> Conditi
     Condition {
         topic,
         target: target.to_owned(),
+        about: String::new(),
         since,
         is_older: false,
         until: None,
         why: why.to_owned(),
         next: None,
         weight: 0,
+        waits: None,
     }
 }
 
@@ -120,6 +128,8 @@ impl Condition {
 /// Times in which an objective was broken, and one that soon will be.
 fn objectives(known: &Known, row: &Row, found: &mut Vec<Condition>) {
     let Some(rpo) = &row.rpo else { return };
+    let objective = SignedDuration::from_secs(i64::try_from(rpo.objective_seconds).unwrap_or(i64::MAX));
+    let waits = Some((objective / 100 * WAITS_PERCENT).min(GATHER));
     for breach in &rpo.breaches {
         let mut one = condition(Topic::Breach, &row.target, breach.from, &row.why);
         // What began before the window is cut off at its edge.
@@ -128,11 +138,12 @@ fn objectives(known: &Known, row: &Row, found: &mut Vec<Condition>) {
         one.next.clone_from(&row.next);
         // Of assets with different objectives the one that lost the largest share of its own is the worst.
         one.weight = used_permille(rpo, breach.until.unwrap_or(known.now));
+        one.waits = waits;
         found.push(one);
     }
     let is_broken = rpo.breaches.iter().any(|breach| breach.until.is_none()) || rpo.breaks_at <= known.now;
     let used = used_permille(rpo, known.now);
-    if !is_broken && rpo.recovery_point.is_some() && used >= WARN_PERMILLE {
+    if !is_broken && rpo.recovery_point.is_some() && used >= rpo.warn_permille() {
         let objective = show_duration(Duration::from_secs(rpo.objective_seconds));
         let why = format!(
             "{} % of {objective} are used up; it breaks at {} unless a point comes before",
@@ -144,6 +155,7 @@ fn objectives(known: &Known, row: &Row, found: &mut Vec<Condition>) {
             "`holdfast runs {asset}` shows what runs and what failed; `holdfast backup {asset}` tries now"
         ));
         one.weight = used;
+        one.waits = waits;
         found.push(one);
     }
 }
@@ -157,25 +169,66 @@ fn red(known: &Known, control: &ControlVerdict) -> Condition {
     let why = format!("{} ({}): {}", control.title, control.verdict.as_str(), control.why);
     let mut one = condition(topic, &control.control, known.assessed, &why).older();
     one.next.clone_from(&control.next);
-    one.weight = match control.verdict {
-        Verdict::Fail => 3,
-        Verdict::Stale => 2,
-        _ => 1,
-    };
+    one.weight = PARTS_WEIGH + weight(control.verdict);
     one
 }
 
-/// The last alarm of each kind about each subject: what was said before it is not said again.
+/// A part of a red control that is red: another one than yesterday's is news.
+fn part(known: &Known, control: &ControlVerdict, row: &Row) -> Condition {
+    let topic = Topic::Controls(team_of_control(&control.control));
+    let target = format!("{}{PART}{}", control.control, row.target);
+    let why = format!("{} ({}): {}", control.title, row.verdict.as_str(), row.why);
+    let mut one = condition(topic, &target, known.assessed, &why).older();
+    one.next.clone_from(&row.next);
+    one.weight = weight(row.verdict);
+    one.waits = Some(PARTS_WAIT);
+    one
+}
+
+/// Between a control and its part.
+const PART: &str = ": ";
+/// All parts of a control weigh less than a control.
+const PARTS_WEIGH: u64 = 10;
+
+/// How long it may wait to be said that something is over.
+pub(super) fn end_waits(topic: &Topic, target: &str) -> Option<SignedDuration> {
+    (matches!(topic, Topic::Controls(_)) && target.contains(PART)).then_some(PARTS_WAIT)
+}
+
+/// Whether it is about a part of a control, which a list of controls leaves out.
+pub(super) fn is_of_a_part(condition: &Condition) -> bool {
+    matches!(condition.topic, Topic::Controls(_)) && condition.weight < PARTS_WEIGH
+}
+
+fn weight(verdict: Verdict) -> u64 {
+    match verdict {
+        Verdict::Fail => 3,
+        Verdict::Stale => 2,
+        _ => 1,
+    }
+}
+
+/// Parts of assets that have an objective, so that somebody looks whether it is kept.
+pub fn watched(known: &Known) -> BTreeSet<String> {
+    let of_objectives = known.controls.iter().filter(|one| matches!(one.control.as_str(), "DR-03" | "DR-04"));
+    let rows = of_objectives.flat_map(|control| &control.rows).filter(|row| row.rpo.is_some());
+    rows.map(|row| row.target.clone()).collect()
+}
+
+/// The last alarm of each kind about each subject in the same words, numbers apart: what was said before it is not said again,
+/// and other damage in the same repository is.
 fn alarms(known: &Known, found: &mut Vec<Condition>) {
-    let mut last: BTreeMap<(&str, &str), (&AlarmSeen, u64)> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str, String), (&AlarmSeen, u64)> = BTreeMap::new();
     for alarm in known.alarms.iter().filter(|alarm| alarm.recorded <= known.now) {
-        let entry = last.entry((&alarm.kind, &alarm.subject)).or_insert((alarm, 0));
+        let words = alarm.message.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let entry = last.entry((&alarm.kind, &alarm.subject, words)).or_insert((alarm, 0));
         *entry = (alarm, entry.1 + 1);
     }
-    for ((kind, subject), (alarm, count)) in last {
+    for ((kind, subject, words), (alarm, count)) in last {
         let times = if count > 1 { format!(" (raised {count} times within a week)") } else { String::new() };
         let why = format!("{}{times}", alarm.message);
         let mut one = condition(Topic::Alarm(kind.to_owned()), subject, alarm.recorded, &why);
+        one.about = words;
         one.weight = count;
         found.push(one);
     }

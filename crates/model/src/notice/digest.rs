@@ -5,6 +5,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use super::conditions::is_of_a_part;
 use super::words::{Letter, Sender, blocks, counted, footer, one_line};
 use super::{Condition, Item, Known, Phase, Said, Topic, minute};
 use crate::show_duration;
@@ -51,7 +52,8 @@ pub fn digest(
         found
     };
     let broken = of(&|topic| *topic == Topic::Breach);
-    let controls = of(&|topic| matches!(topic, Topic::Controls(_)));
+    let mut controls = of(&|topic| matches!(topic, Topic::Controls(_)));
+    controls.retain(|one| !is_of_a_part(one));
     let others =
         of(&|topic| matches!(topic, Topic::BeforeBreach | Topic::Away | Topic::Review | Topic::Delivery));
     let mut alarms = of(&|topic| matches!(topic, Topic::Alarm(_)));
@@ -100,6 +102,13 @@ pub fn digest(
     }
     text += "\nWhen this stays away for a day, nobody watches your backups: look at `holdfast serve`.\n";
     text += &footer(sender);
-    let item = Item { target: sender.host.clone(), phase: Phase::Happened, since: known.now, until: None };
+    let item = Item {
+        target: sender.host.clone(),
+        about: String::new(),
+        weight: 0,
+        phase: Phase::Happened,
+        since: known.now,
+        until: None,
+    };
     (Letter { subject: one_line(&format!("holdfast {}: {subject}", sender.company)), text }, vec![item])
 }

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::verdict::{Breach, ControlVerdict, Row, Rpo, Verdict};
 
+mod clock;
+mod told;
+
 const START: &str = "2026-11-23T00:00:00Z";
 
 fn minute_of(minutes: i64) -> Timestamp {
@@ -71,7 +74,8 @@ fn control(id: &str, verdict: Verdict, rows: Vec<Row>) -> ControlVerdict {
 
 /// What is said at an instant, and remembered.
 fn say(known: &Known, said: &mut Vec<Said>) -> Vec<Notice> {
-    let notices = decide(&conditions(known), said, Pace::default(), minute_of(-1), known.now);
+    let notices =
+        decide(&conditions(known), &watched(known), said, Pace::default(), minute_of(-1), known.now);
     said.extend(notices.iter().map(|notice| Said {
         topic: notice.topic.clone(),
         at: known.now,

@@ -59,9 +59,14 @@ pub fn words(notice: &Notice, sender: &Sender, zone: &TimeZone, now: Timestamp) 
     let mut text = format!("{what}\n");
     let sections = [
         (Phase::Begun, began(&notice.topic)),
+        (Phase::Worse, "Worse than was told before"),
         (Phase::Happened, ""),
         (Phase::Passed, "Was broken meanwhile, and is in order again"),
         (Phase::Ended, ended(&notice.topic)),
+        (
+            Phase::Unwatched,
+            "Not watched any more: removed, or without an objective; nothing was restored to order",
+        ),
     ];
     for (phase, title) in sections {
         let count = of(phase).count();
@@ -87,13 +92,16 @@ fn headline(notice: &Notice) -> String {
     let of = |phases: &[Phase]| -> Vec<&(Item, Condition)> {
         notice.news.iter().filter(|(item, _)| phases.contains(&item.phase)).collect()
     };
-    let (begun, over) = (of(&[Phase::Begun, Phase::Happened]), of(&[Phase::Ended, Phase::Passed]));
-    let (first, count) = match (begun.first(), over.first(), notice.lasting.first()) {
-        (Some((_, first)), _, _) => (first, begun.len()),
-        (None, Some((_, first)), _) => (first, over.len()),
-        (None, None, Some(first)) => (first, notice.lasting.len()),
-        (None, None, None) => return notice.topic.name(),
+    let begun = of(&[Phase::Begun, Phase::Worse, Phase::Happened]);
+    let (over, unwatched) = (of(&[Phase::Ended, Phase::Passed]), of(&[Phase::Unwatched]));
+    let (first, count) = match (begun.first(), over.first(), unwatched.first(), notice.lasting.first()) {
+        (Some((_, first)), ..) => (first, begun.len()),
+        (None, Some((_, first)), ..) => (first, over.len()),
+        (None, None, Some((_, first)), _) => (first, unwatched.len()),
+        (None, None, None, Some(first)) => (first, notice.lasting.len()),
+        (None, None, None, None) => return notice.topic.name(),
     };
+    let is_worse = begun.first().is_some_and(|(item, _)| item.phase == Phase::Worse);
     let (is_begun, is_over) = (!begun.is_empty(), !over.is_empty());
     let named = many(&first.target, count);
     let left = match notice.lasting.len() + begun.len() {
@@ -103,8 +111,12 @@ fn headline(notice: &Notice) -> String {
     let line = match (&notice.topic, is_begun, is_over) {
         (Topic::Breach, true, _) => format!("BREACH: {named} beyond the objective"),
         (Topic::Breach, false, true) => format!("ENDED: {named} within the objective again{left}"),
+        (Topic::Breach, false, false) if !unwatched.is_empty() => {
+            format!("NO LONGER WATCHED: {named} removed or without an objective{left}")
+        }
         (Topic::Breach, false, false) => format!("STILL BROKEN: {named} beyond the objective"),
         (Topic::BeforeBreach, ..) => format!("BREAKS SOON: {named}: {}", first.why),
+        (Topic::Controls(_), true, _) if is_worse => format!("WORSE: {named}: {}", first.why),
         (Topic::Controls(_), true, _) => format!("RED: {named}: {}", first.why),
         (Topic::Controls(_), ..) => format!("NOT RED ANY MORE: {named}{left}"),
         (Topic::Alarm(kind), ..) => format!("ALARM, {}: {named}: {}", kind.replace('-', " "), first.why),
@@ -140,7 +152,7 @@ fn began(topic: &Topic) -> &'static str {
 
 fn ended(topic: &Topic) -> &'static str {
     match topic {
-        Topic::Breach => "Within the objective again, or not protected any more",
+        Topic::Breach => "Within the objective again",
         Topic::Controls(_) => "Not red any more",
         Topic::Away => "Answer again, or are not used any more",
         Topic::Delivery => "Deliver again, or are not used any more",

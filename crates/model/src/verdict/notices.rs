@@ -15,6 +15,9 @@ use super::{Evidence, Look, Row, Verdict, after, hours, minute};
 /// So old may the last digest be that a channel took: one goes out every day.
 const DIGEST_FRESH_HOURS: i64 = 26;
 
+/// So long it shows that a notice was given up.
+const GIVEN_UP_SHOWN_HOURS: i64 = 24;
+
 /// NOTIF-01.
 pub(super) fn delivered(look: &Look<'_>) -> Finding {
     let channels = &look.inventory.channels;
@@ -59,6 +62,21 @@ fn row(look: &Look<'_>, name: &str, declared: &ChannelDeclared) -> Row {
                 "`holdfast alerts test {name}` tries the channel; `holdfast serve` sends what waits"
             ))
             .by(Evidence::leaf(one.leaf), one.said);
+    }
+    // Who was to be told and was not has to be told otherwise, which takes somebody a day.
+    let given_up = known.iter().filter_map(|one| {
+        let settled = settled(one).filter(|settled| !settled.is_delivered)?;
+        Some((settled, one.failed.as_ref()?))
+    });
+    if let Some((settled, (_, why))) = given_up.max_by_key(|(settled, _)| (settled.recorded, settled.leaf))
+        && look.is_fresh(settled.recorded, hours(GIVEN_UP_SHOWN_HOURS))
+    {
+        return row(
+            Verdict::Fail,
+            format!("a notice was refused for a day, and is not tried any more: {why}"),
+        )
+        .next("`holdfast alerts --full` shows it; see to it that the channel takes what is sent to it")
+        .by(Evidence::leaf(settled.leaf), settled.recorded);
     }
     let digests = known.iter().filter(|one| one.is_digest);
     let taken = digests.filter_map(|one| settled(one).filter(|settled| settled.is_delivered));

@@ -51,7 +51,19 @@ pub struct Breach {
     pub until: Option<Timestamp>,
 }
 
+/// So much of an objective is used up before anybody is told, and so much at the most.
+const WARN_PERMILLE: (u64, u64) = (700, 950);
+
 impl Rpo {
+    /// The share of the objective, in thousandths, from which on people are told that it breaks soon: most of it, and more where
+    /// the next point comes by plan only then. A site whose schedule uses what it may would be in the news after each backup.
+    pub fn warn_permille(&self) -> u64 {
+        let (least, most) = WARN_PERMILLE;
+        let planned = self.headroom_seconds.map_or(0, |spare| self.objective_seconds.saturating_sub(spare));
+        let planned = planned.saturating_mul(1000).div_ceil(self.objective_seconds.max(1));
+        planned.clamp(least, most)
+    }
+
     /// From when it is measured, for whoever asks as of an instant.
     ///
     /// This and the share within the objective move with every second, so they are no part of what is written down: a

@@ -21,6 +21,7 @@ pub trait Carrier: Send + Sync {
 }
 
 /// A mail.
+#[derive(Clone)]
 pub struct Mail {
     /// Whom it is handed to.
     pub server: MailServer,

@@ -1,11 +1,15 @@
 //! What waits is sent, on each channel in its turn and beside the others: one that does not answer holds none of them up.
 //!
 //! A channel that cannot be reached is left alone for a while, ever longer up to a quarter of an hour, and never given up.
-//! A server that takes everything but one message is not that; that message waits alone.
+//! A server that takes everything but one message is not that; that message waits alone, and is given up after a day.
+//!
+//! Each attempt is no news: written down is what changes, or a year of a wrong address would be a log of nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger};
 use holdfast_model::ChannelName;
@@ -39,6 +43,37 @@ pub(super) struct Message {
     pub(super) items: Value,
 }
 
+/// How often what waits was tried since the program began, and when last. In the ledger stands what came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Tries(Mutex<BTreeMap<(String, String), (u32, Timestamp)>>);
+
+impl Tries {
+    fn of(&self, one: &Delivery) -> Option<(u32, Timestamp)> {
+        let tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.get(&(one.notice.clone(), one.channel.clone())).copied()
+    }
+
+    fn note(&self, one: &Delivery, tried: Option<Timestamp>) {
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (one.notice.clone(), one.channel.clone());
+        match tried {
+            Some(at) => {
+                let entry = tries.entry(key).or_insert((0, at));
+                *entry = (entry.0.saturating_add(1), at);
+            }
+            None => {
+                tries.remove(&key);
+            }
+        }
+    }
+}
+
+/// A channel works for so long in one turn; what it did not get done waits for the next, in which others come first.
+const TURN_MAX: Duration = Duration::from_secs(60);
+/// What is not taken for so long is given up.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Of what a server says so many letters are kept: it may say whatever it likes, and the log is for ever.
+const DETAIL_MAX: usize = 300;
 const AGAIN_FIRST: SignedDuration = SignedDuration::from_secs(5);
 const AGAIN_MAX: SignedDuration = SignedDuration::from_mins(15);
 
@@ -46,7 +81,7 @@ const AGAIN_MAX: SignedDuration = SignedDuration::from_mins(15);
 pub(super) fn deliver(
     setup: &Setup,
     ledger: &Ledger,
-    carrier: &dyn Carrier,
+    (carrier, tries): (&dyn Carrier, &Tries),
     stop: &AtomicBool,
 ) -> Result<Delivered> {
     let now = setup.world.clock.now();
@@ -56,10 +91,13 @@ pub(super) fn deliver(
     }
     let mut total = Delivered::default();
     let outcomes: Vec<Result<Delivered>> = std::thread::scope(|scope| {
-        let threads = setup.estate.alerts.channels.iter().filter_map(|(name, channel)| {
-            let waiting = by_channel.remove(name.as_str())?;
-            Some(scope.spawn(move || on_channel(setup, ledger, carrier, stop, (name, channel), &waiting)))
-        });
+        let threads =
+            setup.estate.alerts.channels.iter().filter_map(|(name, channel)| {
+                let waiting = by_channel.remove(name.as_str())?;
+                Some(scope.spawn(move || {
+                    on_channel(setup, ledger, (carrier, tries), stop, (name, channel), &waiting)
+                }))
+            });
         let threads: Vec<_> = threads.collect();
         let joined = threads.into_iter().map(|thread| {
             thread.join().unwrap_or_else(|_| Err(Error::not_done("a bug ended the sending of notices")))
@@ -67,7 +105,12 @@ pub(super) fn deliver(
         joined.collect()
     });
     for outcome in outcomes {
-        let outcome = outcome?;
+        // One that fails takes nothing away from the others.
+        let outcome = outcome.unwrap_or_else(|error| Delivered {
+            lines: vec![format!("alerts: not sent: {error}")],
+            waiting: 1,
+            ..Delivered::default()
+        });
         total.attempts += outcome.attempts;
         total.waiting += outcome.waiting;
         total.lines.extend(outcome.lines);
@@ -78,7 +121,7 @@ pub(super) fn deliver(
 fn on_channel(
     setup: &Setup,
     ledger: &Ledger,
-    carrier: &dyn Carrier,
+    (carrier, tries): (&dyn Carrier, &Tries),
     stop: &AtomicBool,
     (name, channel): (&ChannelName, &Channel),
     waiting: &[Delivery],
@@ -86,12 +129,13 @@ fn on_channel(
     let clock = &setup.world.clock;
     let mut outcome = Delivered { waiting: waiting.len() as u64, ..Delivered::default() };
     let unreached = waiting.iter().filter(|one| one.state == DeliveryState::Failed);
-    if unreached.clone().any(|one| !is_time(one, clock.now())) {
+    if unreached.clone().any(|one| !is_time(one, tries, clock.now())) {
         return Ok(outcome);
     }
     let was_unreached = unreached.count() > 0;
-    for one in waiting.iter().filter(|one| is_time(one, clock.now())) {
-        if stop.load(Ordering::SeqCst) {
+    let begun = clock.monotonic();
+    for one in waiting.iter().filter(|one| is_time(one, tries, clock.now())) {
+        if stop.load(Ordering::SeqCst) || clock.monotonic().saturating_sub(begun) >= TURN_MAX {
             break;
         }
         let Some(notice) = ledger.read().notice(&one.notice)? else { continue };
@@ -107,9 +151,15 @@ fn on_channel(
         let sent = send(setup, carrier, (name, channel), &message);
         let (state, detail, payload_sha256) = match &sent {
             Ok(carried) => (DeliveryState::Delivered, carried.answer.clone(), Some(hash(&carried.payload))),
+            Err(failure) if failure.is_refusal && is_given_up(one, clock.now()) => {
+                (DeliveryState::GivenUp, failure.reason.clone(), None)
+            }
             Err(failure) if failure.is_refusal => (DeliveryState::Refused, failure.reason.clone(), None),
             Err(failure) => (DeliveryState::Failed, failure.reason.clone(), None),
         };
+        let detail: String = detail.chars().take(DETAIL_MAX).collect();
+        tries.note(one, (!state.is_settled()).then(|| clock.now()));
+        let is_known = state == one.state;
         let attempt = Attempt {
             notice: message.id,
             channel: name.to_string(),
@@ -117,8 +167,10 @@ fn on_channel(
             detail: Some(detail.clone()),
             payload_sha256,
         };
-        ledger.write(|transaction| transaction.attempted(attempt, clock.now()))?;
-        outcome.attempts += 1;
+        if !is_known {
+            ledger.write(|transaction| transaction.attempted(attempt, clock.now()))?;
+            outcome.attempts += 1;
+        }
         match state {
             DeliveryState::Delivered => {
                 outcome.waiting -= 1;
@@ -126,11 +178,20 @@ fn on_channel(
                     outcome.lines.push(format!("alerts: {name} delivers again"));
                 }
             }
+            DeliveryState::GivenUp => {
+                outcome.waiting -= 1;
+                outcome.lines.push(format!(
+                    "alerts: {name} did not take a notice for a day, and gets it no more: {detail}"
+                ));
+            }
+            DeliveryState::Refused if is_known => {}
             DeliveryState::Refused => {
                 outcome.lines.push(format!("alerts: {name} does not take a notice: {detail}"));
             }
             _ => {
-                outcome.lines.push(format!("alerts: {name} cannot be reached: {detail}"));
+                if !is_known {
+                    outcome.lines.push(format!("alerts: {name} cannot be reached: {detail}"));
+                }
                 break;
             }
         }
@@ -139,11 +200,17 @@ fn on_channel(
 }
 
 /// Whether one may be tried. An attempt that lies ahead is what a clock leaves behind that was set back.
-fn is_time(one: &Delivery, now: Timestamp) -> bool {
-    let Some(tried) = one.tried_at else { return true };
-    let doublings = u32::try_from(one.attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+fn is_time(one: &Delivery, tries: &Tries, now: Timestamp) -> bool {
+    let recorded = || Some((u32::try_from(one.attempts).unwrap_or(u32::MAX), one.tried_at?));
+    let Some((times, tried)) = tries.of(one).or_else(recorded) else { return true };
+    let doublings = times.saturating_sub(1).min(16);
     let pause = AGAIN_FIRST.checked_mul(1 << doublings).unwrap_or(AGAIN_MAX).min(AGAIN_MAX);
     tried > now || now.duration_since(tried) >= pause
+}
+
+/// Whether it was not taken for long enough. What is refused stands there since it was refused first.
+fn is_given_up(one: &Delivery, now: Timestamp) -> bool {
+    one.state == DeliveryState::Refused && now.duration_since(one.recorded_at) >= GIVE_UP_AFTER
 }
 
 /// Sends one message by one channel.

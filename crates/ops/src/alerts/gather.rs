@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{Delivery, Reader, SlotState};
-use holdfast_model::notice::{AlarmSeen, Digest, Item, Known, Said, Stuck, Topic};
+use holdfast_model::notice::{AlarmSeen, Digest, Known, Said, Stuck, Topic};
 use holdfast_model::verdict::{ControlVerdict, Observed, Row, Worst, review_due};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -51,16 +51,21 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<O
         }
     }
     for control in &mut known.controls {
-        if matches!(control.control.as_str(), "DR-03" | "DR-04") {
-            let rows = assessed.verdicts.range((control.control.clone(), None)..);
-            let rows = rows.take_while(|((name, _), _)| *name == control.control);
-            let rows = rows.filter(|((_, target), _)| target.is_some());
-            control.rows = rows.map(|(_, row)| read::<Row>(row)).collect::<Result<_>>()?;
+        let is_of_objectives = matches!(control.control.as_str(), "DR-03" | "DR-04");
+        if !is_of_objectives && !control.verdict.is_red() {
+            continue;
         }
+        let rows = assessed.verdicts.range((control.control.clone(), None)..);
+        let rows = rows.take_while(|((name, _), _)| *name == control.control);
+        let rows = rows.filter(|((_, target), _)| target.is_some()).map(|(_, row)| read::<Row>(row));
+        control.rows = rows.collect::<Result<_>>()?;
     }
     digest.waiting = deliveries.iter().filter(|one| !one.state.is_settled()).count() as u64;
-    let from = reader.first_said()?.unwrap_or(now).min(now);
-    Ok(Some(Gathered { known, digest, said: said(reader, now)?, deliveries, from }))
+    let said = said(reader, now)?;
+    // Where that lies ahead, a clock ran ahead, and what is known better is when it was said at the latest.
+    let first = reader.first_said()?.filter(|first| *first <= now);
+    let from = first.or_else(|| said.iter().map(|one| one.at).min()).unwrap_or(now).min(now);
+    Ok(Some(Gathered { known, digest, said, deliveries, from }))
 }
 
 fn read<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T> {
@@ -68,15 +73,26 @@ fn read<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T> {
         .map_err(|error| Error::not_done(format!("a verdict in the ledger cannot be read: {error}")))
 }
 
+/// What was said, in the order in which it was written down. A notice of a clock that ran ahead was said before anything was
+/// recorded after it.
 fn said(reader: &Reader, now: Timestamp) -> Result<Vec<Said>> {
     let since = now.saturating_sub(SAID_BACK).unwrap_or(Timestamp::MIN);
-    let said = reader.notices_since(since)?.into_iter().filter_map(|notice| {
+    let mut said = Vec::new();
+    let (mut latest, mut end) = (Timestamp::MAX, u64::MAX);
+    for notice in reader.notices_since(since)?.into_iter().rev() {
+        let mut at = notice.said_at;
+        if at > now {
+            let after = reader.earliest_recorded(notice.leaf + 1..end)?;
+            latest = after.map_or(latest, |after| latest.min(after));
+            end = notice.leaf + 1;
+            at = at.min(latest);
+        }
         // Topics of a newer program are said by that one.
-        let topic = Topic::parse(&notice.topic)?;
-        let items: Vec<Item> = serde_json::from_value(notice.items).unwrap_or_default();
-        Some(Said { topic, at: notice.said_at, items })
-    });
-    Ok(said.collect())
+        let Some(topic) = Topic::parse(&notice.topic) else { continue };
+        said.push(Said { topic, at, items: serde_json::from_value(notice.items).unwrap_or_default() });
+    }
+    said.reverse();
+    Ok(said)
 }
 
 /// Locations that did not answer the last times that they were asked.

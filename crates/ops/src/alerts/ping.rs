@@ -4,7 +4,7 @@
 //! Well means that the daemon comes round, that verdicts were judged lately, and that what is to be said reaches somebody. Red
 //! controls are no reason to be silent: they are told by notices, and those get there.
 
-use holdfast_ledger::Reader;
+use holdfast_ledger::{DeliveryState, Reader};
 use holdfast_model::estate::check_address;
 use holdfast_world::{ExposeSecret, SecretString};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +23,8 @@ const KIND: &str = "alerts";
 const RECORD: &str = "ping";
 /// So old may the last assessment be; one is made every hour.
 const JUDGED_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+/// So far ahead it may lie: further, a clock was set back, and whatever is judged may be what was known before that.
+const JUDGED_AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
 /// What came of the pings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -103,11 +105,25 @@ pub(super) fn ping(
     Ok(lines)
 }
 
+/// Why verdicts that were made as of then are none of now.
+pub(crate) fn unjudged(judged: Timestamp, now: Timestamp) -> Option<String> {
+    if judged.duration_since(now) > JUDGED_AHEAD {
+        return Some(format!(
+            "what was judged last is of {judged}, which lies ahead: the clock was set back"
+        ));
+    }
+    let is_old = now.duration_since(judged) > JUDGED_WITHIN;
+    is_old.then(|| format!("nothing was judged since {judged}"))
+}
+
 /// Why we are not well, where we are not.
 fn unwell(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<String>> {
     let Some(judged) = reader.assessed_until()? else { return Ok(Some("nothing was judged yet".to_owned())) };
-    if now.duration_since(judged) > JUDGED_WITHIN {
-        return Ok(Some(format!("nothing was judged since {judged}")));
+    if let Some(why) = unjudged(judged, now) {
+        return Ok(Some(why));
+    }
+    if setup.estate.alerts.channels.is_empty() {
+        return Ok(Some("no channel is declared, so nobody is told anything".to_owned()));
     }
     let patience =
         SignedDuration::try_from(setup.estate.alerts.escalate_after).unwrap_or(SignedDuration::MAX);
@@ -115,9 +131,25 @@ fn unwell(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<Strin
     for one in deliveries.iter().filter(|one| !one.state.is_settled()) {
         let Some(notice) = reader.notice(&one.notice)? else { continue };
         let is_over = now.duration_since(notice.said_at) >= patience;
-        if is_over && reader.deliveries_of(&notice.id)?.iter().all(|other| !other.state.is_settled()) {
+        if is_over
+            && !reader.deliveries_of(&notice.id)?.iter().any(|other| other.state == DeliveryState::Delivered)
+        {
             return Ok(Some(format!("the notice {} reaches nobody since {}", notice.id, notice.said_at)));
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_judged_by_a_clock_that_ran_ahead_is_not_well() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let at = |minutes| unjudged(now + SignedDuration::from_mins(minutes), now);
+        assert_eq!((at(0), at(10), at(-120)), (None, None, None));
+        assert!(at(-121).unwrap().contains("nothing was judged since"));
+        assert!(at(11).unwrap().contains("set back"));
+    }
 }

@@ -19,10 +19,11 @@ pub(super) fn say(setup: &Setup, ledger: &Ledger, now: Timestamp) -> Result<Vec<
     let (withdrawn, mut new) = withdraw(alerts, &gathered.deliveries, reader)?;
     let sender = Sender::of(&setup.policy, setup.world.environment.hostname());
     let conditions = notice::conditions(&gathered.known);
+    let watched = notice::watched(&gathered.known);
     let remind = SignedDuration::try_from(alerts.remind_after).unwrap_or(SignedDuration::MAX);
     let pace = Pace { remind, ..Pace::default() };
     let zone = &setup.policy.zone;
-    for notice in notice::decide(&conditions, &gathered.said, pace, gathered.from, now) {
+    for notice in notice::decide(&conditions, &watched, &gathered.said, pace, gathered.from, now) {
         let items: Vec<Item> = notice.news.iter().map(|(item, _)| item.clone()).collect();
         let letter = notice::words(&notice, &sender, zone, now);
         new.push(written(alerts, &notice.topic, letter, &items, &gathered)?);

@@ -33,14 +33,16 @@ pub(super) fn read(setup: &Setup, source: Option<&Credentials>) -> Result<Secret
         }
         Some(Credentials::Environment(prefix)) => {
             let of = |key: &str| {
-                setup
-                    .world
-                    .environment
-                    .text(&format!("{prefix}_{key}"))
-                    .map(|text| SecretString::from(text.to_owned()))
+                let name = format!("{prefix}_{key}");
+                let text = setup.world.environment.text(&name);
+                text.map(|text| usable(&name, text)).transpose()
             };
-            let secrets =
-                Secrets { user: of("USER"), password: of("PASSWORD"), secret: of("SECRET"), url: of("URL") };
+            let secrets = Secrets {
+                user: of("USER")?,
+                password: of("PASSWORD")?,
+                secret: of("SECRET")?,
+                url: of("URL")?,
+            };
             let is_empty = secrets.user.is_none() && secrets.secret.is_none() && secrets.url.is_none();
             if is_empty {
                 Err(format!("the environment has none of {prefix}_USER, _SECRET, _URL"))
@@ -58,6 +60,15 @@ pub(super) fn authority(setup: &Setup, path: Option<&Path>) -> Result<Option<Vec
     std::fs::read(&path).map(Some).map_err(|error| format!("read ca_file {}: {error}", path.display()))
 }
 
+/// A secret that is one: with an empty key anybody could sign.
+fn usable(name: &str, text: &str) -> Result<SecretString, String> {
+    match text.trim() {
+        "" => Err(format!("{name} is empty")),
+        "whsec_" => Err(format!("{name} has nothing after whsec_")),
+        _ => Ok(SecretString::from(text.to_owned())),
+    }
+}
+
 fn parse(text: &str) -> Result<Secrets, String> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
         let line =
@@ -66,10 +77,8 @@ fn parse(text: &str) -> Result<Secrets, String> {
     })?;
     let mut secrets = Secrets::default();
     for (key, value) in table {
-        let Some(value) = value.as_str().filter(|value| !value.is_empty()) else {
-            return Err(format!("{key} must be a text in quotes, and not empty"));
-        };
-        let value = Some(SecretString::from(value.to_owned()));
+        let Some(value) = value.as_str() else { return Err(format!("{key} must be a text in quotes")) };
+        let value = Some(usable(&key, value)?);
         match key.as_str() {
             "user" => secrets.user = value,
             "password" => secrets.password = value,
@@ -94,6 +103,15 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_no_secret() {
+        for nothing in ["", " ", "whsec_", "whsec_ "] {
+            assert!(usable("HOOK_SECRET", nothing).is_err(), "{nothing:?}");
+            assert!(parse(&format!("secret = \"{nothing}\"")).is_err(), "{nothing:?}");
+        }
+        assert!(usable("HOOK_SECRET", "whsec_eA==").is_ok());
+    }
 
     #[test]
     fn strict_and_silent_about_values() {

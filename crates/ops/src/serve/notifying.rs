@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Daemon, Message, worker};
-use crate::alerts::{self, Turn};
+use crate::alerts::{self, Tries, Turn};
 
 /// What came of a turn.
 pub(super) type Outcome = Result<Turn, String>;
@@ -24,6 +24,8 @@ pub(super) struct Notifying {
     /// By the clock that nobody sets: not before, and at the latest.
     not_before: Duration,
     at_latest: Duration,
+    /// How often what waits was tried.
+    tries: Arc<Tries>,
     /// Raised to end it early.
     pub(super) stop: Arc<AtomicBool>,
     /// Whether a turn is under way.
@@ -34,7 +36,14 @@ impl Default for Notifying {
     fn default() -> Notifying {
         // Nothing is said before something was judged.
         let (not_before, at_latest) = (Duration::ZERO, Duration::MAX);
-        Notifying { has_changed: false, not_before, at_latest, stop: Arc::default(), is_under_way: false }
+        Notifying {
+            has_changed: false,
+            not_before,
+            at_latest,
+            tries: Arc::default(),
+            stop: Arc::default(),
+            is_under_way: false,
+        }
     }
 }
 
@@ -68,7 +77,8 @@ impl Daemon<'_> {
         self.notifying.has_changed = false;
         let (setup, ledger) = (Arc::clone(&self.configuration.setup), Arc::clone(&self.ledger));
         let stop = Arc::clone(&self.notifying.stop);
-        let work = move || alerts::turn(&setup, &ledger, &*carrier, &stop);
+        let tries = Arc::clone(&self.notifying.tries);
+        let work = move || Ok(alerts::turn(&setup, &ledger, (&*carrier, &tries), &stop));
         worker::alone("notices", &self.sender, Message::Notified, work);
     }
 

@@ -134,7 +134,8 @@ fn deliveries(reader: &Reader, since: Timestamp) -> Result<Vec<DeliveryFact>> {
             leaf: delivery.leaf,
             is_delivered: delivery.state == DeliveryState::Delivered,
         });
-        let failed = matches!(delivery.state, DeliveryState::Failed | DeliveryState::Refused);
+        let failed =
+            matches!(delivery.state, DeliveryState::Failed | DeliveryState::Refused | DeliveryState::GivenUp);
         facts.push(DeliveryFact {
             is_digest: Topic::parse(&notice.topic) == Some(Topic::Digest),
             said: notice.recorded_at,
