@@ -74,7 +74,7 @@ pub(super) fn tell(
     // Each call begins anew at its instant, and a rebuilding in the past is refused.
     let later = product.at(&clock(midnight, MONTH_H + 1)?);
     recovery::tell(&end, &later, places, &server.url(&places.server_data))?;
-    verdicts::tell(&later)
+    verdicts::tell(&later, &product.at(&clock(midnight, MONTH_H + 2)?))
 }
 
 /// What the policy expected, and what came of it.
