@@ -17,7 +17,7 @@ mod verify;
 pub use self::anchor::{AnchorReport, AnchoredAt, When, anchor};
 pub use self::entries::{Entry, Filter, entries};
 pub use self::export::{Exported, export};
-pub(crate) use self::heads::heads_at;
+pub(crate) use self::heads::{forked_at, heads_at};
 pub use self::keeping::{anchor_after, tell_anchored};
 pub(crate) use self::log_key::{Sealer, signer};
 pub use self::log_key::{restart, verifier_line};

@@ -121,7 +121,7 @@ fn carry_out(setup: &Setup, root: &Root, name: &str) -> Result<DrillReport> {
 }
 
 fn try_all(setup: &Setup, root: &Root, name: &str, scratch: &Path, report: &mut DrillReport) -> Result<()> {
-    let ring = ring_at::open_newest(&setup.location(name)?, root)?;
+    let (ring, _) = ring_at::open_newest(&setup.location(name)?, root)?;
     // From here on nothing of this machine's: neither its key ring nor its credentials.
     let location = reopen(setup, &ring, name, scratch)?;
     let interrupted = Arc::clone(&setup.interrupted);

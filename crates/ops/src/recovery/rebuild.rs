@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use holdfast_format::Id;
 use holdfast_ledger::Reader;
 use holdfast_location::{Credentials, LEDGER_REPOSITORY, Location, Place};
 use holdfast_model::Address;
-use holdfast_model::verdict::{Observed, Recovered};
+use holdfast_model::verdict::{Observed, Recovered, RingSealed};
 use holdfast_repo::{Cancel, Troubles};
 use holdfast_world::{ExposeSecret, World, secrets};
 use jiff::Timestamp;
@@ -97,7 +98,7 @@ pub fn recover(
     let address = Address::parse(&request.location)
         .map_err(|why| Error::usage(format!("--location: {why}")).hint("write it as the kit does"))?;
     let location = open_place(world, request, &root, &address, scratch.path())?;
-    let ring = ring_at::open_newest(&location, &root)?;
+    let (ring, ring_object) = ring_at::open_newest(&location, &root)?;
     let places = Places { config: scratch.path().join(NEW), state: scratch.path().join(NEW).join("state") };
     let work = Rebuilding {
         world,
@@ -105,6 +106,7 @@ pub fn recover(
         location,
         address,
         ring,
+        ring_object,
         places,
         scratch: scratch.path(),
         interrupted,
@@ -166,6 +168,7 @@ struct Rebuilding<'r> {
     location: Arc<dyn Location>,
     address: Address,
     ring: Contents,
+    ring_object: Id,
     places: Places,
     scratch: &'r Path,
     interrupted: &'r Arc<AtomicBool>,
@@ -219,7 +222,9 @@ impl Rebuilding<'_> {
             passed_over: whole.passed_over.clone(),
             adopted: found.points.len() as u64,
         };
-        verdicts::observe(&ledger, &[Observed::Recovered(recovered)], now)?;
+        // From here on it is this controller's, whatever the copy knew of it.
+        let sealed = Observed::RingSealed(RingSealed { object: self.ring_object.to_hex() });
+        verdicts::observe(&ledger, &[Observed::Recovered(recovered), sealed], now)?;
         adopt::record(&setup, &ledger, &found.points, location.as_deref(), now)?;
         if let Some(until) = whole.until {
             let why =
