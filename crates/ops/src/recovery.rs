@@ -22,7 +22,7 @@ mod scratch;
 mod shares;
 mod silence;
 
-pub use self::deliver::{DeliveredTo, DeliveryReport, Extent, deliver, deliver_after, tell_delivered};
+pub use self::deliver::{DeliveredTo, DeliveryReport, Extent, deliver, deliver_after, deliver_entered, tell_delivered};
 pub(crate) use self::deliver::{Judges, deliver_as, holders_of};
 pub use self::drill::{DrillReport, drill};
 pub use self::kit::{KitReport, KitRequest, make_kit};

@@ -24,6 +24,7 @@ use crate::ending::Ending;
 use crate::error::Result;
 use crate::audit;
 use crate::setup::{Setup, Shut};
+use crate::requests;
 use crate::verdicts::{self, Followed, stocktaking};
 
 /// How much is brought.
@@ -149,6 +150,19 @@ pub fn deliver_after(setup: &Setup) -> (Vec<String>, Ending) {
         }
         Err(error) => (vec![format!("self-recovery: {}", error.message)], error.ending),
     }
+}
+
+/// Brings the ledger to the locations after a person wrote something into it that happens once; says what keeps it from them.
+/// Where a daemon has the ledger, it does so.
+pub fn deliver_entered(setup: &Setup) {
+    if matches!(requests::has_daemon(&setup.world, &setup.places.state), Ok(true)) {
+        return;
+    }
+    let lines = match deliver(setup, Extent::Everything) {
+        Ok(report) => tell_delivered(&report).0,
+        Err(error) => vec![format!("self-recovery: {}", error.message)],
+    };
+    lines.iter().for_each(|line| setup.say(line));
 }
 
 /// What there is to say about a report.

@@ -129,6 +129,27 @@ fn try_all(setup: &Setup, root: &Root, name: &str, scratch: &Path, report: &mut 
     for repository in ring.repositories() {
         try_repository(setup, &ring, &location, &repository, scratch, report)?;
     }
+    require_current(setup, &ring, report)
+}
+
+/// A ring that opens and is an old one, or lacks a repository, would pass for enough until the day that it is needed.
+fn require_current(setup: &Setup, ring: &Contents, report: &DrillReport) -> Result<()> {
+    let Some(reader) = journal::reader(&setup.places.state)? else { return Ok(()) };
+    let mut current = None;
+    for one in reader.observations()? {
+        if let Some(Observed::Ring(ring)) = verdicts::stocktaking::read(&one) {
+            current = Some(ring);
+        }
+    }
+    let Some(current) = current else { return Ok(()) };
+    if let Some(lacking) = current.repositories.iter().find(|name| !report.opened.contains(*name)) {
+        return Err(Error::not_done(format!("the ring there has no key of {lacking}; `holdfast key deliver`")));
+    }
+    if ring.name() != current.ring {
+        return Err(Error::not_done(
+            "the ring there is not the one that is here now: `holdfast key deliver` brings it".to_owned(),
+        ));
+    }
     Ok(())
 }
 
@@ -165,6 +186,9 @@ fn try_ledger(
         setup.writer(),
     )?;
     let copies = Copies::of(repository, &Troubles::default())?;
+    if let Some(why) = copies.unreadable.first() {
+        return Err(Error::new(Ending::Damage, format!("of the copies of the ledger: {why}")));
+    }
     let (_, snapshot) =
         copies.snapshots.first().ok_or_else(|| Error::not_done("no copy of the ledger lies there"))?;
     let folder = scratch.join("copy");
