@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::lost::{LEDGER, make_kit, status, verdict_of};
+use support::lost::{LEDGER, local, make_kit, recover, status, verdict_of};
 use support::{ASSET, Customer, REPOSITORY, code, flip, noise, objects, text};
 
 fn rings(customer: &Customer) -> Vec<PathBuf> {
@@ -198,4 +198,84 @@ fn a_shredding_waits_for_rings_that_nobody_can_replace_any_more() {
     let kit = make_kit(&customer, "new", &[]).join("kit.txt");
     customer.run(0, &SHRED);
     customer.run(0, &["key", "drill", "--kit", kit.to_str().unwrap()]);
+}
+
+/// A copy of the ledger that claims to be of the future, made by stock restic.
+fn copy_of_the_future(customer: &Customer, location: &str) {
+    let key = fs::read_to_string(customer.path("etc/keys").join(format!("{LEDGER}.toml"))).unwrap();
+    let password =
+        key.lines().find_map(|l| l.strip_prefix("password = ")).unwrap().trim_matches('"').to_owned();
+    let made = Command::new("restic")
+        .args(["--no-cache", "backup", "--time", "2099-01-01 00:00:00", "--tag", "holdfast:ledger"])
+        .arg("--repo")
+        .arg(customer.path(location).join(LEDGER))
+        .arg(customer.path("site"))
+        .env("RESTIC_PASSWORD", password)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made));
+}
+
+#[test]
+fn a_copy_from_the_future_is_passed_over_and_is_not_the_one_that_a_shredding_keeps() {
+    let customer = leaving();
+    let kit = customer.path("kit/kit.txt");
+    let before = copies(&customer);
+    copy_of_the_future(&customer, "here");
+    let future: Vec<PathBuf> = copies(&customer).into_iter().filter(|copy| !before.contains(copy)).collect();
+    assert_eq!(future.len(), 1);
+    let tagged = "leaves:99999999";
+    let key = fs::read_to_string(customer.path("etc/keys").join(format!("{LEDGER}.toml"))).unwrap();
+    let password =
+        key.lines().find_map(|l| l.strip_prefix("password = ")).unwrap().trim_matches('"').to_owned();
+    let id = future[0].file_name().unwrap().to_str().unwrap().to_owned();
+    let done = Command::new("restic")
+        .args(["--no-cache", "tag", "--add", tagged, &id, "--repo"])
+        .arg(customer.path("here").join(LEDGER))
+        .env("RESTIC_PASSWORD", password)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done));
+    let said = recover(1, &local(&customer, "here"), &[&kit], &customer.path("new"));
+    assert!(said.contains("this machine's clock shows"), "{said}");
+    customer.run(0, &SHRED);
+    let left = copies(&customer);
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|copy| !before.contains(copy) && !future.contains(copy)), "{left:?}");
+    customer.run(0, &["key", "drill", "--kit", kit.to_str().unwrap(), "--location", "here"]);
+}
+
+#[test]
+fn the_key_of_a_client_who_was_shredded_does_not_come_back_with_an_old_ring() {
+    let customer = leaving();
+    let kit = customer.path("kit/kit.txt");
+    let there = customer.path("there/holdfast-keys");
+    let old = objects(&there, "keys").remove(0);
+    let content = fs::read(&old).unwrap();
+    customer.run(0, &SHRED);
+    objects(&there, "keys").iter().for_each(|ring| fs::remove_file(ring).unwrap());
+    fs::write(&old, content).unwrap();
+    let new = customer.path("new");
+    let said = recover(0, &local(&customer, "there"), &[&kit], &new);
+    assert!(said.contains("was shredded") && said.contains("names last"), "{said}");
+    assert!(!new.join("keys").join(format!("{REPOSITORY}.toml")).exists());
+    assert!(new.join("keys/C-blog.toml").exists());
+    // Nor does it pass for the current one.
+    let failed = customer.run(3, &["key", "drill", "--kit", kit.to_str().unwrap(), "--location", "there"]);
+    assert!(failed.contains("is not the one that is here now"), "{failed}");
+}
+
+#[test]
+fn what_a_person_entered_and_a_head_that_was_signed_go_to_the_locations() {
+    let customer = Customer::with_a_point();
+    make_kit(&customer, "kit", &[]);
+    for entry in [
+        vec!["hold", ASSET, "--owner", "Legal", "--reason", "a dispute", "--review-on", "2099-01-01"],
+        vec!["policy", "review", "--by", "A. Reviewer"],
+        vec!["audit", "checkpoint"],
+    ] {
+        let before = copies(&customer).len();
+        customer.holdfast(&entry);
+        assert_eq!(copies(&customer).len(), before + 2, "{entry:?}");
+    }
 }

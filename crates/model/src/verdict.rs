@@ -39,8 +39,8 @@ pub use self::facts::{
 };
 pub use self::observed::{
     AssetDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LocationDeclared,
-    LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused, RingSealed,
-    SiteDeclared, StorageWalked, Transport,
+    LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused, RingSealed, SiteDeclared,
+    StorageWalked, Transport,
 };
 use self::places::Places;
 use self::rows::Finding;

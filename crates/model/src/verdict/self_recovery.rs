@@ -91,7 +91,9 @@ pub(super) fn rebuilt(look: &Look<'_>) -> Finding {
             .next("declare [locations] in estate.toml");
     }
     let refused = latest(&look.facts.rings_refused, look.now, |_| true);
-    if let Some((refused, reason)) = refused.and_then(|refused| Some((refused, refused.what.reason.as_ref()?))) {
+    if let Some((refused, reason)) =
+        refused.and_then(|refused| Some((refused, refused.what.reason.as_ref()?)))
+    {
         let why = format!("it goes to no location: {reason}");
         let row = Row::new("the key ring", Verdict::Fail, why).next(DELIVER);
         rows.push(row.by(Evidence::leaf(refused.leaf), refused.recorded));

@@ -21,7 +21,11 @@ pub(crate) struct HeadsAt {
 
 /// Why a ledger is not the one that goes on from what was signed at a location: another controller does, or did. None where it is,
 /// or where nobody can tell.
-pub(crate) fn forked_at(location: &dyn Location, reader: &Reader, log_key: Option<&str>) -> Result<Option<String>> {
+pub(crate) fn forked_at(
+    location: &dyn Location,
+    reader: &Reader,
+    log_key: Option<&str>,
+) -> Result<Option<String>> {
     let Some(signer) = log_key.and_then(log_key::parse) else { return Ok(None) };
     // What is kept here was compared with the leaves when it was.
     let known: BTreeSet<String> = reader.checkpoints()?.into_iter().map(|kept| kept.sha256).collect();

@@ -17,14 +17,14 @@ use serde::Serialize;
 
 use super::ledger_copy::{self, Staged};
 use super::ring::Contents;
-use super::{poorer, ring_at};
 use super::root::{self, KnownKit};
+use super::{poorer, ring_at};
+use crate::audit;
 use crate::backup::CopyReport;
 use crate::ending::Ending;
 use crate::error::Result;
-use crate::audit;
-use crate::setup::{Setup, Shut};
 use crate::requests;
+use crate::setup::{Setup, Shut};
 use crate::verdicts::{self, Followed, stocktaking};
 
 /// How much is brought.

@@ -143,7 +143,9 @@ fn require_current(setup: &Setup, ring: &Contents, report: &DrillReport) -> Resu
     }
     let Some(current) = current else { return Ok(()) };
     if let Some(lacking) = current.repositories.iter().find(|name| !report.opened.contains(*name)) {
-        return Err(Error::not_done(format!("the ring there has no key of {lacking}; `holdfast key deliver`")));
+        return Err(Error::not_done(format!(
+            "the ring there has no key of {lacking}; `holdfast key deliver`"
+        )));
     }
     if ring.name() != current.ring {
         return Err(Error::not_done(

@@ -164,7 +164,9 @@ fn name_of(contents: &Contents, address: &Address) -> Option<String> {
 }
 
 fn from_the_future(name: &str, time: Timestamp, now: Timestamp) -> String {
-    format!("the copy {name} is of {time}, and this machine's clock shows {now}: one of them is wrong; set the clock if it is this one")
+    format!(
+        "the copy {name} is of {time}, and this machine's clock shows {now}: one of them is wrong; set the clock if it is this one"
+    )
 }
 
 struct Rebuilding<'r> {
@@ -284,9 +286,13 @@ impl Rebuilding<'_> {
         }
         let Some(last) = last.filter(|last| last.ring != self.ring.name()) else { return Ok(shredded) };
         for name in last.repositories.difference(&have) {
-            notes.push(format!("the key ring there lacks the key of {name}, which it had once: try another location"));
+            notes.push(format!(
+                "the key ring there lacks the key of {name}, which it had once: try another location"
+            ));
         }
-        notes.push("the key ring there is another than the one that the copy of the ledger names last".to_owned());
+        notes.push(
+            "the key ring there is another than the one that the copy of the ledger names last".to_owned(),
+        );
         Ok(shredded)
     }
 

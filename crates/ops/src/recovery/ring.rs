@@ -49,6 +49,12 @@ impl Contents {
     /// Everything that this machine has.
     pub(crate) fn of(setup: &Setup) -> Result<Contents> {
         let mut contents = Contents::access(setup)?;
+        // A kit lies in a drawer for years, and needs none of these.
+        for (name, location) in &setup.estate.locations {
+            if let Some(source) = &location.delete_credentials {
+                contents.put_credentials(setup, name.as_ref(), "delete-", source);
+            }
+        }
         for path in setup.ring.files()? {
             let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
             match setup.ring.get(name) {
@@ -77,15 +83,12 @@ impl Contents {
         Ok(contents)
     }
 
-    /// The credentials of the locations alone.
+    /// What it takes to read and write at the locations, and nothing else.
     pub(crate) fn access(setup: &Setup) -> Result<Contents> {
         let mut contents = Contents::default();
         for (name, location) in &setup.estate.locations {
             contents.put(&format!("{LOCATIONS}/{name}/{URL}"), location.url.value.as_bytes());
             contents.put_location(setup, name.as_ref(), &location.address, location.credentials.as_ref());
-            if let Some(source) = &location.delete_credentials {
-                contents.put_credentials(setup, name.as_ref(), "delete-", source);
-            }
         }
         Ok(contents)
     }
@@ -292,7 +295,8 @@ fn is_other(setup: &Setup, path: &Path) -> bool {
     let text = secrets::read_text(path).ok();
     let table = text.and_then(|text| toml::from_str::<toml::Table>(text.expose_secret()).ok());
     table.is_some_and(|table| {
-        !table.is_empty() && !["password", "config", "key_file"].iter().any(|field| table.contains_key(*field))
+        !table.is_empty()
+            && !["password", "config", "key_file"].iter().any(|field| table.contains_key(*field))
     })
 }
 

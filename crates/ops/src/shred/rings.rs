@@ -29,7 +29,8 @@ impl RingReplaced {
 
 const NO_KIT: &str =
     "no recovery kit is in force any more, so nothing was replaced there: `holdfast key kit` makes one";
-const LEFT: &str = "the location is not in estate.toml any more, and was not asked: remove what lies there by hand";
+const LEFT: &str =
+    "the location is not in estate.toml any more, and was not asked: remove what lies there by hand";
 
 /// Replaces the rings; the key is gone from this machine already.
 pub(super) fn replace(setup: &Setup, client: &str) -> Result<Vec<RingReplaced>> {
@@ -40,12 +41,12 @@ pub(super) fn replace(setup: &Setup, client: &str) -> Result<Vec<RingReplaced>> 
         (None, true) => None,
     };
     let replaced = report.locations.iter();
-    let mut rings: Vec<RingReplaced> = replaced
-        .map(|at| RingReplaced { location: at.location.clone(), failure: failure(at) })
-        .collect();
+    let mut rings: Vec<RingReplaced> =
+        replaced.map(|at| RingReplaced { location: at.location.clone(), failure: failure(at) }).collect();
     // Those that were given one before, and that nobody asked now.
     let (holders, _) = recovery::holders_of(setup.ledger()?.read(), client)?;
-    for location in holders.into_iter().filter(|name| !report.locations.iter().any(|at| at.location == *name)) {
+    for location in holders.into_iter().filter(|name| !report.locations.iter().any(|at| at.location == *name))
+    {
         let failure = Some(if report.kit.is_none() { NO_KIT } else { LEFT }.to_owned());
         rings.push(RingReplaced { location, failure });
     }
@@ -78,9 +79,7 @@ fn try_forget_erased(setup: &Setup, client: &str) -> Result<BTreeMap<String, Str
         left.insert(at.location.clone(), reason);
     }
     if let Some(keep) = &report.copy {
-        for (location, reason) in
-            recovery::forget_all_but(setup, &report.shut, keep, &Troubles::default())?
-        {
+        for (location, reason) in recovery::forget_all_but(setup, &report.shut, keep, &Troubles::default())? {
             left.entry(location).or_insert(reason);
         }
     }

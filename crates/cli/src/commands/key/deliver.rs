@@ -20,8 +20,7 @@ pub struct Deliver {
 pub fn run(context: &Context, command: &Deliver) -> Result<Ending> {
     let setup = context.setup()?;
     let _lock = state_lock::take(&setup.places.state, "key deliver", context.world.environment.pid())?;
-    let extent =
-        if command.replace_foreign { Extent::EverythingOverForeign } else { Extent::Everything };
+    let extent = if command.replace_foreign { Extent::EverythingOverForeign } else { Extent::Everything };
     let report = recovery::deliver(&setup, extent)?;
     if report.kit.is_none() {
         return Err(Error::usage("nothing was brought anywhere: no recovery kit was ever made")
