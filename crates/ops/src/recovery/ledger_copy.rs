@@ -327,3 +327,59 @@ impl Copies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_location::Place;
+    use holdfast_model::Address;
+    use holdfast_world::World;
+
+    use super::*;
+    use crate::setup;
+
+    fn mirror(folder: &Path, name: &str) -> Arc<Mirror> {
+        let folder = folder.join(name);
+        fs::create_dir(&folder).unwrap();
+        let address = Address::parse(folder.to_str().unwrap()).unwrap();
+        let place = Place { name: name.to_owned(), address, credentials: None, object_lock: None };
+        let location = holdfast_location::open(&place, &setup::surroundings(&World::system())).unwrap();
+        location.establish().unwrap();
+        Arc::new(Mirror::new(location, None, LEDGER_REPOSITORY))
+    }
+
+    #[test]
+    fn nothing_goes_from_a_location_that_does_not_list_the_copy_that_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirrors = vec![mirror(folder.path(), "here"), mirror(folder.path(), "there")];
+        let writer = setup::writer(&World::system());
+        let identity = Repository::generate("secret", &writer);
+        let folders = folders_below(&folder.path().join("state"));
+        let mut repository = Repository::open(mirrors.clone(), identity, "secret", folders, writer).unwrap();
+        repository.establish();
+        let put = |mirror: &Mirror, text: &'static str| {
+            let id = Id::of(text.as_bytes());
+            mirror.put(Area::Snapshots, &id, text.as_bytes().into()).unwrap();
+            id
+        };
+        let [both, here, keep] = ["both", "here", "keep"].map(|text| put(&mirrors[0], text));
+        put(&mirrors[1], "both");
+        let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
+        assert_eq!((chosen, left.keys().collect::<Vec<_>>()), (vec![here], vec!["there"]));
+        put(&mirrors[1], "keep");
+        let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
+        assert_eq!((chosen, left.len()), (vec![both, here], 0));
+    }
+
+    #[test]
+    fn copies_are_ordered_by_their_leaves_whatever_their_clock_said() {
+        let copy = |time: &str, leaves: Option<u64>| {
+            let mut snapshot = Snapshot::new(time.parse().unwrap(), Id([1; 32]));
+            snapshot.tags.extend(leaves.map(|leaves| format!("leaves:{leaves}")));
+            snapshot
+        };
+        let excursion = copy("2099-01-01T00:00:00Z", Some(90));
+        assert!(age(&excursion) < age(&copy("2026-11-27T00:00:00Z", Some(100))));
+        // What is none of ours comes last of all that one tries.
+        assert!(age(&copy("2099-01-01T00:00:00Z", None)) < age(&excursion));
+    }
+}
