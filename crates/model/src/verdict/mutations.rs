@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 52] = [
+pub const MUTATIONS: [Mutation; 54] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
