@@ -122,6 +122,7 @@ fn carry_out(setup: &Setup, root: &Root, name: &str) -> Result<DrillReport> {
 
 fn try_all(setup: &Setup, root: &Root, name: &str, scratch: &Path, report: &mut DrillReport) -> Result<()> {
     let (ring, _) = ring_at::open_newest(&setup.location(name)?, root)?;
+    require_current(setup, &ring)?;
     // From here on nothing of this machine's: neither its key ring nor its credentials.
     let location = reopen(setup, &ring, name, scratch)?;
     let interrupted = Arc::clone(&setup.interrupted);
@@ -129,25 +130,19 @@ fn try_all(setup: &Setup, root: &Root, name: &str, scratch: &Path, report: &mut 
     for repository in ring.repositories() {
         try_repository(setup, &ring, &location, &repository, scratch, report)?;
     }
-    require_current(setup, &ring, report)
+    Ok(())
 }
 
 /// A ring that opens and is an old one, or lacks a repository, would pass for enough until the day that it is needed.
-fn require_current(setup: &Setup, ring: &Contents, report: &DrillReport) -> Result<()> {
+fn require_current(setup: &Setup, ring: &Contents) -> Result<()> {
     let Some(reader) = journal::reader(&setup.places.state)? else { return Ok(()) };
     let mut current = None;
     for one in reader.observations()? {
         if let Some(Observed::Ring(ring)) = verdicts::stocktaking::read(&one) {
-            current = Some(ring);
+            current = Some(ring.ring);
         }
     }
-    let Some(current) = current else { return Ok(()) };
-    if let Some(lacking) = current.repositories.iter().find(|name| !report.opened.contains(*name)) {
-        return Err(Error::not_done(format!(
-            "the ring there has no key of {lacking}; `holdfast key deliver`"
-        )));
-    }
-    if ring.name() != current.ring {
+    if current.is_some_and(|current| current != ring.name()) {
         return Err(Error::not_done(
             "the ring there is not the one that is here now: `holdfast key deliver` brings it".to_owned(),
         ));
