@@ -41,7 +41,7 @@ pub use self::facts::{
 };
 pub use self::observed::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, SiteDeclared,
+    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused, RingSealed, SiteDeclared,
     StorageWalked, Transport,
 };
 use self::places::Places;

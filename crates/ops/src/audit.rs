@@ -18,7 +18,7 @@ pub use self::anchor::{AnchorReport, AnchoredAt, When, anchor};
 pub use self::entries::{Entry, Filter, entries};
 pub use self::export::{Exported, export};
 pub(crate) use self::export::{Part, write as write_part};
-pub(crate) use self::heads::heads_at;
+pub(crate) use self::heads::{forked_at, heads_at};
 pub use self::keeping::{anchor_after, tell_anchored};
 pub(crate) use self::log_key::{Sealer, signer};
 pub use self::log_key::{restart, verifier_line};

@@ -13,6 +13,8 @@ mod kit;
 mod kit_text;
 mod ledger_copy;
 mod material;
+mod past;
+mod poorer;
 mod rebuild;
 mod ring;
 mod ring_at;
@@ -21,12 +23,16 @@ mod scratch;
 mod shares;
 mod silence;
 
-pub use self::deliver::{DeliveredTo, DeliveryReport, Extent, deliver, deliver_after, tell_delivered};
+pub use self::deliver::{
+    DeliveredTo, DeliveryReport, Extent, deliver, deliver_after, deliver_entered, tell_delivered,
+};
 pub(crate) use self::deliver::{Judges, deliver_as};
 pub use self::drill::{DrillReport, drill};
 pub use self::kit::{KitReport, KitRequest, make_kit};
-pub(crate) use self::ledger_copy::forget_all_but_newest;
+pub(crate) use self::ledger_copy::forget_all_but;
 pub use self::material::Material;
+pub(crate) use self::past::holders_of;
+pub(crate) use self::poorer::refusal;
 pub use self::rebuild::{RecoverReport, RecoverRequest, recover};
 pub(crate) use self::ring::Contents;
 pub(crate) use self::root::known_kit;

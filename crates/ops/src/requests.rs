@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::hold::CLIENT;
 use crate::setup::Setup;
 use crate::shred::{ShredReport, ShredRequest};
-use crate::{journal, record, slots, state_lock};
+use crate::{journal, record, recovery, slots, state_lock};
 
 /// What is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub(crate) enum Answer {
 pub(crate) struct Taken {
     /// What there is to say about it.
     pub(crate) said: Vec<String>,
+    /// Whether something was written into the ledger.
+    pub(crate) has_entered: bool,
     /// Shreddings, each with the name under which it is to be answered. They take their time.
     pub(crate) to_shred: Vec<(String, ShredRequest, String)>,
 }
@@ -124,7 +126,9 @@ pub(crate) fn enter(setup: &Setup, entry: Entry) -> Result<String> {
     }
     // A purge that is under way would not see it.
     let _lock = state_lock::take(state, "hold or waive", world.environment.pid())?;
-    Ok(write(setup.ledger()?, entry, world.clock.now())?)
+    let id = write(setup.ledger()?, entry, world.clock.now())?;
+    recovery::deliver_entered(setup);
+    Ok(id)
 }
 
 /// Has the daemon write something into the ledger that it has; returns its id there, and nothing where there is no daemon.
@@ -201,7 +205,7 @@ pub(crate) fn by_daemon(
     }
 }
 
-fn has_daemon(world: &World, state: &Path) -> Result<bool> {
+pub(crate) fn has_daemon(world: &World, state: &Path) -> Result<bool> {
     match journal::reader(state)? {
         Some(reader) => Ok(slots::daemon(&reader, world.clock.now())?.is_some()),
         None => Ok(false),
@@ -246,6 +250,7 @@ pub(crate) fn take(ledger: &Ledger, state: &Path, now: Timestamp) -> Result<Take
                 }
                 None => match write(ledger, entry.clone(), now) {
                     Ok(id) => {
+                        taken.has_entered = true;
                         taken.said.push(format!("recorded by request: {}", words(&entry)));
                         Answer::Recorded(id)
                     }

@@ -388,6 +388,9 @@ impl Daemon<'_> {
             self.judging.something_changed();
             self.tell(line);
         }
+        if taken.has_entered {
+            self.delivering.entered();
+        }
         taken.to_shred.into_iter().for_each(|asked| self.shredding.add(asked));
         self.delivering.look(&self.service.places.config);
         let looked = self.configuration.look(self.service, &self.ledger, &self.turns, now)?;

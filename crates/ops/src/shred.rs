@@ -127,7 +127,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
     let reason = format!("the client left: {}", request.reason);
     let reports_erased = erase_reports(setup, client, &known, &reason)?;
     // Rings that still have the key open whatever is left: they go before the rest.
-    let rings = rings::replace(setup)?;
+    let rings = rings::replace(setup, client)?;
     let mut locations = Vec::new();
     for mirror in setup.mirrors_for_deleting(client)? {
         locations.push(places::shred(setup, &purge, client, &mirror)?);

@@ -74,8 +74,9 @@ pub(super) fn tell(
     // Each call begins anew at its instant, and a rebuilding in the past is refused.
     let later = product.at(&clock(midnight, MONTH_H + 1)?);
     recovery::tell(&end, &later, places, &server.url(&places.server_data))?;
-    verdicts::tell(&later)?;
-    Ok(later)
+    let last = product.at(&clock(midnight, MONTH_H + 2)?);
+    verdicts::tell(&later, &last)?;
+    Ok(last)
 }
 
 /// What the policy expected, and what came of it.

@@ -22,7 +22,8 @@ pub(super) fn tell(product: &Product, later: &Product, places: &Places, location
     let at = product.json(&["status"], 1)?;
     let at = at["assessed_at"].as_str().context("status --json has no instant")?;
     let asked = ["status", "--at", at];
-    let before = product.json(&asked, 1)?;
+    // An instant is asked about from a later one: each call begins anew at its own.
+    let before = later.json(&asked, 1)?;
     product.expect(&["key", "deliver"], &[], 0)?;
     fs::create_dir(&lost)?;
     let swap = |from: &Path, to: &Path| -> Result<()> {

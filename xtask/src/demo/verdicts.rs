@@ -20,7 +20,7 @@ const EXPECTED_RED: &[(&str, &str)] = &[
 ];
 
 /// Asks, compares and shows.
-pub(super) fn tell(end: &Product) -> Result<()> {
+pub(super) fn tell(end: &Product, later: &Product) -> Result<()> {
     chapter("What an auditor asks: was the policy kept?");
     let status = end.json(&["status"], 1)?;
     let controls = status["controls"].as_array().context("status --json has no controls")?;
@@ -44,8 +44,8 @@ pub(super) fn tell(end: &Product) -> Result<()> {
     }
     end.whole(&["status"], 1)?;
     let at = status["assessed_at"].as_str().context("status --json has no instant")?;
-    let told = end.json(&["status", "--at", at], 1)?;
-    let again = end.json(&["status", "--at", at], 1)?;
+    let told = later.json(&["status", "--at", at], 1)?;
+    let again = later.json(&["status", "--at", at], 1)?;
     ensure!(
         told == again && told["controls"].as_array().is_some_and(|all| all.len() == controls.len()),
         "the past changed"

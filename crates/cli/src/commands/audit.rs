@@ -107,9 +107,12 @@ fn checkpoint(context: &Context) -> Result<Ending> {
     let setup = context.setup()?;
     let _lock = state_lock::take(&setup.places.state, "audit checkpoint", context.world.environment.pid())?;
     let report = audit::anchor(&setup, When::Now)?;
+    // A head without a copy of the ledger that is as long would tell a rebuilt one that it was cut short.
+    let (lines, delivered) = holdfast_ops::recovery::deliver_after(&setup);
+    let ending = report.ending.and(delivered);
     if context.options.json {
         output::json(&report);
-        return Ok(report.ending);
+        return Ok(ending);
     }
     if let Some(head) = &report.head {
         output::line(format!("{} signed: {}", words::many(head.leaves, "leaf", "leaves"), head.root));
@@ -118,5 +121,8 @@ fn checkpoint(context: &Context) -> Result<Ending> {
         let reason = at.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         output::line(format!("{}: {}{reason}", at.location, at.state));
     }
-    Ok(report.ending)
+    for line in lines.iter().filter(|_| !context.options.quiet) {
+        output::note(line);
+    }
+    Ok(ending)
 }

@@ -38,7 +38,7 @@ pub enum KeyCommand {
     ///
     /// `serve`, `backup` and `purge` do so by themselves, after each day and each change. The key ring is encrypted to the
     /// recovery kit, and replaces the one that lies there.
-    Deliver,
+    Deliver(deliver::Deliver),
     Drill(Drill),
     Recover(Recover),
 }
@@ -48,7 +48,7 @@ pub fn run(context: &Context, command: &KeyCommand) -> Result<Ending> {
         KeyCommand::List => list(context),
         KeyCommand::Import { repository, password_file } => import(context, repository, password_file),
         KeyCommand::Kit(command) => kit::run(context, command),
-        KeyCommand::Deliver => deliver::run(context),
+        KeyCommand::Deliver(command) => deliver::run(context, command),
         KeyCommand::Drill(command) => drill::run(context, command),
         KeyCommand::Recover(command) => recover::run(context, command),
     }

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::observed::{
-    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt,
+    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt, RingRefused,
     StorageWalked,
 };
 use crate::slot::Lasts;
@@ -36,6 +36,8 @@ pub struct Facts {
     pub kits: Vec<Noted<Kit>>,
     /// What the key ring held.
     pub rings: Vec<Noted<Ring>>,
+    /// Whether it might go to the locations.
+    pub rings_refused: Vec<Noted<RingRefused>>,
     /// What locations were given of it.
     pub rings_at: Vec<Noted<RingAt>>,
     /// Copies of the ledger that locations were given.

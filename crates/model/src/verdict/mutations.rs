@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 55] = [
+pub const MUTATIONS: [Mutation; 57] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -45,6 +45,7 @@ pub const MUTATIONS: [Mutation; 55] = [
     fault("ENC-02", "no stored byte is read any more", "30 days after the last"),
     fault("ENC-03", "the kit was never tried", AT_ONCE),
     fault("ENC-03", "a trial of the kit fails", AT_ONCE),
+    fault("ENC-03", "a trial at one location fails, and one elsewhere is good", AT_ONCE),
     fault("ENC-03", "nobody tries the kit any more", "31 days after the last trial"),
     fault("ENC-03", "no location has the key of a repository", AT_ONCE),
     fault("ENC-03", "no kit was ever made", AT_ONCE),
@@ -63,6 +64,7 @@ pub const MUTATIONS: [Mutation; 55] = [
     fault("DR-05", "no copy of the ledger reaches a location any more", "48 hours after the last"),
     fault("DR-05", "a location is not given the changed key ring", "48 hours after the change"),
     fault("DR-05", "an older key ring is left at a location", AT_ONCE),
+    fault("DR-05", "a key is gone here, so the key ring goes nowhere", AT_ONCE),
     fault("DR-05", "a new kit is made, and a location has the ring of the old one", AT_ONCE),
     fault("LOG-01", "a row of the ledger is edited", "with the next audit, within a day"),
     fault("LOG-01", "the ledger is not read through any more", "48 hours after the last audit"),

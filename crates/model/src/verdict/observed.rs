@@ -27,6 +27,10 @@ pub enum Observed {
     Kit(Kit),
     /// What the key ring holds.
     Ring(Ring),
+    /// Whether the key ring may go to the locations.
+    RingRefused(RingRefused),
+    /// A key ring is about to go to locations.
+    RingSealed(RingSealed),
     /// A location was given the key ring.
     RingAt(RingAt),
     /// A location was given a copy of the ledger.
@@ -227,6 +231,21 @@ pub struct RingAt {
     pub older_left: Option<String>,
 }
 
+/// Whether the key ring may go to the locations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingRefused {
+    /// Why not; none where it may, again.
+    pub reason: Option<String>,
+}
+
+/// A key ring that is about to go to locations, written down before it does: so that what lies there and stands in no ledger
+/// is another controller's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingSealed {
+    /// The name that it lies under.
+    pub object: String,
+}
+
 /// A copy of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerCopied {
@@ -288,6 +307,8 @@ impl Observed {
             Observed::LogAudited(_) => ("log-audited", ""),
             Observed::Kit(_) => ("kit", ""),
             Observed::Ring(_) => ("ring", ""),
+            Observed::RingRefused(_) => ("ring-refused", ""),
+            Observed::RingSealed(_) => ("ring-sealed", ""),
             Observed::RingAt(at) => ("ring-at", &at.location),
             Observed::LedgerCopied(copied) => ("ledger-copied", &copied.location),
             Observed::KeyDrilled(drilled) => ("key-drilled", &drilled.location),

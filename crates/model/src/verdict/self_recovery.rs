@@ -90,6 +90,14 @@ pub(super) fn rebuilt(look: &Look<'_>) -> Finding {
         return Finding::no_evidence("estate.toml names no location")
             .next("declare [locations] in estate.toml");
     }
+    let refused = latest(&look.facts.rings_refused, look.now, |_| true);
+    if let Some((refused, reason)) =
+        refused.and_then(|refused| Some((refused, refused.what.reason.as_ref()?)))
+    {
+        let why = format!("it goes to no location: {reason}");
+        let row = Row::new("the key ring", Verdict::Fail, why).next(DELIVER);
+        rows.push(row.by(Evidence::leaf(refused.leaf), refused.recorded));
+    }
     rows.push(match (known.untried(look), known.drill) {
         (Some(red), _) => red.row("the kit"),
         (None, Some(drill)) => {
@@ -151,6 +159,8 @@ struct Known<'f> {
     ring: Option<&'f Noted<Ring>>,
     /// The last trial of this kit.
     drill: Option<&'f Noted<KeyDrilled>>,
+    /// The last one at a location that failed, whatever was tried elsewhere since.
+    failed: Option<&'f Noted<KeyDrilled>>,
 }
 
 /// Why nobody knows whether the kit works.
@@ -164,10 +174,17 @@ impl<'f> Known<'f> {
     fn of(look: &Look<'f>) -> Known<'f> {
         let kit = latest(&look.facts.kits, look.now, |_| true);
         let is_of_kit = |drill: &KeyDrilled| kit.is_some_and(|kit| kit.what.kit == drill.kit);
+        let drills = &look.facts.key_drills;
+        let last_at = |location: &String| {
+            latest(drills, look.now, |drill| is_of_kit(drill) && drill.location == *location)
+        };
+        let last = look.inventory.locations.keys().filter_map(last_at);
+        let failed = last.filter(|drill| drill.what.failure.is_some());
         Known {
+            failed: failed.max_by_key(|drill| drill.recorded),
             kit,
             ring: latest(&look.facts.rings, look.now, |_| true),
-            drill: latest(&look.facts.key_drills, look.now, is_of_kit),
+            drill: latest(drills, look.now, is_of_kit),
         }
     }
 
@@ -194,12 +211,15 @@ impl<'f> Known<'f> {
             let why = "that the kit opens anything was never tried".to_owned();
             return Some(Untried { verdict: Verdict::NoEvidence, why, evidence: None });
         };
-        let evidence = Some((Evidence::leaf(drill.leaf), drill.recorded));
-        let at = minute(drill.recorded);
-        if let Some(failure) = &drill.what.failure {
-            let why = format!("the trial of {at} failed: {failure}");
+        let failed = self.failed.unwrap_or(drill);
+        if let Some(failure) = &failed.what.failure {
+            let (at, location) = (minute(failed.recorded), &failed.what.location);
+            let why = format!("the trial of {at} at {location} failed: {failure}");
+            let evidence = Some((Evidence::leaf(failed.leaf), failed.recorded));
             return Some(Untried { verdict: Verdict::Fail, why, evidence });
         }
+        let evidence = Some((Evidence::leaf(drill.leaf), drill.recorded));
+        let at = minute(drill.recorded);
         let is_fresh = look.is_fresh(drill.recorded, hours(DRILL_FRESH_HOURS));
         (!is_fresh).then(|| Untried {
             verdict: Verdict::Stale,

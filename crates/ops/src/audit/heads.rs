@@ -19,6 +19,32 @@ pub(crate) struct HeadsAt {
     pub(crate) beyond: Option<u64>,
 }
 
+/// Why a ledger is not the one that goes on from what was signed at a location: another controller does, or did. None where it is,
+/// or where nobody can tell.
+pub(crate) fn forked_at(
+    location: &dyn Location,
+    reader: &Reader,
+    log_key: Option<&str>,
+) -> Result<Option<String>> {
+    let Some(signer) = log_key.and_then(log_key::parse) else { return Ok(None) };
+    // What is kept here was compared with the leaves when it was.
+    let known: BTreeSet<String> = reader.checkpoints()?.into_iter().map(|kept| kept.sha256).collect();
+    for name in place::names(location)?.into_iter().filter(|name| !known.contains(name)) {
+        let content = place::read(location, &name)?.content;
+        let note = content.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let Some(head) = note.and_then(|note| signer.verifier().open_checkpoint(note).ok()) else { continue };
+        let (heads, ours) = reader.tree_heads(&BTreeSet::from([head.leaves]))?;
+        if !heads.contains(&head) {
+            return Ok(Some(format!(
+                "a head of {} leaves was signed there that this log, with its {}, does not continue: another controller goes on, or \
+                 did; `holdfast audit verify --against` tells more",
+                head.leaves, ours.leaves
+            )));
+        }
+    }
+    Ok(None)
+}
+
 /// Compares a ledger with the signed heads at a location, by the log's key as its file has it.
 ///
 /// # Errors

@@ -102,7 +102,8 @@ impl Place {
                     let (hosts, key) = (self.known_hosts(), quoted(host_key));
                     lines.push(format!("mkdir -p locations/{}", self.name));
                     lines.push(format!(
-                        "ssh-keyscan -p {port} {host} | while read -r line; do if echo \"$line\" | ssh-keygen -l -f - | grep -q -F {key}; then echo \"$line\"; fi; done > {hosts}"
+                        "ssh-keyscan -p {port} {} | while read -r line; do if echo \"$line\" | ssh-keygen -l -f - | grep -q -F {key}; then echo \"$line\"; fi; done > {hosts}",
+                        quoted(host)
                     ));
                     lines.push(format!("test -s {hosts}"));
                 }
@@ -111,14 +112,20 @@ impl Place {
             }
             Address::S3 { bucket, prefix, endpoint, region } => {
                 let provider = if endpoint.is_some() { "Other" } else { "AWS" };
-                let endpoint =
-                    endpoint.as_ref().map(|url| format!(",endpoint='{}'", url.trim_end_matches('/')));
+                let endpoint = endpoint
+                    .as_ref()
+                    .map(|url| format!(",endpoint='{}'", url.trim_end_matches('/').replace('\'', "''")));
                 let folder = if prefix.is_empty() { ring } else { format!("{prefix}/{ring}") };
                 let authority = self.file("ca_file").map(|file| format!("--ca-cert {file} "));
-                lines.push(format!(
-                    "rclone copy {}\":s3,provider={provider},env_auth=true,region='{region}'{}:{bucket}/{folder}\" sealed",
-                    authority.unwrap_or_default(),
+                let remote = format!(
+                    ":s3,provider={provider},env_auth=true,region='{}'{}:{bucket}/{folder}",
+                    region.replace('\'', "''"),
                     endpoint.unwrap_or_default()
+                );
+                lines.push(format!(
+                    "rclone copy {}{} sealed",
+                    authority.unwrap_or_default(),
+                    quoted(&remote)
                 ));
             }
             Address::Rest { .. } => {
@@ -138,8 +145,8 @@ impl Place {
         let place = match &self.address {
             Address::Local { path } => format!("-r {}", quoted(&path.join(repository).display().to_string())),
             Address::Sftp { user, host, port, path } => {
-                let command =
-                    format!("sftp.command=ssh {} -p {port} {user}@{host} -s sftp", self.ssh_options());
+                let at = quoted(&format!("{user}@{host}"));
+                let command = format!("sftp.command=ssh {} -p {port} {at} -s sftp", self.ssh_options());
                 let address =
                     format!("sftp://{user}@{host}:{port}/{}/{repository}", path.trim_end_matches('/'));
                 format!("-o {} -r {}", quoted(&command), quoted(&address))
@@ -149,7 +156,11 @@ impl Place {
                     endpoint.as_deref().unwrap_or("https://s3.amazonaws.com").trim_end_matches('/');
                 let folder =
                     if prefix.is_empty() { repository.to_owned() } else { format!("{prefix}/{repository}") };
-                format!("-o s3.region={region} -r {}", quoted(&format!("s3:{endpoint}/{bucket}/{folder}")))
+                format!(
+                    "-o {} -r {}",
+                    quoted(&format!("s3.region={region}")),
+                    quoted(&format!("s3:{endpoint}/{bucket}/{folder}"))
+                )
             }
             Address::Rest { .. } => format!("-r \"rest:${{HOLDFAST_BASE}}{repository}/\""),
         };
@@ -180,6 +191,35 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test that runs a program")]
+    fn nothing_of_an_address_is_read_by_the_shell() {
+        let evil = "x$(touch pwned)'y";
+        let place = |address| Place {
+            name: "far".to_owned(),
+            address,
+            files: Vec::new(),
+            has_script: false,
+            host_key: Some("SHA256:abc".to_owned()),
+            asks: false,
+        };
+        let [bucket, prefix, region, user] = ["b", evil, evil, "u"].map(str::to_owned);
+        let s3 = Address::S3 { bucket, prefix, region, endpoint: Some(format!("https://{evil}")) };
+        let sftp = Address::Sftp { user, host: evil.to_owned(), port: 22, path: "/x".to_owned() };
+        let folder = tempfile::tempdir().unwrap();
+        for place in [place(s3), place(sftp)] {
+            for line in place.fetch().into_iter().chain([place.restic("C-1")]) {
+                // The programs are not there; what counts is what the shell makes of the words.
+                let script = format!(
+                    "rclone() {{ :; }}; scp() {{ :; }}; ssh-keyscan() {{ :; }}; restic() {{ :; }}; {line}"
+                );
+                let mut shell = std::process::Command::new("bash");
+                shell.arg("-c").arg(script).current_dir(folder.path()).output().unwrap();
+            }
+        }
+        assert!(!folder.path().join("pwned").exists());
+    }
 
     #[test]
     fn a_word_of_a_shell_is_one_word_whatever_is_in_it() {

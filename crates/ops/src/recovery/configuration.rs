@@ -1,5 +1,6 @@
 //! Writing a new configuration out of the ring and a copy: files where the estate looks for them, none outside of the folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +17,8 @@ use crate::setup::Places;
 /// What is written, and where.
 pub(super) struct Configuration<'r> {
     pub(super) ring: &'r Contents,
+    /// Clients whose keys are not written.
+    pub(super) shredded: BTreeSet<String>,
     /// Where it is written.
     pub(super) places: &'r Places,
     /// Where it will lie.
@@ -41,7 +44,10 @@ impl Configuration<'_> {
                 None => notes.push(format!("{name} is in neither the ring nor the copy")),
             }
         }
-        for (name, content) in self.ring.below("keys") {
+        let is_shredded = |name: &str| {
+            name.strip_suffix(".toml").is_some_and(|repository| self.shredded.contains(repository))
+        };
+        for (name, content) in self.ring.below("keys").filter(|(name, _)| !is_shredded(name)) {
             secrets::write(&config.join("keys").join(name), content)
                 .map_err(|e| Error::not_done(e.to_string()))?;
         }

@@ -121,13 +121,31 @@ fn carry_out(setup: &Setup, root: &Root, name: &str) -> Result<DrillReport> {
 }
 
 fn try_all(setup: &Setup, root: &Root, name: &str, scratch: &Path, report: &mut DrillReport) -> Result<()> {
-    let ring = ring_at::open_newest(&setup.location(name)?, root)?;
+    let (ring, _) = ring_at::open_newest(&setup.location(name)?, root)?;
+    require_current(setup, &ring)?;
     // From here on nothing of this machine's: neither its key ring nor its credentials.
     let location = reopen(setup, &ring, name, scratch)?;
     let interrupted = Arc::clone(&setup.interrupted);
     try_ledger(setup, &ring, &location, scratch, &interrupted, report)?;
     for repository in ring.repositories() {
         try_repository(setup, &ring, &location, &repository, scratch, report)?;
+    }
+    Ok(())
+}
+
+/// A ring that opens and is an old one, or lacks a repository, would pass for enough until the day that it is needed.
+fn require_current(setup: &Setup, ring: &Contents) -> Result<()> {
+    let Some(reader) = journal::reader(&setup.places.state)? else { return Ok(()) };
+    let mut current = None;
+    for one in reader.observations()? {
+        if let Some(Observed::Ring(ring)) = verdicts::stocktaking::read(&one) {
+            current = Some(ring.ring);
+        }
+    }
+    if current.is_some_and(|current| current != ring.name()) {
+        return Err(Error::not_done(
+            "the ring there is not the one that is here now: `holdfast key deliver` brings it".to_owned(),
+        ));
     }
     Ok(())
 }
@@ -165,6 +183,9 @@ fn try_ledger(
         setup.writer(),
     )?;
     let copies = Copies::of(repository, &Troubles::default())?;
+    if let Some(why) = copies.unreadable.first() {
+        return Err(Error::new(Ending::Damage, format!("of the copies of the ledger: {why}")));
+    }
     let (_, snapshot) =
         copies.snapshots.first().ok_or_else(|| Error::not_done("no copy of the ledger lies there"))?;
     let folder = scratch.join("copy");

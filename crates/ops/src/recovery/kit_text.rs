@@ -147,7 +147,7 @@ fn prepare(sheet: &Sheet<'_>, all: &mut Vec<Piece>) {
             ));
             all.push(Piece::Run(format!("printf '%s' '{hex}' | xxd -r -p > root.{number:03}")));
             all.push(Piece::Words("Then, once:".to_owned()));
-            all.push(Piece::Run("gfcombine -o root.key root.???".to_owned()));
+            all.push(Piece::Run("gfcombine -o root.key root.[0-9][0-9][0-9]".to_owned()));
         }
     }
     all.push(Piece::Words(format!(

@@ -4,6 +4,7 @@
 //! by stock restic. They hold values about people that were erased since, and that is why they are thinned: never so far that
 //! none is left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use holdfast_asset::{FilesSource, Rules};
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{Ledger, Reader};
-use holdfast_location::{LEDGER_REPOSITORY, Location};
+use holdfast_location::{Area, LEDGER_REPOSITORY, Location};
 use holdfast_repo::{
     ArchiveRequest, Archived, Cancel, Index, LocalFolders, Mirror, Progress, PruneOptions, Repository,
     RestoreRequest, TroubleKind, Troubles, Writer,
@@ -25,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::folder::entries;
 use crate::purge::caches;
 use crate::restore::components;
-use crate::setup::Setup;
+use crate::setup::{Setup, Shut};
 
 /// The ledger's file in a copy.
 pub(super) const LEDGER: &str = "ledger.db";
@@ -120,8 +121,8 @@ fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Stores a staged copy at every location that can be reached.
-pub(super) fn store(setup: &Setup, staged: &Staged, troubles: &Troubles) -> Result<Archived> {
-    let repository = setup.open_for_writing(LEDGER_REPOSITORY)?;
+pub(super) fn store(setup: &Setup, shut: &Shut, staged: &Staged, troubles: &Troubles) -> Result<Archived> {
+    let repository = setup.open_for_writing_but(LEDGER_REPOSITORY, shut)?;
     let folder = std::path::absolute(&staged.folder).map_err(|e| Error::not_done(e.to_string()))?;
     let source = FilesSource::new(&folder, Rules::none()).map_err(|e| Error::not_done(e.to_string()))?;
     let request = ArchiveRequest {
@@ -136,10 +137,10 @@ pub(super) fn store(setup: &Setup, staged: &Staged, troubles: &Troubles) -> Resu
     Ok(repository.archive(&request, troubles, &Progress::default(), &setup.cancel())?)
 }
 
-/// Forgets copies that nobody needs any more. The newest stays, whatever its age.
-pub(super) fn thin(setup: &Setup, troubles: &Troubles) -> Result<()> {
+/// Forgets copies that nobody needs any more. The one that was just brought stays.
+pub(super) fn thin(setup: &Setup, shut: &Shut, keep: &Id, troubles: &Troubles) -> Result<()> {
     let now = setup.world.clock.now();
-    forget(setup, troubles, |copies| {
+    let choose = |copies: &[(Id, Timestamp)]| {
         let days: Vec<Date> =
             copies.iter().map(|(_, time)| time.to_zoned(jiff::tz::TimeZone::UTC).date()).collect();
         let is_kept = |at: usize| {
@@ -147,39 +148,107 @@ pub(super) fn thin(setup: &Setup, troubles: &Troubles) -> Result<()> {
             let is_last_of_day = days.get(at + 1) != Some(&days[at]);
             age <= ALL || (age <= DAILY && is_last_of_day)
         };
-        (0..copies.len()).filter(|at| !is_kept(*at)).map(|at| copies[at].0).collect()
-    })
-}
-
-/// Forgets every copy but the newest: older ones have what was erased since.
-pub(crate) fn forget_all_but_newest(setup: &Setup, troubles: &Troubles) -> Result<()> {
-    forget(setup, troubles, |copies| copies.iter().map(|(id, _)| *id).collect())
-}
-
-/// Forgets what is chosen of the copies, oldest first; never the newest, which is not even offered.
-fn forget(setup: &Setup, troubles: &Troubles, choose: impl Fn(&[(Id, Timestamp)]) -> Vec<Id>) -> Result<()> {
-    let repository = setup.open_for_deleting(LEDGER_REPOSITORY)?;
-    let catalog = holdfast_repo::list(&repository.require_ready()?)?;
-    let mut copies: Vec<(Id, Timestamp)> = repository
-        .load_snapshots(&catalog, troubles)
-        .iter()
-        .map(|(id, snapshot)| (*id, snapshot.time))
-        .collect();
-    copies.sort_by_key(|(_, time)| *time);
-    copies.pop();
-    let chosen = choose(&copies);
+        (0..copies.len()).filter(|at| !is_kept(*at)).map(|at| copies[at].0).collect::<Vec<Id>>()
+    };
+    let repository = setup.open_for_deleting_but(LEDGER_REPOSITORY, shut)?;
+    let offered = offered(&repository, keep, troubles)?;
+    let (chosen, _) = forgettable(&repository, keep, choose(&offered))?;
     if chosen.is_empty() {
         return Ok(());
     }
+    forget(setup, &repository, &chosen, troubles).map(|_| ())
+}
+
+/// Forgets every copy but the one that was just brought: the others have what was erased since. Returns the locations where some
+/// are left, or may be, each with the reason.
+pub(crate) fn forget_all_but(
+    setup: &Setup,
+    shut: &Shut,
+    keep: &Id,
+    troubles: &Troubles,
+) -> Result<BTreeMap<String, String>> {
+    let repository = setup.open_for_deleting_but(LEDGER_REPOSITORY, shut)?;
+    let offered = offered(&repository, keep, troubles)?;
+    let chosen = offered.into_iter().map(|(id, _)| id).collect();
+    let (chosen, mut left) = forgettable(&repository, keep, chosen)?;
+    // Even where there is nothing to choose: what a former attempt left is removed now.
+    for (location, why) in forget(setup, &repository, &chosen, troubles)? {
+        left.entry(location).or_insert(why);
+    }
+    Ok(left)
+}
+
+/// The copies at any location, oldest first, without the one that is kept. How old one is its leaves say: a clock that was wrong
+/// once would make one of yesterday the newest for years.
+fn offered(repository: &Repository, keep: &Id, troubles: &Troubles) -> Result<Vec<(Id, Timestamp)>> {
+    let catalog = holdfast_repo::list(&repository.require_ready()?)?;
+    let mut copies = repository.load_snapshots(&catalog, troubles);
+    copies.sort_by_key(|(_, snapshot)| age(snapshot));
+    Ok(copies.iter().map(|(id, snapshot)| (*id, snapshot.time)).filter(|(id, _)| id != keep).collect())
+}
+
+/// By what copies are ordered.
+fn age(snapshot: &Snapshot) -> (Option<u64>, Timestamp) {
+    let leaves = snapshot.tags.iter().find_map(|tag| tag.strip_prefix("leaves:")?.parse().ok());
+    (leaves, snapshot.time)
+}
+
+/// What of the chosen may go: nothing that lies at a location which does not list the one that is kept. Returns those locations,
+/// too.
+fn forgettable(
+    repository: &Repository,
+    keep: &Id,
+    mut chosen: Vec<Id>,
+) -> Result<(Vec<Id>, BTreeMap<String, String>)> {
+    let mut left = BTreeMap::new();
+    for mirror in repository.ready() {
+        let listed: BTreeSet<Id> = mirror.list(Area::Snapshots)?.into_iter().map(|(id, _)| id).collect();
+        if !listed.contains(keep) && chosen.iter().any(|id| listed.contains(id)) {
+            chosen.retain(|id| !listed.contains(id));
+            left.insert(
+                mirror.name().to_owned(),
+                "the new copy is not there yet, so those before it stay".to_owned(),
+            );
+        }
+    }
+    Ok((chosen, left))
+}
+
+/// Forgets copies, and what only they need; returns the locations where something is left, or may be, each with the reason.
+fn forget(
+    setup: &Setup,
+    repository: &Repository,
+    chosen: &[Id],
+    troubles: &Troubles,
+) -> Result<BTreeMap<String, String>> {
     let (progress, cancel) = (Progress::default(), setup.cancel());
-    repository.forget(&chosen, troubles, &progress, &cancel)?;
+    let mut deletions = repository.forget(chosen, troubles, &progress, &cancel)?.locations;
     let options = PruneOptions { unused_permille_max: 0, ours: None };
-    repository.prune(&options, troubles, &progress, &cancel)?;
+    deletions.extend(repository.prune(&options, troubles, &progress, &cancel)?.locations);
+    let mut left = BTreeMap::new();
+    for at in deletions {
+        let waiting = (at.waiting > 0).then(|| format!("{} objects are yet to be deleted", at.waiting));
+        if let Some(why) = at.failure.or(waiting) {
+            left.entry(at.location).or_insert(why);
+        }
+    }
     // In a bucket with versions a deletion only hides.
     for mirror in repository.ready() {
-        mirror.erase_hidden(setup.world.clock.now())?;
+        let why = match mirror.erase_hidden(setup.world.clock.now()) {
+            Ok(None) => None,
+            Ok(Some(erased)) => match (&erased.failure, erased.locked.first()) {
+                (Some(failure), _) => Some(failure.to_string()),
+                (None, Some(locked)) => Some(format!("one is locked until {}", locked.until)),
+                (None, None) => None,
+            },
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = why {
+            left.entry(mirror.name().to_owned()).or_insert(why);
+        }
     }
-    caches::clean(setup, &repository, troubles)
+    caches::clean(setup, repository, troubles)?;
+    Ok(left)
 }
 
 /// The copies at one place, for whoever has the ring and no configuration yet.
@@ -222,7 +291,7 @@ impl Copies {
         let mirrors = repository.require_ready()?;
         let catalog = holdfast_repo::list(&mirrors)?;
         let mut snapshots = repository.load_snapshots(&catalog, troubles);
-        snapshots.sort_by_key(|(_, snapshot)| std::cmp::Reverse(snapshot.time));
+        snapshots.sort_by_key(|(_, snapshot)| std::cmp::Reverse(age(snapshot)));
         let is_read = |id: &Id| snapshots.iter().any(|(read, _)| read == id);
         let unread = catalog.snapshots.keys().filter(|id| !is_read(id));
         let unreadable =
@@ -256,5 +325,61 @@ impl Copies {
             )),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_location::Place;
+    use holdfast_model::Address;
+    use holdfast_world::World;
+
+    use super::*;
+    use crate::setup;
+
+    fn mirror(folder: &Path, name: &str) -> Arc<Mirror> {
+        let folder = folder.join(name);
+        fs::create_dir(&folder).unwrap();
+        let address = Address::parse(folder.to_str().unwrap()).unwrap();
+        let place = Place { name: name.to_owned(), address, credentials: None, object_lock: None };
+        let location = holdfast_location::open(&place, &setup::surroundings(&World::system())).unwrap();
+        location.establish().unwrap();
+        Arc::new(Mirror::new(location, None, LEDGER_REPOSITORY))
+    }
+
+    #[test]
+    fn nothing_goes_from_a_location_that_does_not_list_the_copy_that_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mirrors = vec![mirror(folder.path(), "here"), mirror(folder.path(), "there")];
+        let writer = setup::writer(&World::system());
+        let identity = Repository::generate("secret", &writer);
+        let folders = folders_below(&folder.path().join("state"));
+        let mut repository = Repository::open(mirrors.clone(), identity, "secret", folders, writer).unwrap();
+        repository.establish();
+        let put = |mirror: &Mirror, text: &'static str| {
+            let id = Id::of(text.as_bytes());
+            mirror.put(Area::Snapshots, &id, text.as_bytes().into()).unwrap();
+            id
+        };
+        let [both, here, keep] = ["both", "here", "keep"].map(|text| put(&mirrors[0], text));
+        put(&mirrors[1], "both");
+        let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
+        assert_eq!((chosen, left.keys().collect::<Vec<_>>()), (vec![here], vec!["there"]));
+        put(&mirrors[1], "keep");
+        let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
+        assert_eq!((chosen, left.len()), (vec![both, here], 0));
+    }
+
+    #[test]
+    fn copies_are_ordered_by_their_leaves_whatever_their_clock_said() {
+        let copy = |time: &str, leaves: Option<u64>| {
+            let mut snapshot = Snapshot::new(time.parse().unwrap(), Id([1; 32]));
+            snapshot.tags.extend(leaves.map(|leaves| format!("leaves:{leaves}")));
+            snapshot
+        };
+        let excursion = copy("2099-01-01T00:00:00Z", Some(90));
+        assert!(age(&excursion) < age(&copy("2026-11-27T00:00:00Z", Some(100))));
+        // What is none of ours comes last of all that one tries.
+        assert!(age(&copy("2099-01-01T00:00:00Z", None)) < age(&excursion));
     }
 }

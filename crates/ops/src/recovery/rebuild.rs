@@ -5,15 +5,17 @@
 //! controller. The newest copy of the ledger that is whole counts; whatever was passed over, lost or adopted is told and
 //! written into the log that goes on from there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use holdfast_format::Id;
 use holdfast_ledger::Reader;
 use holdfast_location::{Credentials, LEDGER_REPOSITORY, Location, Place};
 use holdfast_model::Address;
-use holdfast_model::verdict::{Observed, Recovered};
+use holdfast_model::verdict::{Observed, Recovered, RingSealed};
 use holdfast_repo::{Cancel, Troubles};
 use holdfast_world::{ExposeSecret, World, secrets};
 use jiff::Timestamp;
@@ -26,7 +28,7 @@ use super::material::Material;
 use super::ring::Contents;
 use super::root::Root;
 use super::scratch::{Scratch, require_empty};
-use super::{ring_at, silence};
+use super::{poorer, ring_at, silence};
 use crate::audit;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
@@ -97,7 +99,7 @@ pub fn recover(
     let address = Address::parse(&request.location)
         .map_err(|why| Error::usage(format!("--location: {why}")).hint("write it as the kit does"))?;
     let location = open_place(world, request, &root, &address, scratch.path())?;
-    let ring = ring_at::open_newest(&location, &root)?;
+    let (ring, ring_object) = ring_at::open_newest(&location, &root)?;
     let places = Places { config: scratch.path().join(NEW), state: scratch.path().join(NEW).join("state") };
     let work = Rebuilding {
         world,
@@ -105,6 +107,7 @@ pub fn recover(
         location,
         address,
         ring,
+        ring_object,
         places,
         scratch: scratch.path(),
         interrupted,
@@ -160,12 +163,19 @@ fn name_of(contents: &Contents, address: &Address) -> Option<String> {
         .map(|(name, _)| name.to_owned())
 }
 
+fn from_the_future(name: &str, time: Timestamp, now: Timestamp) -> String {
+    format!(
+        "the copy {name} is of {time}, and this machine's clock shows {now}: one of them is wrong; set the clock if it is this one"
+    )
+}
+
 struct Rebuilding<'r> {
     world: &'r World,
     request: &'r RecoverRequest,
     location: Arc<dyn Location>,
     address: Address,
     ring: Contents,
+    ring_object: Id,
     places: Places,
     scratch: &'r Path,
     interrupted: &'r Arc<AtomicBool>,
@@ -188,14 +198,8 @@ impl Rebuilding<'_> {
         let mut notes = Vec::new();
         let whole = self.newest_whole()?;
         let now = self.world.clock.now();
-        if whole.until.is_some_and(|until| until >= now) {
-            return Err(Error::not_done(format!(
-                "this machine's clock shows {now}, and the copy is of {}: one of them is wrong",
-                whole.time
-            ))
-            .hint("set the clock, and begin again"));
-        }
-        Configuration { ring: &self.ring, places: &self.places, into: &self.request.into }
+        let shredded = self.compare_ring(&whole.folder, &mut notes)?;
+        Configuration { ring: &self.ring, shredded, places: &self.places, into: &self.request.into }
             .write(&whole.folder, &mut notes)?;
         let setup = self.load()?;
         let location = setup.estate.locations.iter().find(|(_, spec)| spec.address == self.address);
@@ -219,7 +223,9 @@ impl Rebuilding<'_> {
             passed_over: whole.passed_over.clone(),
             adopted: found.points.len() as u64,
         };
-        verdicts::observe(&ledger, &[Observed::Recovered(recovered)], now)?;
+        // From here on it is this controller's, whatever the copy knew of it.
+        let sealed = Observed::RingSealed(RingSealed { object: self.ring_object.to_hex() });
+        verdicts::observe(&ledger, &[Observed::Recovered(recovered), sealed], now)?;
         adopt::record(&setup, &ledger, &found.points, location.as_deref(), now)?;
         if let Some(until) = whole.until {
             let why =
@@ -261,6 +267,35 @@ impl Rebuilding<'_> {
         })
     }
 
+    /// Compares the ring with what the copy says of it; returns the clients that were shredded, whose keys must not come back.
+    fn compare_ring(&self, folder: &Path, notes: &mut Vec<String>) -> Result<BTreeSet<String>> {
+        let copy = Reader::open(&folder.join(LEDGER))?;
+        let mut last = None;
+        for one in copy.observations()? {
+            if let Some(Observed::Ring(ring)) = verdicts::stocktaking::read(&one) {
+                last = Some(ring);
+            }
+        }
+        let shredded = poorer::shredded(&copy)?;
+        let have = self.ring.repositories();
+        for name in have.intersection(&shredded) {
+            notes.push(format!(
+                "{name} was shredded, and the key ring there has its key still: it was not brought back; shred it again, so that it \
+                 goes from there"
+            ));
+        }
+        let Some(last) = last.filter(|last| last.ring != self.ring.name()) else { return Ok(shredded) };
+        for name in last.repositories.difference(&have) {
+            notes.push(format!(
+                "the key ring there lacks the key of {name}, which it had once: try another location"
+            ));
+        }
+        notes.push(
+            "the key ring there is another than the one that the copy of the ledger names last".to_owned(),
+        );
+        Ok(shredded)
+    }
+
     /// Restores copies, the newest first, until one is whole.
     fn newest_whole(&self) -> Result<Whole> {
         let password = self.ring.password(LEDGER_REPOSITORY).ok_or_else(|| {
@@ -277,8 +312,21 @@ impl Rebuilding<'_> {
         for (number, (id, snapshot)) in copies.snapshots.iter().enumerate() {
             let folder = self.scratch.join(format!("copy-{number}"));
             let name = &id.to_hex()[..8];
+            let now = self.world.clock.now();
+            if snapshot.time > now {
+                let why = from_the_future(name, snapshot.time, now);
+                (self.tell)(&format!("{why}; an older one is tried"));
+                passed_over.push(why);
+                continue;
+            }
             let looked = copies.restore(&cancel, snapshot, &folder).and_then(|()| self.look_through(&folder));
             match looked {
+                Ok((_, Some(until), _)) if until >= now => {
+                    let why = from_the_future(name, until, now);
+                    (self.tell)(&format!("{why}; an older one is tried"));
+                    passed_over.push(why);
+                    let _ = fs::remove_dir_all(&folder);
+                }
                 Ok((leaves, until, beyond)) => {
                     let (point, time) = (id.to_hex(), snapshot.time);
                     return Ok(Whole { folder, point, time, leaves, until, beyond, passed_over });

@@ -49,14 +49,23 @@ impl Contents {
     /// Everything that this machine has.
     pub(crate) fn of(setup: &Setup) -> Result<Contents> {
         let mut contents = Contents::access(setup)?;
-        let mut repositories = setup.ring.repositories()?;
-        if setup.ring.get(LEDGER_REPOSITORY)?.is_some() {
-            repositories.push(LEDGER_REPOSITORY.to_owned());
+        // A kit lies in a drawer for years, and needs none of these.
+        for (name, location) in &setup.estate.locations {
+            if let Some(source) = &location.delete_credentials {
+                contents.put_credentials(setup, name.as_ref(), "delete-", source);
+            }
         }
-        for name in &repositories {
-            let Some(key) = setup.ring.get(name)? else { continue };
-            contents.put(&format!("{PASSWORDS}/{name}"), key.password.expose_secret().as_bytes());
-            contents.take(&format!("{KEYS}/{name}.toml"), &setup.ring.path(name));
+        for path in setup.ring.files()? {
+            let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { continue };
+            match setup.ring.get(name) {
+                Ok(Some(key)) => {
+                    contents.put(&format!("{PASSWORDS}/{name}"), key.password.expose_secret().as_bytes());
+                    contents.take(&format!("{KEYS}/{name}.toml"), &path);
+                }
+                Ok(None) => {}
+                Err(_) if is_other(setup, &path) => {}
+                Err(error) => contents.missing.push(error.message),
+            }
         }
         for path in crate::folder::entries(&setup.places.config.join(KEYS))? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
@@ -74,15 +83,12 @@ impl Contents {
         Ok(contents)
     }
 
-    /// The credentials of the locations alone.
+    /// What it takes to read and write at the locations, and nothing else.
     pub(crate) fn access(setup: &Setup) -> Result<Contents> {
         let mut contents = Contents::default();
         for (name, location) in &setup.estate.locations {
             contents.put(&format!("{LOCATIONS}/{name}/{URL}"), location.url.value.as_bytes());
             contents.put_location(setup, name.as_ref(), &location.address, location.credentials.as_ref());
-            if let Some(source) = &location.delete_credentials {
-                contents.put_credentials(setup, name.as_ref(), "delete-", source);
-            }
         }
         Ok(contents)
     }
@@ -273,6 +279,25 @@ impl Contents {
         let made = self.get(MADE).and_then(|text| serde_json::from_slice::<Made>(text).ok());
         made.map_or(Timestamp::UNIX_EPOCH, |made| made.made)
     }
+}
+
+/// Whether a file among the keys is surely none: estate.toml names it as credentials, or it has none of a key's fields. One that
+/// is damaged, or may not be read, could be one.
+fn is_other(setup: &Setup, path: &Path) -> bool {
+    let named = setup.estate.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]);
+    let mut named = named.flatten().filter_map(|source| match source {
+        CredentialSource::File(file) => Some(setup.places.config.join(file)),
+        CredentialSource::Environment(_) => None,
+    });
+    if named.any(|file| file == path) {
+        return true;
+    }
+    let text = secrets::read_text(path).ok();
+    let table = text.and_then(|text| toml::from_str::<toml::Table>(text.expose_secret()).ok());
+    table.is_some_and(|table| {
+        !table.is_empty()
+            && !["password", "config", "key_file"].iter().any(|field| table.contains_key(*field))
+    })
 }
 
 fn is_own(name: &str) -> bool {

@@ -4,6 +4,7 @@
 //! that somebody lost. So the new one goes there first, and then every older one goes, with its versions; what cannot be
 //! removed is told for as long as it lies there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,14 +24,41 @@ pub(super) fn places(setup: &Setup) -> Result<Vec<Arc<Mirror>>> {
     setup.mirrors_for_deleting(RING_REPOSITORY)
 }
 
-/// Stores a sealed ring, and removes all others; says why some are left, or may be.
-pub(super) fn replace(setup: &Setup, mirror: &Mirror, sealed: &[u8]) -> Result<Option<String>> {
+/// Stores a sealed ring, and removes all others; says why some are left, or may be. One that is not among the `known` is never
+/// removed.
+///
+/// # Errors
+/// With nothing stored, when another controller's ring lies there.
+pub(super) fn replace(
+    setup: &Setup,
+    mirror: &Mirror,
+    sealed: &[u8],
+    known: Option<&BTreeSet<String>>,
+) -> Result<Option<String>> {
     let id = Id::of(sealed);
     mirror.prepare()?;
+    refuse_foreign(mirror, known)?;
     mirror.put(Area::Keys, &id, Bytes::copy_from_slice(sealed))?;
     // Read back before anything older goes: this is the one thing that nothing else replaces.
     mirror.get(Area::Keys, &id)?;
     Ok(remove_others(setup, mirror, &id))
+}
+
+/// A ring that no fact of this ledger names is another controller's: the one that goes on since this one was lost or rolled back.
+pub(super) fn refuse_foreign(mirror: &Mirror, known: Option<&BTreeSet<String>>) -> Result<()> {
+    let Some(known) = known else { return Ok(()) };
+    let listed = mirror.list(Area::Keys)?;
+    match listed.iter().map(|(id, _)| id.to_hex()).find(|id| !known.contains(id)) {
+        None => Ok(()),
+        Some(foreign) => Err(Error::new(
+            Ending::Refused,
+            format!(
+                "another controller brought a ring there ({}), so nothing is brought; only one may go on. If this is the one, \
+                 `holdfast key deliver --replace-foreign` takes its place",
+                &foreign[..8]
+            ),
+        )),
+    }
 }
 
 /// Removes every ring but one, older versions included; says why some are left, or may be.
@@ -72,16 +100,17 @@ pub(super) fn is_alone(mirror: &Mirror, object: &Id) -> holdfast_repo::Result<bo
     Ok(listed.len() == 1 && listed.iter().any(|(id, _)| id == object))
 }
 
-/// Whether the location lists a ring.
+/// Whether a ring lies there and is what its name says.
 pub(super) fn lies_there(mirror: &Mirror, object: &Id) -> holdfast_repo::Result<bool> {
-    Ok(mirror.list(Area::Keys)?.iter().any(|(id, _)| id == object))
+    let is_listed = mirror.list(Area::Keys)?.iter().any(|(id, _)| id == object);
+    Ok(is_listed && mirror.get(Area::Keys, object).is_ok_and(|bytes| Id::of(&bytes) == *object))
 }
 
-/// The newest ring at a location that a root opens.
-pub(super) fn open_newest(location: &Arc<dyn Location>, root: &Root) -> Result<Contents> {
+/// The newest ring at a location that a root opens, and the name that it lies under.
+pub(super) fn open_newest(location: &Arc<dyn Location>, root: &Root) -> Result<(Contents, Id)> {
     let mirror = Mirror::new(Arc::clone(location), None, RING_REPOSITORY);
     let listed = mirror.list(Area::Keys)?;
-    let (mut newest, mut unread): (Option<Contents>, Vec<String>) = (None, Vec::new());
+    let (mut newest, mut unread): (Option<(Contents, Id)>, Vec<String>) = (None, Vec::new());
     for (id, _) in &listed {
         let sealed = match mirror.get(Area::Keys, id) {
             Ok(sealed) => sealed,
@@ -91,9 +120,15 @@ pub(super) fn open_newest(location: &Arc<dyn Location>, root: &Root) -> Result<C
             }
         };
         let Some(opened) = root.open(&sealed) else { continue };
-        let contents = Contents::from_tar(opened.expose_secret())?;
-        if newest.as_ref().is_none_or(|newest| newest.made() < contents.made()) {
-            newest = Some(contents);
+        let contents = match Contents::from_tar(opened.expose_secret()) {
+            Ok(contents) => contents,
+            Err(error) => {
+                unread.push(error.message);
+                continue;
+            }
+        };
+        if newest.as_ref().is_none_or(|(newest, _)| newest.made() < contents.made()) {
+            newest = Some((contents, *id));
         }
     }
     if let Some(newest) = newest {

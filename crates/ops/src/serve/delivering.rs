@@ -34,6 +34,8 @@ pub(super) struct Delivering {
     /// Not before, unless nothing was delivered yet.
     not_before: Option<Timestamp>,
     is_wanted: bool,
+    /// Whether people wrote something into the ledger that no copy has.
+    has_entries: bool,
     seen: Look,
     /// Raised to end it early.
     pub(super) stop: Arc<AtomicBool>,
@@ -45,6 +47,16 @@ impl Delivering {
     /// Has it asked soon, whatever the day.
     pub(super) fn want(&mut self) {
         self.is_wanted = true;
+    }
+
+    /// Has the ledger copied soon, whatever was copied today: what a person entered happens once.
+    pub(super) fn entered(&mut self) {
+        (self.is_wanted, self.has_entries) = (true, true);
+    }
+
+    /// How much the next brings.
+    fn extent(&mut self) -> Extent {
+        if std::mem::take(&mut self.has_entries) { Extent::Everything } else { Extent::Due }
     }
 
     /// Looks whether a key or the configuration changed.
@@ -78,7 +90,8 @@ impl Delivering {
     fn start(&mut self, setup: std::result::Result<Setup, Error>, ended: &Sender<Message>) {
         self.is_under_way = true;
         self.is_wanted = false;
-        let work = move || recovery::deliver_as(&setup?, Extent::Due, Judges::Daemon);
+        let extent = self.extent();
+        let work = move || recovery::deliver_as(&setup?, extent, Judges::Daemon);
         worker::alone("deliver", ended, Message::Delivered, work);
     }
 
@@ -157,6 +170,11 @@ mod tests {
         assert!(delivering.is_due(at(11)));
         delivering.ended(&brought(Ending::Attention), at(11));
         assert!(!delivering.is_due(at(70)) && delivering.is_due(at(71)));
+        // What a person entered goes with the next, whatever was brought that day.
+        assert_eq!(delivering.extent(), Extent::Due);
+        delivering.entered();
+        assert!(delivering.is_due(at(71)) && delivering.extent() == Extent::Everything);
+        assert_eq!(delivering.extent(), Extent::Due);
         delivering.stop.store(true, Ordering::SeqCst);
         assert!(!delivering.is_due(at(71)));
     }

@@ -1,5 +1,6 @@
 //! Opening a repository: its mirrors, with the rights that the caller needs and no more, and its key.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_repo::{LocalFolders, Mirror, MirrorState, Repository};
@@ -19,21 +20,30 @@ enum Rights {
     Delete,
 }
 
+/// Locations that are left alone, each with the reason.
+pub(crate) type Shut = BTreeMap<String, String>;
+
 /// The spool's bound, until the policy language has one.
 const SPOOL_BYTES_MAX: u64 = 4 << 30;
 
 impl Setup {
     /// The mirrors of a repository: one per location, or the named one alone. They cannot delete.
     pub fn mirrors(&self, repository: &str, only: Option<&str>) -> Result<Vec<Arc<Mirror>>> {
-        self.mirrors_with(repository, only, Rights::Add)
+        self.mirrors_with(repository, only, &Shut::new(), Rights::Add)
     }
 
     /// The mirrors of a repository with the credentials that may delete, whether the ring has a key for it or not.
     pub(crate) fn mirrors_for_deleting(&self, repository: &str) -> Result<Vec<Arc<Mirror>>> {
-        self.mirrors_with(repository, None, Rights::Delete)
+        self.mirrors_with(repository, None, &Shut::new(), Rights::Delete)
     }
 
-    fn mirrors_with(&self, repository: &str, only: Option<&str>, rights: Rights) -> Result<Vec<Arc<Mirror>>> {
+    fn mirrors_with(
+        &self,
+        repository: &str,
+        only: Option<&str>,
+        shut: &Shut,
+        rights: Rights,
+    ) -> Result<Vec<Arc<Mirror>>> {
         if let Some(name) = only {
             self.location(name)?;
         }
@@ -46,6 +56,10 @@ impl Setup {
         let mut mirrors = Vec::new();
         for (name, opened) in &self.opened {
             if only.is_some_and(|only| only != name) {
+                continue;
+            }
+            if let Some(reason) = shut.get(name.as_str()) {
+                mirrors.push(Arc::new(Mirror::new(Arc::new(Closed::new(name, reason)), None, repository)));
                 continue;
             }
             let mirror = match opened {
@@ -63,17 +77,27 @@ impl Setup {
 
     /// Opens a repository for reading. It must have a key in the ring.
     pub fn open(&self, repository: &str, only: Option<&str>) -> Result<Repository> {
-        self.open_with(repository, &self.key(repository)?, only, Rights::Add)
+        self.open_with(repository, &self.key(repository)?, only, &Shut::new(), Rights::Add)
     }
 
     /// Opens a repository for purging, pruning or repairing, with the credentials that may delete.
     pub fn open_for_deleting(&self, repository: &str) -> Result<Repository> {
-        self.open_with(repository, &self.key(repository)?, None, Rights::Delete)
+        self.open_for_deleting_but(repository, &Shut::new())
+    }
+
+    /// The same where some locations must be left alone: they count as away.
+    pub(crate) fn open_for_deleting_but(&self, repository: &str, shut: &Shut) -> Result<Repository> {
+        self.open_with(repository, &self.key(repository)?, None, shut, Rights::Delete)
     }
 
     /// Opens a repository for writing. Where it exists nowhere yet, its key is made and kept first, then the repository is
     /// created at every location that can be reached.
     pub fn open_for_writing(&self, repository: &str) -> Result<Repository> {
+        self.open_for_writing_but(repository, &Shut::new())
+    }
+
+    /// The same where some locations must be left alone: they count as away.
+    pub(crate) fn open_for_writing_but(&self, repository: &str, shut: &Shut) -> Result<Repository> {
         // What is done on the first use is done once, whoever else begins at this moment. No repository has this name.
         let first_use = self.turn("first use")?;
         // First: a place that was never made ready answers every question with "unreachable".
@@ -86,7 +110,7 @@ impl Setup {
             }
         };
         drop(first_use);
-        let mut opened = self.open_with(repository, &key, None, Rights::Add)?;
+        let mut opened = self.open_with(repository, &key, None, shut, Rights::Add)?;
         opened.establish();
         Ok(opened)
     }
@@ -103,9 +127,10 @@ impl Setup {
         repository: &str,
         key: &RepositoryKey,
         only: Option<&str>,
+        shut: &Shut,
         rights: Rights,
     ) -> Result<Repository> {
-        let mirrors = self.mirrors_with(repository, only, rights)?;
+        let mirrors = self.mirrors_with(repository, only, shut, rights)?;
         let password = key.password.expose_secret();
         Ok(Repository::open(
             mirrors,

@@ -192,11 +192,12 @@ fn observations(reader: &Reader, facts: &mut Facts) -> Result<()> {
             Some(Observed::LogAudited(what)) => facts.audits.push(Noted { what, recorded, leaf }),
             Some(Observed::Kit(what)) => facts.kits.push(Noted { what, recorded, leaf }),
             Some(Observed::Ring(what)) => facts.rings.push(Noted { what, recorded, leaf }),
+            Some(Observed::RingRefused(what)) => facts.rings_refused.push(Noted { what, recorded, leaf }),
             Some(Observed::RingAt(what)) => facts.rings_at.push(Noted { what, recorded, leaf }),
             Some(Observed::LedgerCopied(what)) => facts.ledger_copies.push(Noted { what, recorded, leaf }),
             Some(Observed::KeyDrilled(what)) => facts.key_drills.push(Noted { what, recorded, leaf }),
             // Told by `status` and the log; no rule looks at it. Or of a newer program.
-            Some(Observed::Recovered(_)) | None => {}
+            Some(Observed::Recovered(_) | Observed::RingSealed(_)) | None => {}
         }
     }
     Ok(())

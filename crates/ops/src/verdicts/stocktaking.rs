@@ -13,7 +13,7 @@ use holdfast_format::Id;
 use holdfast_ledger::{Observation, Reader};
 use holdfast_location::Identity;
 use holdfast_model::Address;
-use holdfast_model::verdict::{Keys, LogAudited, Observed, PolicySeen, Probe, Ring};
+use holdfast_model::verdict::{Keys, LogAudited, Observed, PolicySeen, Probe, Ring, RingRefused};
 use jiff::{SignedDuration, Timestamp};
 
 use super::inventory;
@@ -38,10 +38,14 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
     let header = &setup.policy.header.value;
     seen.push(Observed::PolicySeen(PolicySeen { effective: header.effective, version: header.version }));
     // The kit is made by whoever has its folder, whoever has the ledger.
-    if let Some(kit) = recovery::known_kit(&setup.places.config)? {
-        let ring = recovery::Contents::of(setup)?;
-        seen.push(Observed::Kit(kit));
-        seen.push(Observed::Ring(Ring { ring: ring.name(), repositories: ring.repositories() }));
+    let is_refused = known.0.iter().any(|(observed, _)| matches!(observed, Observed::RingRefused(_)));
+    let refused = match key_ring(setup, reader.as_ref(), &mut seen) {
+        Ok(refused) => refused,
+        // A bad file there must not hide everything else.
+        Err(error) => Some(error.message),
+    };
+    if refused.is_some() || is_refused {
+        seen.push(Observed::RingRefused(RingRefused { reason: refused }));
     }
     seen.retain(|observed| known.last(observed).is_none_or(|(last, _)| last != observed));
     seen.extend(probes(setup, &known, now).into_iter().map(Observed::Probe));
@@ -56,6 +60,19 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
         seen.push(Observed::LogAudited(audit(reader)));
     }
     Ok(seen)
+}
+
+/// Looks at the kit and the key ring; says why the ring may go nowhere. Then it is not noted either: what comes later is compared
+/// with the last one that was whole.
+fn key_ring(setup: &Setup, reader: Option<&Reader>, seen: &mut Vec<Observed>) -> Result<Option<String>> {
+    let Some(kit) = recovery::known_kit(&setup.places.config)? else { return Ok(None) };
+    seen.push(Observed::Kit(kit));
+    let ring = recovery::Contents::of(setup)?;
+    let refused = reader.map(|reader| recovery::refusal(reader, &ring)).transpose()?.flatten();
+    if refused.is_none() {
+        seen.push(Observed::Ring(Ring { ring: ring.name(), repositories: ring.repositories() }));
+    }
+    Ok(refused)
 }
 
 /// Asks one location now what it is.

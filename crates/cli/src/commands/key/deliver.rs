@@ -1,5 +1,6 @@
 //! `holdfast key deliver`.
 
+use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::recovery::{self, DeliveryReport, Extent};
@@ -8,10 +9,19 @@ use holdfast_ops::state_lock;
 use crate::context::Context;
 use crate::{output, words};
 
-pub fn run(context: &Context) -> Result<Ending> {
+/// What is to be done.
+#[derive(Args, Debug)]
+pub struct Deliver {
+    /// Also replace a key ring that another controller brought: once you are sure that this one is to go on, and no other
+    #[arg(long)]
+    replace_foreign: bool,
+}
+
+pub fn run(context: &Context, command: &Deliver) -> Result<Ending> {
     let setup = context.setup()?;
     let _lock = state_lock::take(&setup.places.state, "key deliver", context.world.environment.pid())?;
-    let report = recovery::deliver(&setup, Extent::Everything)?;
+    let extent = if command.replace_foreign { Extent::EverythingOverForeign } else { Extent::Everything };
+    let report = recovery::deliver(&setup, extent)?;
     if report.kit.is_none() {
         return Err(Error::usage("nothing was brought anywhere: no recovery kit was ever made")
             .hint("`holdfast key kit --out DIR` makes one, and brings everything to the locations"));

@@ -47,7 +47,7 @@ pub fn run(context: &Context, command: &Drill) -> Result<Ending> {
     ));
     output::line(format!(
         "opened with the ring's passwords: {}",
-        words::count(report.opened.len() as u64, "repository")
+        words::many(report.opened.len() as u64, "repository", "repositories")
     ));
     match &report.restored {
         Some((repository, bytes)) => {

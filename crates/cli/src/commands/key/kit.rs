@@ -17,7 +17,8 @@ use crate::output;
 /// the sheets (kit.html has codes to scan), put the files on a medium, take both away from this machine, and remove DIR. The
 /// sheets say, line by line, how to restore with stock age and restic from any one location, and how to rebuild holdfast.
 ///
-/// A kit that was made before is void from then on: it opens no key ring that lies at a location any more.
+/// A kit that was made before is void from then on: it opens no key ring that lies at a location any more. It takes nothing away
+/// from who has it: neither a ring that he copied nor the credentials in its access.age. Change those.
 #[derive(Args, Debug)]
 pub struct Kit {
     /// The folder for the sheets: empty or not there, on a medium or in memory
@@ -52,6 +53,10 @@ pub fn run(context: &Context, command: &Kit) -> Result<Ending> {
     }
     if let Some(voids) = &report.voids {
         output::line(format!("The kit {voids} is void now: take its sheets back and destroy them."));
+        output::line(
+            "Whoever keeps or copied that kit still has the locations' credentials of its access.age: change these credentials now, \
+             and then make the kit once more, so that it has the new ones.",
+        );
     }
     deliver::print(&report.delivery);
     if let Some(why) = &report.delivered_later {

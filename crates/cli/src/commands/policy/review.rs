@@ -4,6 +4,7 @@ use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::policy::{Written, review};
+use holdfast_ops::recovery;
 
 use crate::context::Context;
 use crate::{output, words};
@@ -32,6 +33,10 @@ pub fn run(context: &Context, command: &Review, written: &Written) -> Result<End
         (&command.by, note),
         &context.stop.interrupted,
     )?;
+    // Where nothing can be loaded, nothing can be brought anywhere; the review stands all the same.
+    if let Ok(setup) = context.setup() {
+        recovery::deliver_entered(&setup);
+    }
     if context.options.json {
         output::json(&review);
     } else {

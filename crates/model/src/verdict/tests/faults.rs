@@ -139,6 +139,14 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             (failed.recorded, failed.what.failure) = (ago(1), Some("the ring does not open".to_owned()));
             facts.key_drills.push(failed);
         }),
+        ("ENC-03", "a trial at one location fails, and one elsewhere is good") => at_once(|facts| {
+            let good = facts.key_drills[0].clone();
+            let (mut failed, mut later) = (good.clone(), good);
+            failed.what.location = "manchester".to_owned();
+            (failed.recorded, failed.what.failure) = (ago(2), Some("the ring does not open".to_owned()));
+            later.recorded = ago(1);
+            facts.key_drills.extend([failed, later]);
+        }),
         ("ENC-03", "nobody tries the kit any more") => from(ago(20 * 24) + hours(31 * 24), nothing),
         ("ENC-03", "no location has the key of a repository") => at_once(|facts| {
             facts.rings[0].what.repositories.remove("C-2");
@@ -203,6 +211,10 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
         }
         ("DR-05", "an older key ring is left at a location") => at_once(|facts| {
             facts.rings_at[0].what.older_left = Some("it may not be deleted".to_owned());
+        }),
+        ("DR-05", "a key is gone here, so the key ring goes nowhere") => at_once(|facts| {
+            let what = RingRefused { reason: Some("the key of C-1 is gone".to_owned()) };
+            facts.rings_refused.push(Noted { what, recorded: ago(1), leaf: 30 });
         }),
         ("DR-05", "a new kit is made, and a location has the ring of the old one") => at_once(|facts| {
             let mut new = facts.kits[0].clone();
