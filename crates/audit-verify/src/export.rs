@@ -20,7 +20,11 @@ pub struct Export {
     pub checkpoints: Vec<String>,
     /// Values about people in it; none where the file says that they were left out.
     pub values: Option<u64>,
-    /// What is wrong with lines by themselves.
+    /// Whether leaves name values that were not erased.
+    pub names_values: bool,
+    /// So many values that leaves name are missing, and no leaf says that they were erased.
+    pub values_missing: usize,
+    /// What is wrong with lines by themselves; of each kind the first few.
     pub troubles: Vec<Trouble>,
 }
 
@@ -56,8 +60,9 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
                 return Err("it does not begin as an exported log of version 1".to_owned());
             }
             export.key = text("key").map(str::to_owned);
-            let is_without = fields.get("values").and_then(Value::as_bool) == Some(false);
-            export.values = (!is_without).then_some(0);
+            // Former exports do not say.
+            let is_with = fields.get("values").and_then(Value::as_bool) == Some(true);
+            export.values = is_with.then_some(0);
             is_begun = true;
         } else if let (Some(leaf), Some(payload)) =
             (fields.get("leaf").and_then(Value::as_u64), text("payload"))
@@ -85,11 +90,11 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
     if !is_begun {
         return Err("it is empty".to_owned());
     }
+    export.names_values = values.are_named();
     if export.values.is_some() {
-        values
-            .judge()
-            .into_iter()
-            .for_each(|trouble| export.tell(trouble.kind, trouble.leaf, trouble.message));
+        let troubles = values.judge();
+        export.values_missing = troubles.iter().filter(|trouble| trouble.leaf.is_some()).count();
+        troubles.into_iter().for_each(|trouble| export.tell(trouble.kind, trouble.leaf, trouble.message));
     }
     let leaves = export.tree.leaves();
     match end {
@@ -120,8 +125,9 @@ impl Export {
     }
 
     fn tell(&mut self, kind: &'static str, leaf: Option<u64>, message: String) {
-        // Once one leaf is gone, every later one stands in a wrong place; the first few say it.
-        if self.troubles.len() < 100 {
+        // Once one leaf is gone, every later one stands in a wrong place; the first few say it. They must not keep another kind
+        // from being said.
+        if self.troubles.iter().filter(|trouble| trouble.kind == kind).count() < 100 {
             self.troubles.push(Trouble { kind, leaf, message });
         }
     }

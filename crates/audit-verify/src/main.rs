@@ -9,7 +9,7 @@ use holdfast_audit_verify::{Finding, Key, read, verify, verify_pack};
 
 const USAGE: &str = "Verifies an exported holdfast audit log, or an evidence pack, without holdfast.
 
-usage: holdfast-audit-verify EXPORT|PACK --key KEY [--checkpoint PATH]... [--json]
+usage: holdfast-audit-verify EXPORT|PACK --key KEY [--checkpoint PATH]... [--without-values] [--json]
 
   EXPORT             what `holdfast audit export --out EXPORT` wrote
   PACK               the folder that `holdfast report --out PACK` wrote: its signed list, every file in it, the log, and that
@@ -17,16 +17,18 @@ usage: holdfast-audit-verify EXPORT|PACK --key KEY [--checkpoint PATH]... [--jso
   --key KEY          the log's public key, as `holdfast key list` shows it, or a file that holds it; from elsewhere, not
                      from the machine that is being checked
   --checkpoint PATH  a signed checkpoint, or a folder of them: e.g. the folder holdfast-log/snapshots of a location
+  --without-values   you asked for an export or a pack without the values about people; else one without them is NO_EVIDENCE
   --json             print one JSON document
 
 exit codes: 0 everything agrees; 4 something was changed, removed, inserted, moved, cut off, or there are two logs;
-            1 NO_EVIDENCE: no checkpoint was handed in that this key signed; 2 usage, or a file cannot be read";
+            1 NO_EVIDENCE: no checkpoint was handed in that this key signed, or values about people are missing; 2 usage, or a file cannot be read";
 
 struct Given {
     export: PathBuf,
     key: String,
     checkpoints: Vec<PathBuf>,
     is_json: bool,
+    is_without_values: bool,
 }
 
 fn main() -> ExitCode {
@@ -45,7 +47,8 @@ fn main() -> ExitCode {
 }
 
 fn given(arguments: &[String]) -> Result<Given, String> {
-    let (mut export, mut key, mut checkpoints, mut is_json) = (None, None, Vec::new(), false);
+    let (mut export, mut key, mut checkpoints) = (None, None, Vec::new());
+    let (mut is_json, mut is_without_values) = (false, false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -53,6 +56,7 @@ fn given(arguments: &[String]) -> Result<Given, String> {
             "--key" => key = Some(value()?.clone()),
             "--checkpoint" => checkpoints.push(PathBuf::from(value()?)),
             "--json" => is_json = true,
+            "--without-values" => is_without_values = true,
             other if other.starts_with('-') => return Err(format!("there is no option {other}\n\n{USAGE}")),
             file if export.is_none() => export = Some(PathBuf::from(file)),
             more => return Err(format!("one export at a time, and {more} is a second one")),
@@ -60,7 +64,7 @@ fn given(arguments: &[String]) -> Result<Given, String> {
     }
     let export = export.ok_or(format!("no export was named\n\n{USAGE}"))?;
     let key = key.ok_or("--key is missing: a log that is checked by its own word proves nothing")?;
-    Ok(Given { export, key, checkpoints, is_json })
+    Ok(Given { export, key, checkpoints, is_json, is_without_values })
 }
 
 fn run(given: &Given) -> Result<u8, String> {
@@ -79,7 +83,8 @@ fn run(given: &Given) -> Result<u8, String> {
     let in_export = |why: String| format!("{}: {why}", given.export.display());
     let file = std::fs::File::open(&given.export).map_err(|error| in_export(error.to_string()))?;
     let export = read(BufReader::new(file)).map_err(in_export)?;
-    let verdict = verify(&export, &key, &notes);
+    let mut verdict = verify(&export, &key, &notes);
+    verdict.lacks_values &= !given.is_without_values;
     if given.is_json {
         let findings = as_json(&verdict.findings);
         let document = serde_json::json!({
@@ -106,12 +111,14 @@ fn run(given: &Given) -> Result<u8, String> {
 }
 
 fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u8, String> {
-    let pack = verify_pack(&given.export, key, notes)?;
+    let mut pack = verify_pack(&given.export, key, notes)?;
+    pack.verdict.lacks_values &= !given.is_without_values;
     let log = &pack.verdict;
     if given.is_json {
         let document = serde_json::json!({
             "verdict": log.word(), "leaves": log.leaves, "covers": log.covers, "checkpoints": log.checkpoints,
-            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts, "cited": pack.cited,
+            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts,
+            "verdict_leaves": pack.verdict_leaves, "verdicts_covered": pack.verdicts_covered, "lacks_values": log.lacks_values, "cited": pack.cited,
             "cited_nowhere": pack.cited_nowhere, "from": pack.from, "to": pack.to, "findings": as_json(&log.findings),
         });
         println!("{document:#}");
@@ -135,10 +142,22 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
             pack.values_gone
         );
     }
+    if log.lacks_values {
+        println!(
+            "who did what with whose data is not in it, or not all of it: with --without-values that is left open"
+        );
+    }
+    println!(
+        "{} of {} leaves with verdicts are covered by checkpoints from elsewhere",
+        pack.verdicts_covered, pack.verdict_leaves
+    );
     if pack.later > 0 {
         println!("{} checkpoints are of a longer log than this one and were not compared", pack.later);
     }
     let witnessed = match (log.findings.is_empty(), log.checkpoints) {
+        (true, _) if log.lacks_values && log.checkpoints > 0 => {
+            "all of it is what the key signed, and values about people are missing in it"
+        }
         (true, 0) => {
             "all of it is what the key signed; whether the log was rewritten before that, only checkpoints from elsewhere show"
         }

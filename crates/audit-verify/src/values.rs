@@ -42,6 +42,11 @@ impl Values {
         self.seen.insert(hash.to_owned());
     }
 
+    /// Whether there is one that was not erased.
+    pub(crate) fn are_named(&self) -> bool {
+        self.named.keys().any(|hash| !self.erased.contains(hash))
+    }
+
     /// What is wrong with them, where the file says that they are all in it.
     pub(crate) fn judge(&self) -> Vec<Trouble> {
         let trouble = |leaf, message| Trouble { kind: "value", leaf, message };

@@ -15,6 +15,8 @@ pub struct Verdict {
     pub covers: u64,
     /// Checkpoints from elsewhere that this key signed.
     pub checkpoints: usize,
+    /// Whether values about people are named by leaves, and were left out of the export.
+    pub lacks_values: bool,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -99,7 +101,8 @@ pub fn verify(export: &Export, key: &Key, from_elsewhere: &[(String, String)]) -
             format!("leaves {leaves} to {} were signed and are not in the export", signed.leaves - 1);
         find("truncated", Some((leaves, signed.leaves)), message);
     }
-    Verdict { leaves, covers, checkpoints: theirs.len(), findings }
+    let lacks_values = export.values.is_none() && export.names_values;
+    Verdict { leaves, covers, checkpoints: theirs.len(), lacks_values, findings }
 }
 
 impl Verdict {
@@ -108,6 +111,8 @@ impl Verdict {
         match (self.findings.is_empty(), self.checkpoints) {
             (false, _) => "TAMPERED",
             (true, 0) => "NO_EVIDENCE",
+            // Who leaves all of them out must not come off better than who leaves out one.
+            (true, _) if self.lacks_values => "NO_EVIDENCE",
             (true, _) => "consistent",
         }
     }

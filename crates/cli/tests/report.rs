@@ -88,6 +88,7 @@ fn a_pack_is_whole_and_every_verdict_of_it_stands_in_its_log() {
     assert_eq!(verdict.verdict.findings, [], "{verdict:?}");
     assert_eq!(verdict.verdict.word(), "consistent");
     assert!(verdict.verdict.covers > 0 && verdict.verdicts > 43 && verdict.cited > 3, "{verdict:?}");
+    assert!(verdict.verdict_leaves > 0, "{verdict:?}");
     assert_eq!(verdict.files as u64, written["files"].as_u64().unwrap());
     let document: Value = serde_json::from_slice(&fs::read(pack.join("report.json")).unwrap()).unwrap();
     assert_eq!(document["holdfast_report"], 1);
@@ -127,7 +128,10 @@ fn names_and_words_are_text_on_the_page_and_in_spreadsheets() {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!(!text.contains("gnp.exe") && !text.contains("alert(1)"), "{}", name.display());
     }
-    assert_eq!(judged(&customer, &without).verdict.findings, []);
+    let verdict = judged(&customer, &without).verdict;
+    assert_eq!(verdict.findings, []);
+    // Who asked for such a pack says so to the program; else it is no evidence of who did what.
+    assert!(verdict.lacks_values && verdict.word() == "NO_EVIDENCE", "{verdict:?}");
 }
 
 /// What somebody does to a pack, and what the verifier must call it.
