@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::document::{
-    ControlTold, Document, FORM, LogHead, Objective, ObjectiveDay, PlaceDay, PlaceTold, RowTold, Title,
-    Verdicts,
+    ControlTold, Document, FORM, History, LogHead, Objective, ObjectiveDay, PlaceDay, PlaceTold, RowTold,
+    Title, Verdicts,
 };
 use super::{days, page, sheets};
 use crate::status;
@@ -35,7 +35,9 @@ fn objective(asset: usize, period: &[jiff::civil::Date]) -> Objective {
         day: *day,
         worst_seconds: Some(if is_missed(asset, number) { 100_000 } else { 40_000 }),
         objective_seconds: 86_400,
+        broken: is_missed(asset, number),
         without_any: false,
+        broken_without_any: false,
     };
     Objective {
         control: "DR-04".to_owned(),
@@ -121,13 +123,17 @@ fn document() -> (Document, status::StatusReport) {
             worst: None,
             controls: vec![control],
         },
+        history: History::default(),
+        clock_ahead: Vec::new(),
         citations: Vec::new(),
         objectives: (0..ASSETS).map(|asset| objective(asset, &period)).collect(),
+        slot_counts: Vec::new(),
         slots: (0..ASSETS).flat_map(|asset| slots(asset, &period)).collect(),
         runs: Vec::new(),
         points: Vec::new(),
         retention: Vec::new(),
         purges: Vec::new(),
+        receipts: Vec::new(),
         holds: Vec::new(),
         waivers: Vec::new(),
         alarms: Vec::new(),

@@ -1,14 +1,60 @@
 //! Tables of what was expected, what ran, what lies where and what was purged.
 
 use super::{Sheet, maybe, time};
-use crate::report::document::{Document, PointTold, PurgeTold, RetentionTold, RunTold};
+use crate::report::document::{Document, PointTold, PurgeTold, RetentionTold, RunTold, SlotCounts};
 
 pub(super) fn sheets(document: &Document) -> Vec<Sheet> {
-    let mut sheets = vec![slots(document), runs(document), points(document), copies(document)];
+    let mut sheets =
+        vec![slot_counts(document), slots(document), runs(document), points(document), copies(document)];
     sheets.push(retention(document));
     sheets.extend([purges(document), receipts(document), purged_points(document)]);
     sheets.extend([storage(document), walks(document), restore_tests()]);
     sheets
+}
+
+fn slot_counts(document: &Document) -> Sheet {
+    let row = |counts: &SlotCounts| {
+        let mut row = vec![counts.target.clone()];
+        let numbers = [
+            counts.ok,
+            counts.late,
+            counts.degraded,
+            counts.missed,
+            counts.overdue,
+            counts.waived,
+            counts.withdrawn,
+            counts.waiting,
+        ];
+        row.extend(numbers.map(|number| number.to_string()));
+        row
+    };
+    Sheet {
+        file: "csv/slot-counts.csv",
+        title: "What came of slots",
+        columns: &[
+            "target",
+            "ok",
+            "late",
+            "degraded",
+            "missed",
+            "due_undecided",
+            "waived",
+            "withdrawn",
+            "not_due_yet",
+        ],
+        rows: document.slot_counts.iter().map(row).collect(),
+        shown: &[
+            (0, "What"),
+            (1, "Ok"),
+            (2, "Late"),
+            (3, "Degraded"),
+            (4, "Missed"),
+            (5, "Due, undecided"),
+            (6, "Waived by name"),
+            (7, "Withdrawn"),
+        ],
+        without: "No slot was recorded.",
+    }
 }
 
 fn slots(document: &Document) -> Sheet {
@@ -255,12 +301,16 @@ fn purges(document: &Document) -> Sheet {
             (10, "Bytes removed"),
             (11, "Waits for"),
         ],
-        without: "Nothing was purged.",
+        without: match document.receipts.is_empty() {
+            true => "Nothing was purged.",
+            false => {
+                "No purge is known that was open in the period; what was removed in it stands in csv/purge-receipts.csv."
+            }
+        },
     }
 }
 
 fn receipts(document: &Document) -> Sheet {
-    let receipts = document.purges.iter().flat_map(|purge| &purge.receipts);
     let row = |told: &holdfast_ledger::Receipt| {
         let receipt = &told.receipt;
         vec![
@@ -291,7 +341,7 @@ fn receipts(document: &Document) -> Sheet {
             "happened_at",
             "leaf",
         ],
-        rows: receipts.map(row).collect(),
+        rows: document.receipts.iter().map(row).collect(),
         shown: &[],
         without: "",
     }
