@@ -360,3 +360,6 @@ fn differ<T: PartialEq>(
     let changed = now.iter().filter(|(name, is)| before.get(*name).is_some_and(|was| was != *is));
     named("changed", changed.map(|(name, _)| name).collect(), said);
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,35 @@ pub(super) fn counts(slots: &[Slot], to: Timestamp) -> Vec<SlotCounts> {
     counts.sort_by_key(|counts| std::cmp::Reverse(counts.not_kept()));
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_is_due_and_undecided_does_not_wait_and_who_left_was_not_waived_by_name() {
+        let due: Timestamp = "2026-03-01T20:00:00Z".parse().unwrap();
+        let slot = |state, reason: Option<&str>| Slot {
+            id: "x".to_owned(),
+            asset: "a".to_owned(),
+            dataset: "site".to_owned(),
+            kind: "full".to_owned(),
+            basis: "daily".to_owned(),
+            opens: due,
+            closes: due,
+            due,
+            policy_version: 1,
+            state,
+            run: None,
+            reason: reason.map(str::to_owned),
+            settled_at: None,
+        };
+        let expected = slot(SlotState::Expected, None);
+        assert_eq!(Came::of(&expected, due), Came::Overdue);
+        assert_eq!(Came::of(&expected, due - jiff::SignedDuration::from_secs(1)), Came::Waiting);
+        let slots =
+            [expected, slot(SlotState::Waived, Some(LEFT)), slot(SlotState::Waived, Some("A. Adams"))];
+        let counts = counts(&slots, due).remove(0);
+        assert_eq!((counts.overdue, counts.withdrawn, counts.waived, counts.waiting), (1, 1, 1, 0));
+    }
+}
