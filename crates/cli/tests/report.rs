@@ -95,6 +95,13 @@ fn a_pack_is_whole_and_every_verdict_of_it_stands_in_its_log() {
     assert_eq!(document["points"].as_array().unwrap().len(), 3);
     assert_eq!(document["runs"].as_array().unwrap().len(), 3);
     assert_eq!(document["access"][0]["kind"], "restore");
+    // Everything was red before the first backup, whatever it was at the end.
+    let red = document["history"]["red_within"].as_array().unwrap();
+    assert!(red.len() > 10 && red.contains(&json!("SCHED-01")), "{red:?}");
+    let turns = document["history"]["turns"].as_array().unwrap();
+    let history = fs::read_to_string(pack.join("csv/history.csv")).unwrap();
+    assert!(!turns.is_empty() && history.lines().count() > turns.len(), "{history}");
+    assert!(fs::read_to_string(pack.join("report.html")).unwrap().contains("Red at some time"));
     // What was shown is what status says of the same instant.
     let status = customer.json(1, &["status", "--at", written["to"].as_str().unwrap()]);
     assert_eq!(status["counts"], document["verdicts"]["counts"]);
