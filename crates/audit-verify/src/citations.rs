@@ -1,10 +1,12 @@
-//! Whether a report says what its log says: that each verdict stands in the leaf that is named, word for word, and that what it
-//! rests on is recorded where it is said to be.
+//! Whether a report says what its log says: that the verdicts that are told are those that held at its end, each in the leaf
+//! that is named, word for word, none left out; and that what they rest on is recorded where it is said to be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use serde_json::Value;
+
+use crate::replay::{Instant, Name, Replay};
 
 /// What was compared.
 #[derive(Debug, Default)]
@@ -12,12 +14,25 @@ pub(crate) struct Compared {
     pub(crate) verdicts: usize,
     pub(crate) cited: usize,
     pub(crate) cited_nowhere: usize,
+    /// The leaves of the log that hold verdicts until the end of the period.
+    pub(crate) verdict_leaves: BTreeSet<u64>,
     /// What is wrong.
     pub(crate) troubles: Vec<String>,
 }
 
 /// Under this name verdicts stand in leaves.
 const VERDICTS: &str = "assessed";
+/// Under this one stands what is told above all controls, and is no control.
+const HEADLINE: &str = "headline";
+
+/// The facts that record what verdicts rest on: others only name it.
+const RECORDED_BY: [(&str, &[&str]); 5] = [
+    ("run", &["run-begun", "run-ended"]),
+    ("point", &["point-recorded"]),
+    ("slot", &["slots-expected", "slots-settled"]),
+    ("hold", &["held"]),
+    ("purge", &["purge-begun"]),
+];
 
 /// Compares a report with the lines of its log.
 pub(crate) fn compare(report: &Value, log: impl BufRead) -> Compared {
@@ -26,22 +41,15 @@ pub(crate) fn compare(report: &Value, log: impl BufRead) -> Compared {
     let cited: BTreeMap<(&str, &str), Option<u64>> = list(&report["citations"])
         .map(|one| ((text(one, "kind"), text(one, "id")), one["leaf"].as_u64()))
         .collect();
-    let mut needed: BTreeSet<u64> = told.iter().filter_map(|verdict| verdict.leaf).collect();
-    needed.extend(cited.values().flatten());
-    let facts = facts(log, &needed);
+    let needed: BTreeSet<u64> = cited.values().flatten().copied().collect();
+    let Some(to) = Instant::parse(text(report, "to")) else {
+        compared.tell("the report does not say as of when it is".to_owned());
+        return compared;
+    };
+    let (facts, replay) = read(log, &needed, &to);
+    compare_verdicts(report, &told, &replay, &mut compared);
+    compared.verdict_leaves = replay.leaves;
     for verdict in &told {
-        compared.verdicts += 1;
-        let changes = verdict.leaf.and_then(|leaf| facts.get(&leaf)).map(|fact| &fact[VERDICTS]["changes"]);
-        let stands = list(changes.unwrap_or(&Value::Null)).any(|change| {
-            change["control"] == verdict.control
-                && change["target"].as_str() == verdict.target
-                && change["document"] == *verdict.document
-        });
-        if !stands {
-            let target = verdict.target.map(|target| format!(" on {target}")).unwrap_or_default();
-            let leaf = verdict.leaf.map_or("no leaf".to_owned(), |leaf| format!("leaf {leaf}"));
-            compared.tell(format!("the verdict {}{target} does not stand in {leaf}", verdict.control));
-        }
         for evidence in list(&verdict.document["evidence"]) {
             let name = (text(evidence, "kind"), text(evidence, "id"));
             if !cited.contains_key(&name) {
@@ -64,13 +72,53 @@ pub(crate) fn compare(report: &Value, log: impl BufRead) -> Compared {
         };
         let is_recorded = facts.get(leaf).is_some_and(|fact| match *kind {
             "leaf" => leaf.to_string() == *id,
-            _ => fact.get(VERDICTS).is_none() && holds(fact, id),
+            _ => records(fact, kind, id),
         });
         if !is_recorded {
             compared.tell(format!("{kind} {id} is not recorded in leaf {leaf}"));
         }
     }
     compared
+}
+
+/// The set that is told must be the one that held: no other word, none too few, none too many.
+fn compare_verdicts(report: &Value, told: &[Told<'_>], replay: &Replay, compared: &mut Compared) {
+    let mut left: BTreeMap<&Name, &(u64, Value)> = replay.held.iter().collect();
+    let headline = left.remove(&(HEADLINE.to_owned(), None)).map(|(_, document)| &document["worst"]);
+    if *headline.unwrap_or(&Value::Null) != report["verdicts"]["worst"] {
+        compared.tell("the asset that would lose most is not the one that the log names".to_owned());
+    }
+    for verdict in told {
+        compared.verdicts += 1;
+        let name = (verdict.control.to_owned(), verdict.target.map(str::to_owned));
+        let target = verdict.target.map(|target| format!(" on {target}")).unwrap_or_default();
+        let stood = verdict.leaf.map_or("no leaf".to_owned(), |leaf| format!("leaf {leaf}"));
+        let trouble = match left.remove(&name) {
+            Some((leaf, document)) if Some(*leaf) == verdict.leaf && document == verdict.document => continue,
+            Some((leaf, _)) if Some(*leaf) != verdict.leaf => {
+                format!("does not stand in {stood}: the last word until the end of the period is leaf {leaf}")
+            }
+            Some(_) => format!("does not stand in {stood}"),
+            None if replay.held.contains_key(&name) => "is told twice".to_owned(),
+            None => format!("does not stand in {stood}: at the end of the period there was none"),
+        };
+        compared.tell(format!("the verdict {}{target} {trouble}", verdict.control));
+    }
+    for ((control, target), (leaf, _)) in left {
+        let target = target.as_ref().map(|target| format!(" on {target}")).unwrap_or_default();
+        compared.tell(format!("the verdict {control}{target} of leaf {leaf} is left out"));
+    }
+}
+
+/// Whether a fact is one that records such a thing, and this one.
+fn records(fact: &Value, kind: &str, id: &str) -> bool {
+    let Some((name, content)) = fact.as_object().and_then(|fact| fact.iter().next()) else { return false };
+    let is_one = match RECORDED_BY.iter().find(|(known, _)| *known == kind) {
+        Some((_, names)) => names.contains(&name.as_str()),
+        // Of a kind that this version does not know, whatever is no verdict.
+        None => name != VERDICTS,
+    };
+    is_one && holds(content, id)
 }
 
 struct Told<'r> {
@@ -94,18 +142,27 @@ fn verdicts(report: &Value) -> Vec<Told<'_>> {
     told
 }
 
-/// The facts of these leaves.
-fn facts(log: impl BufRead, needed: &BTreeSet<u64>) -> BTreeMap<u64, Value> {
-    let mut facts = BTreeMap::new();
+/// The facts of these leaves, and the verdicts until an instant.
+fn read(log: impl BufRead, needed: &BTreeSet<u64>, to: &Instant) -> (BTreeMap<u64, Value>, Replay) {
+    let (mut facts, mut replay) = (BTreeMap::new(), Replay::default());
     for line in log.lines().map_while(Result::ok) {
         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
-        let Some(leaf) = line["leaf"].as_u64().filter(|leaf| needed.contains(leaf)) else { continue };
-        let payload = line["payload"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
-        if let Some(mut payload) = payload {
-            facts.insert(leaf, payload["fact"].take());
+        let (Some(leaf), Some(payload)) = (line["leaf"].as_u64(), line["payload"].as_str()) else { continue };
+        // A fact of verdicts cannot be without this word.
+        if !needed.contains(&leaf) && !payload.contains(VERDICTS) {
+            continue;
+        }
+        let Ok(mut payload) = serde_json::from_str::<Value>(payload) else { continue };
+        let happened_at = text(&payload, "happened_at").to_owned();
+        let mut fact = payload["fact"].take();
+        if let Some(assessed) = fact.get_mut(VERDICTS) {
+            replay.take(leaf, &happened_at, assessed, to);
+        }
+        if needed.contains(&leaf) {
+            facts.insert(leaf, fact);
         }
     }
-    facts
+    (facts, replay)
 }
 
 /// Whether a text stands anywhere in it as a value of its own.

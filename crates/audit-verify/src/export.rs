@@ -22,7 +22,9 @@ pub struct Export {
     pub values: Option<u64>,
     /// Whether leaves name values that were not erased.
     pub names_values: bool,
-    /// What is wrong with lines by themselves.
+    /// So many values that leaves name are missing, and no leaf says that they were erased.
+    pub values_missing: usize,
+    /// What is wrong with lines by themselves; of each kind the first few.
     pub troubles: Vec<Trouble>,
 }
 
@@ -90,10 +92,9 @@ pub fn read(lines: impl BufRead) -> Result<Export, String> {
     }
     export.names_values = values.are_named();
     if export.values.is_some() {
-        values
-            .judge()
-            .into_iter()
-            .for_each(|trouble| export.tell(trouble.kind, trouble.leaf, trouble.message));
+        let troubles = values.judge();
+        export.values_missing = troubles.iter().filter(|trouble| trouble.leaf.is_some()).count();
+        troubles.into_iter().for_each(|trouble| export.tell(trouble.kind, trouble.leaf, trouble.message));
     }
     let leaves = export.tree.leaves();
     match end {
@@ -124,8 +125,9 @@ impl Export {
     }
 
     fn tell(&mut self, kind: &'static str, leaf: Option<u64>, message: String) {
-        // Once one leaf is gone, every later one stands in a wrong place; the first few say it.
-        if self.troubles.len() < 100 {
+        // Once one leaf is gone, every later one stands in a wrong place; the first few say it. They must not keep another kind
+        // from being said.
+        if self.troubles.iter().filter(|trouble| trouble.kind == kind).count() < 100 {
             self.troubles.push(Trouble { kind, leaf, message });
         }
     }

@@ -6,6 +6,7 @@ mod export;
 mod manifest;
 mod note;
 mod pack;
+mod replay;
 mod tree;
 mod values;
 mod verdict;

@@ -17,11 +17,11 @@ usage: holdfast-audit-verify EXPORT|PACK --key KEY [--checkpoint PATH]... [--wit
   --key KEY          the log's public key, as `holdfast key list` shows it, or a file that holds it; from elsewhere, not
                      from the machine that is being checked
   --checkpoint PATH  a signed checkpoint, or a folder of them: e.g. the folder holdfast-log/snapshots of a location
-  --without-values   you asked for an export without the values about people; else one without them is NO_EVIDENCE
+  --without-values   you asked for an export or a pack without the values about people; else one without them is NO_EVIDENCE
   --json             print one JSON document
 
 exit codes: 0 everything agrees; 4 something was changed, removed, inserted, moved, cut off, or there are two logs;
-            1 NO_EVIDENCE: no checkpoint was handed in that this key signed; 2 usage, or a file cannot be read";
+            1 NO_EVIDENCE: no checkpoint was handed in that this key signed, or values about people are missing; 2 usage, or a file cannot be read";
 
 struct Given {
     export: PathBuf,
@@ -111,12 +111,14 @@ fn run(given: &Given) -> Result<u8, String> {
 }
 
 fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u8, String> {
-    let pack = verify_pack(&given.export, key, notes)?;
+    let mut pack = verify_pack(&given.export, key, notes)?;
+    pack.verdict.lacks_values &= !given.is_without_values;
     let log = &pack.verdict;
     if given.is_json {
         let document = serde_json::json!({
             "verdict": log.word(), "leaves": log.leaves, "covers": log.covers, "checkpoints": log.checkpoints,
-            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts, "cited": pack.cited,
+            "later_checkpoints": pack.later, "values_gone": pack.values_gone, "files": pack.files, "verdicts": pack.verdicts,
+            "verdict_leaves": pack.verdict_leaves, "verdicts_covered": pack.verdicts_covered, "lacks_values": log.lacks_values, "cited": pack.cited,
             "cited_nowhere": pack.cited_nowhere, "from": pack.from, "to": pack.to, "findings": as_json(&log.findings),
         });
         println!("{document:#}");
@@ -140,10 +142,22 @@ fn run_on_pack(given: &Given, key: &Key, notes: &[(String, String)]) -> Result<u
             pack.values_gone
         );
     }
+    if log.lacks_values {
+        println!(
+            "who did what with whose data is not in it, or not all of it: with --without-values that is left open"
+        );
+    }
+    println!(
+        "{} of {} leaves with verdicts are covered by checkpoints from elsewhere",
+        pack.verdicts_covered, pack.verdict_leaves
+    );
     if pack.later > 0 {
         println!("{} checkpoints are of a longer log than this one and were not compared", pack.later);
     }
     let witnessed = match (log.findings.is_empty(), log.checkpoints) {
+        (true, _) if log.lacks_values && log.checkpoints > 0 => {
+            "all of it is what the key signed, and values about people are missing in it"
+        }
         (true, 0) => {
             "all of it is what the key signed; whether the log was rewritten before that, only checkpoints from elsewhere show"
         }

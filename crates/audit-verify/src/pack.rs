@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::citations::{self, Compared};
-use crate::export::{Export, Trouble, hex};
+use crate::export::{Export, hex};
 use crate::manifest::{self, Listed, Manifest};
 use crate::note::Key;
 use crate::verdict::{Finding, Verdict, verify};
@@ -31,6 +31,10 @@ pub struct PackVerdict {
     pub files: usize,
     /// Verdicts that were looked up in the log.
     pub verdicts: usize,
+    /// Leaves that hold verdicts until the end of the period.
+    pub verdict_leaves: usize,
+    /// So many of them are covered by checkpoints from elsewhere.
+    pub verdicts_covered: usize,
     /// What they rest on, looked up as well.
     pub cited: usize,
     /// Slots that follow from the policy and were recorded by nobody.
@@ -68,6 +72,12 @@ pub fn verify_pack(
             find("file", format!("{} {why}", file.name));
         }
     }
+    for name in [LOG, REPORT] {
+        // What nobody signed proves nothing, and a list may leave out what it likes.
+        if !manifest.files.iter().any(|file| file.name == name) {
+            find("manifest", format!("{MANIFEST} does not list {name}"));
+        }
+    }
     for stray in strays(folder, &manifest)? {
         find("file", format!("{stray} is there and not listed"));
     }
@@ -82,14 +92,17 @@ pub fn verify_pack(
     if export.tree.leaves() != manifest.leaves || export.tree.root(manifest.leaves) != Some(manifest.root) {
         find("log", format!("{LOG} is not the log of {} leaves that the report is about", manifest.leaves));
     }
-    // Whoever is forgotten after the end of the period is missing without a leaf of this part saying so.
+    // Whoever is forgotten after the end of the period is missing without a leaf of this part saying so: it is no tampering, and
+    // what was left out to hide it looks the same, so it is no evidence either.
     let mut export = export;
-    let is_gone = |trouble: &Trouble| trouble.kind == "value" && trouble.leaf.is_some();
-    let values_gone = export.troubles.iter().filter(|trouble| is_gone(trouble)).count();
-    export.troubles.retain(|trouble| !is_gone(trouble));
+    let values_gone = export.values_missing;
+    export.troubles.retain(|trouble| !(trouble.kind == "value" && trouble.leaf.is_some()));
     let compared = match (std::fs::read(folder.join(REPORT)), open(LOG)) {
         (Ok(report), Ok(log)) => match serde_json::from_slice(&report) {
-            Ok(report) => citations::compare(&report, log),
+            Ok(report) => {
+                agree(&report, &manifest).into_iter().for_each(|why| find("manifest", why));
+                citations::compare(&report, log)
+            }
             Err(error) => Compared { troubles: vec![format!("{REPORT}: {error}")], ..Compared::default() },
         },
         // That one is missing is told already.
@@ -105,12 +118,16 @@ pub fn verify_pack(
     let mut verdict = verify(&export, key, &comparable);
     findings.append(&mut verdict.findings);
     verdict.findings = findings;
+    verdict.lacks_values |= values_gone > 0;
+    let verdicts_covered = compared.verdict_leaves.iter().filter(|leaf| **leaf < verdict.covers).count();
     Ok(PackVerdict {
         verdict,
         from: manifest.from,
         to: manifest.to,
         files: manifest.files.len(),
         verdicts: compared.verdicts,
+        verdict_leaves: compared.verdict_leaves.len(),
+        verdicts_covered,
         cited: compared.cited,
         cited_nowhere: compared.cited_nowhere,
         later: later.len(),
@@ -125,11 +142,26 @@ fn nothing_known(findings: Vec<Finding>) -> PackVerdict {
         to: "?".to_owned(),
         files: 0,
         verdicts: 0,
+        verdict_leaves: 0,
+        verdicts_covered: 0,
         cited: 0,
         cited_nowhere: 0,
         later: 0,
         values_gone: 0,
     }
+}
+
+/// Where a report says otherwise than its list of what it is about.
+fn agree(report: &serde_json::Value, manifest: &Manifest) -> Vec<String> {
+    let log = &report["log"];
+    let named = [
+        ("beginning", report["from"] == manifest.from.as_str()),
+        ("end", report["to"] == manifest.to.as_str()),
+        ("number of leaves", log["leaves"] == manifest.leaves),
+        ("root", log["root"] == hex(&manifest.root)),
+    ];
+    let wrong = named.into_iter().filter(|(_, is_same)| !is_same);
+    wrong.map(|(what, _)| format!("{REPORT} has another {what} than {MANIFEST}")).collect()
 }
 
 fn compare(folder: &Path, listed: &Listed) -> Result<(), String> {

@@ -157,6 +157,15 @@ fn a_value_that_was_left_out_added_or_brought_back_is_told() {
     assert!(code == Some(4) && said.contains("no leaf names the value"), "{said}");
     let (code, said) = verify(&["alice", "a.php", "b.php", "moved", "2 files"], true);
     assert!(code == Some(4) && said.contains("was erased and is here"), "{said}");
+    // However many are missing, something else that is wrong is told, too.
+    let mut many = format!("{}\n", serde_json::json!({ "holdfast_log": 1, "values": true }));
+    let hashes: Vec<String> = (0..200).map(|number| hash(&number.to_string())).collect();
+    let payload = fact("action-begun", serde_json::json!({ "paths": hashes })).to_string();
+    many += &format!("{}\n", serde_json::json!({ "leaf": 0, "hash": "", "payload": payload }));
+    let export = holdfast_audit_verify::read(many.as_bytes()).unwrap();
+    let kinds: std::collections::BTreeSet<_> = export.troubles.iter().map(|trouble| trouble.kind).collect();
+    assert!(kinds.contains("cut") && kinds.contains("edited"), "{kinds:?}");
+    assert_eq!(export.values_missing, 200);
     // Left out of the whole file: fine for who asked for that, and for nobody else.
     let (code, said) = verify(&[], false);
     assert!(code == Some(1) && said.contains("NO_EVIDENCE"), "{said}");
@@ -168,31 +177,56 @@ fn a_value_that_was_left_out_added_or_brought_back_is_told() {
 /// A report that its owner signed: honest, or not.
 fn pack(folder: &Path, key: &SigningKey, report: &serde_json::Value) {
     let fact = r#"{\"fact\":{\"point-recorded\":{\"id\":\"p1\"}}}"#;
-    let assessed = r#"{\"fact\":{\"assessed\":{\"changes\":[{\"control\":\"DR-04\",\"document\":{\"control\":\"DR-04\",\"verdict\":\"FAIL\",\"evidence\":[{\"kind\":\"point\",\"id\":\"p1\"}]}}]}}}"#;
+    let earlier = r#"{\"happened_at\":\"2026-03-01T00:00:00Z\",\"fact\":{\"assessed\":{\"changes\":[{\"control\":\"DR-04\",\"document\":{\"control\":\"DR-04\",\"verdict\":\"PASS\",\"evidence\":[]}},{\"control\":\"DR-04\",\"target\":\"gone\",\"document\":{\"target\":\"gone\",\"verdict\":\"PASS\",\"evidence\":[]}},{\"control\":\"DR-04\",\"target\":\"red\",\"document\":{\"target\":\"red\",\"verdict\":\"FAIL\",\"evidence\":[]}}]}}}"#;
+    let to_come = r#"{\"happened_at\":\"2026-03-02T00:00:00.5Z\",\"fact\":{\"assessed\":{\"changes\":[{\"control\":\"DR-04\",\"document\":{\"control\":\"DR-04\",\"verdict\":\"PASS\",\"evidence\":[]}}]}}}"#;
+    let assessed = r#"{\"happened_at\":\"2026-03-02T00:00:00Z\",\"fact\":{\"assessed\":{\"changes\":[{\"control\":\"DR-04\",\"document\":{\"control\":\"DR-04\",\"verdict\":\"FAIL\",\"evidence\":[{\"kind\":\"point\",\"id\":\"p1\"}]}},{\"control\":\"DR-04\",\"target\":\"gone\",\"document\":null}]}}}"#;
     fs::create_dir(folder).unwrap();
-    let (mut tree, mut log) = (Tree::default(), "{\"holdfast_log\":1,\"key\":null}\n".to_owned());
-    for (number, payload) in [fact, assessed].into_iter().enumerate() {
+    // With a value about somebody in the log that is not there, where a case says whether they are to be.
+    let with_values = report["with_values"].as_bool();
+    let value = r#"{\"fact\":{\"action-begun\":{\"actor\":\"aa\"}}}"#;
+    let payloads = [fact, earlier, assessed, to_come].into_iter().chain(with_values.map(|_| value));
+    let leaves = 4 + u64::from(with_values.is_some());
+    let header = serde_json::json!({ "holdfast_log": 1, "values": with_values.unwrap_or(true) });
+    let (mut tree, mut log) = (Tree::default(), format!("{header}\n"));
+    for (number, payload) in payloads.enumerate() {
         let plain = payload.replace("\\\"", "\"");
         tree.push(plain.as_bytes());
         let hash: [u8; 32] = Sha256::new().chain_update([0]).chain_update(&plain).finalize().into();
         let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         log += &format!("{{\"leaf\":{number},\"hash\":\"{hash}\",\"payload\":\"{payload}\"}}\n");
     }
-    log += "{\"end\":2}\n";
+    log += &format!("{{\"end\":{leaves}}}\n");
+    let root = tree.root(leaves).unwrap();
+    let mut report = report.clone();
+    let hex: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
+    for (field, value) in [
+        ("from", "2026-02-01T00:00:00Z".into()),
+        ("to", "2026-03-02T00:00:00Z".into()),
+        ("log", serde_json::json!({ "leaves": leaves, "root": hex })),
+    ] {
+        // What a case says itself stands.
+        report.as_object_mut().unwrap().entry(field).or_insert(value);
+    }
+    let listed = report["unlisted"].as_str().unwrap_or_default().to_owned();
     let report = report.to_string();
-    let mut list =
-        format!("{NAME} evidence-pack\n1\nperiod A B\nlog 2 {}\n", STANDARD.encode(tree.root(2).unwrap()));
+    let mut list = format!(
+        "{NAME} evidence-pack\n1\nperiod 2026-02-01T00:00:00Z 2026-03-02T00:00:00Z\nlog {leaves} {}\n",
+        STANDARD.encode(root)
+    );
     for (name, content) in [("log.jsonl", &log), ("report.json", &report)] {
         fs::write(folder.join(name), content).unwrap();
+        if name == listed {
+            continue;
+        }
         let hash: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
         list += &format!("{hash} {} {name}\n", content.len());
     }
     let signature = [id(key), key.sign(list.as_bytes()).to_bytes().to_vec()].concat();
     let note = format!("{list}\n\u{2014} {NAME} {}\n", STANDARD.encode(signature));
     fs::write(folder.join("MANIFEST"), note).unwrap();
-    fs::write(folder.with_extension("head"), checkpoint(key, 2, &tree.root(2).unwrap())).unwrap();
+    fs::write(folder.with_extension("head"), checkpoint(key, 3, &tree.root(3).unwrap())).unwrap();
     // The log went on.
-    fs::write(folder.with_extension("later"), checkpoint(key, 3, &[9; 32])).unwrap();
+    fs::write(folder.with_extension("later"), checkpoint(key, leaves + 1, &[9; 32])).unwrap();
 }
 
 #[test]
@@ -202,19 +236,93 @@ fn a_report_that_says_other_than_its_log_is_found_out_though_it_is_signed() {
     let report = |verdict: &str, leaf: u64, cited: serde_json::Value| {
         let evidence = serde_json::json!([{ "kind": "point", "id": "p1" }]);
         let document = serde_json::json!({ "control": "DR-04", "verdict": verdict, "evidence": evidence });
-        let control = serde_json::json!({ "leaf": leaf, "document": document, "rows": [] });
+        let row = serde_json::json!({ "target": "red", "verdict": "FAIL", "evidence": [] });
+        let row = serde_json::json!({ "leaf": 1, "document": row });
+        let control = serde_json::json!({ "leaf": leaf, "document": document, "rows": [row] });
         let citation = serde_json::json!({ "kind": "point", "id": "p1", "leaf": cited });
         serde_json::json!({ "verdicts": { "controls": [control] }, "citations": [citation] })
     };
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = report("FAIL", 2, 0.into());
+        change(&mut changed);
+        changed
+    };
+    let rows = |report: &mut serde_json::Value| report["verdicts"]["controls"][0]["rows"].take();
+    let pass = serde_json::json!({ "control": "DR-04", "verdict": "PASS", "evidence": [] });
+    let stale = with(&|report| {
+        report["verdicts"]["controls"][0]["document"] = pass.clone();
+        report["verdicts"]["controls"][0]["leaf"] = 1.into();
+    });
+    let to_come = with(&|report| {
+        report["verdicts"]["controls"][0]["document"] = pass.clone();
+        report["verdicts"]["controls"][0]["leaf"] = 3.into();
+    });
+    let left_out = with(&|report| {
+        rows(report);
+    });
+    let nothing = with(&|report| report["verdicts"]["controls"] = serde_json::json!([]));
+    let withdrawn = with(&|report| {
+        let gone = serde_json::json!({ "target": "gone", "verdict": "PASS", "evidence": [] });
+        let rows = report["verdicts"]["controls"][0]["rows"].as_array_mut().unwrap();
+        rows.push(serde_json::json!({ "leaf": 1, "document": gone }));
+    });
+    let twice = with(&|report| {
+        let rows = report["verdicts"]["controls"][0]["rows"].as_array_mut().unwrap();
+        rows.push(rows[0].clone());
+    });
     for (name, report, code, said) in [
-        ("honest", report("FAIL", 1, 0.into()), 0, "1 verdicts and 1 pieces of evidence"),
-        ("better", report("PASS", 1, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 1"),
+        ("honest", report("FAIL", 2, 0.into()), 0, "2 verdicts and 1 pieces of evidence"),
+        ("covered", report("FAIL", 2, 0.into()), 0, "2 of 2 leaves with verdicts are covered"),
+        ("better", report("PASS", 2, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 2"),
         ("elsewhere", report("FAIL", 0, 0.into()), 4, "CITATION: the verdict DR-04 does not stand in leaf 0"),
+        // Each of these is in the log, word for word, and was not the last word at the end.
+        ("stale", stale, 4, "does not stand in leaf 1: the last word until the end of the period is leaf 2"),
+        (
+            "to-come",
+            to_come,
+            4,
+            "does not stand in leaf 3: the last word until the end of the period is leaf 2",
+        ),
+        ("left-out", left_out, 4, "CITATION: the verdict DR-04 on red of leaf 1 is left out"),
+        ("nothing", nothing, 4, "CITATION: the verdict DR-04 of leaf 2 is left out"),
+        (
+            "withdrawn",
+            withdrawn,
+            4,
+            "on gone does not stand in leaf 1: at the end of the period there was none",
+        ),
+        ("twice", twice, 4, "CITATION: the verdict DR-04 on red is told twice"),
+        (
+            "worst",
+            with(&|r| r["verdicts"]["worst"] = 1.into()),
+            4,
+            "CITATION: the asset that would lose most",
+        ),
+        // The list and the report are about the same.
+        (
+            "other-end",
+            with(&|r| r["to"] = "2026-03-02T12:00:00Z".into()),
+            4,
+            "MANIFEST: report.json has another end",
+        ),
+        (
+            "other-log",
+            with(&|r| r["log"] = serde_json::json!({ "leaves": 3, "root": "00" })),
+            4,
+            "MANIFEST: report.json has another number of leaves",
+        ),
+        ("no-log", with(&|r| r["unlisted"] = "log.jsonl".into()), 4, "MANIFEST does not list log.jsonl"),
+        (
+            "no-report",
+            with(&|r| r["unlisted"] = "report.json".into()),
+            4,
+            "MANIFEST does not list report.json",
+        ),
         // A verdict that names a point does not record it.
-        ("by-itself", report("FAIL", 1, 1.into()), 4, "CITATION: point p1 is not recorded in leaf 1"),
+        ("by-itself", report("FAIL", 2, 2.into()), 4, "CITATION: point p1 is not recorded in leaf 2"),
         (
             "nowhere",
-            report("FAIL", 1, serde_json::Value::Null),
+            report("FAIL", 2, serde_json::Value::Null),
             4,
             "CITATION: point p1 is recorded in no leaf",
         ),
@@ -226,6 +334,22 @@ fn a_report_that_says_other_than_its_log_is_found_out_though_it_is_signed() {
         let (got, text) = run(place.path(), &arguments);
         assert!(got == Some(code) && text.contains(said), "{name}: {got:?} {text}");
         assert!(text.contains("1 checkpoints are of a longer log"), "{name}: {text}");
+    }
+    // Values that were left out, all of them or some: no evidence, but for who asked for such a pack.
+    for (name, with_values, said) in [
+        ("without", false, "who did what with whose data"),
+        ("some", true, "1 values about people are not in it"),
+    ] {
+        pack(&place.path().join(name), &key, &with(&|r| r["with_values"] = with_values.into()));
+        let (key, head) = (line(&key), format!("{name}.head"));
+        let arguments = [name, "--key", &key, "--checkpoint", &head];
+        let (code, text) = run(place.path(), &arguments);
+        assert!(
+            code == Some(1) && text.contains("NO_EVIDENCE") && text.contains(said),
+            "{name}: {code:?} {text}"
+        );
+        let (code, text) = run(place.path(), &[&arguments[..], &["--without-values"]].concat());
+        assert!(code == Some(0) && text.contains("consistent"), "{name}: {code:?} {text}");
     }
     // Without a head from elsewhere: nothing shows what was before.
     let (code, text) = run(place.path(), &["honest", "--key", &line(&key)]);

@@ -88,12 +88,20 @@ fn a_pack_is_whole_and_every_verdict_of_it_stands_in_its_log() {
     assert_eq!(verdict.verdict.findings, [], "{verdict:?}");
     assert_eq!(verdict.verdict.word(), "consistent");
     assert!(verdict.verdict.covers > 0 && verdict.verdicts > 43 && verdict.cited > 3, "{verdict:?}");
+    assert!(verdict.verdict_leaves > 0, "{verdict:?}");
     assert_eq!(verdict.files as u64, written["files"].as_u64().unwrap());
     let document: Value = serde_json::from_slice(&fs::read(pack.join("report.json")).unwrap()).unwrap();
     assert_eq!(document["holdfast_report"], 1);
     assert_eq!(document["points"].as_array().unwrap().len(), 3);
     assert_eq!(document["runs"].as_array().unwrap().len(), 3);
     assert_eq!(document["access"][0]["kind"], "restore");
+    // Everything was red before the first backup, whatever it was at the end.
+    let red = document["history"]["red_within"].as_array().unwrap();
+    assert!(red.len() > 10 && red.contains(&json!("SCHED-01")), "{red:?}");
+    let turns = document["history"]["turns"].as_array().unwrap();
+    let history = fs::read_to_string(pack.join("csv/history.csv")).unwrap();
+    assert!(!turns.is_empty() && history.lines().count() > turns.len(), "{history}");
+    assert!(fs::read_to_string(pack.join("report.html")).unwrap().contains("Red at some time"));
     // What was shown is what status says of the same instant.
     let status = customer.json(1, &["status", "--at", written["to"].as_str().unwrap()]);
     assert_eq!(status["counts"], document["verdicts"]["counts"]);
@@ -127,7 +135,10 @@ fn names_and_words_are_text_on_the_page_and_in_spreadsheets() {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!(!text.contains("gnp.exe") && !text.contains("alert(1)"), "{}", name.display());
     }
-    assert_eq!(judged(&customer, &without).verdict.findings, []);
+    let verdict = judged(&customer, &without).verdict;
+    assert_eq!(verdict.findings, []);
+    // Who asked for such a pack says so to the program; else it is no evidence of who did what.
+    assert!(verdict.lacks_values && verdict.word() == "NO_EVIDENCE", "{verdict:?}");
 }
 
 /// What somebody does to a pack, and what the verifier must call it.

@@ -68,6 +68,8 @@ pub struct ToldVerdict {
     pub target: Option<String>,
     /// The verdict; absent for a target that there was no more.
     pub document: Option<serde_json::Value>,
+    /// The leaf in which it stands.
+    pub leaf: u64,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]
@@ -197,30 +199,17 @@ impl Reader {
         after: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<ToldVerdict>> {
-        let (after, until) = (to_nanoseconds(after)?, to_nanoseconds(until)?);
-        self.ask(|connection| {
-            let rows: Vec<(i64, String, Option<String>)> = verdicts::table
-                .inner_join(assessments::table.on(assessments::leaf.eq(verdicts::leaf)))
-                .filter(verdicts::control.eq(control))
-                .filter(verdicts::target.ne(""))
-                .filter(assessments::instant.gt(after))
-                .filter(assessments::instant.le(until))
-                .order((assessments::instant, verdicts::target))
-                .select((assessments::instant, verdicts::target, verdicts::document))
-                .load(connection)
-                .doing(|| format!("read the verdicts of {control}"))?;
-            let told = rows.into_iter().map(|(at, target, document)| {
-                let document = document.as_deref().map(serde_json::from_str).transpose();
-                Ok(ToldVerdict {
-                    at: from_nanoseconds(at),
-                    control: control.to_owned(),
-                    target: Some(target),
-                    document: document
-                        .map_err(|_| Error::damaged(format!("a verdict of {control} cannot be read")))?,
-                })
-            });
-            told.collect()
-        })
+        let of = verdicts::control.eq(control.to_owned()).and(verdicts::target.ne(""));
+        self.ask(|connection| told_between(connection, Box::new(of), (after, until)))
+    }
+
+    /// The verdicts on controls themselves that were written down for instants after `after` and until `until`, in their
+    /// order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn verdicts_on_controls(&self, after: Timestamp, until: Timestamp) -> Result<Vec<ToldVerdict>> {
+        self.ask(|connection| told_between(connection, Box::new(verdicts::target.eq("")), (after, until)))
     }
 
     /// The instants after `after` and until `until` at which anything was recorded that a verdict may depend on.
@@ -242,6 +231,47 @@ impl Reader {
             Ok(instants.into_iter().map(from_nanoseconds).collect())
         })
     }
+}
+
+type Told = diesel::helper_types::InnerJoinQuerySource<
+    verdicts::table,
+    assessments::table,
+    diesel::dsl::Eq<assessments::leaf, verdicts::leaf>,
+>;
+
+fn told_between(
+    connection: &mut Connection,
+    of: Box<dyn BoxableExpression<Told, diesel::sqlite::Sqlite, SqlType = diesel::sql_types::Bool>>,
+    (after, until): (Timestamp, Timestamp),
+) -> Result<Vec<ToldVerdict>> {
+    let (after, until) = (to_nanoseconds(after)?, to_nanoseconds(until)?);
+    let rows: Vec<(i64, i64, String, String, Option<String>)> = verdicts::table
+        .inner_join(assessments::table.on(assessments::leaf.eq(verdicts::leaf)))
+        .filter(of)
+        .filter(assessments::instant.gt(after))
+        .filter(assessments::instant.le(until))
+        .order((assessments::instant, verdicts::control, verdicts::target))
+        .select((
+            assessments::instant,
+            verdicts::leaf,
+            verdicts::control,
+            verdicts::target,
+            verdicts::document,
+        ))
+        .load(connection)
+        .doing(|| "read the verdicts of a time".to_owned())?;
+    let told = rows.into_iter().map(|(at, leaf, control, target, document)| {
+        let document = document.as_deref().map(serde_json::from_str).transpose();
+        Ok(ToldVerdict {
+            at: from_nanoseconds(at),
+            document: document
+                .map_err(|_| Error::damaged(format!("a verdict of {control} cannot be read")))?,
+            control,
+            target: Some(target).filter(|target| !target.is_empty()),
+            leaf: u64::try_from(leaf).unwrap_or_default(),
+        })
+    });
+    told.collect()
 }
 
 fn last(connection: &mut Connection) -> Result<Option<i64>> {

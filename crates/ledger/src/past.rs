@@ -7,28 +7,58 @@
 use std::path::PathBuf;
 
 use diesel::prelude::*;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::error::{Doing, Error, Result};
 use crate::instant::to_nanoseconds;
 use crate::reader::Reader;
-use crate::schema::{assessments, private_values, reports, runs};
+use crate::schema::{assessments, leaves, private_values, reports, runs};
 use crate::{audit, connection, private};
 
 /// A database takes only so many values in one question.
 const AT_ONCE: usize = 500;
 
 impl Reader {
-    /// How many leaves, from the first on, were recorded until an instant: those before the first that was recorded later.
+    /// How many leaves, from the first on, were recorded until an instant: up to the last that was, in the order of the log.
+    /// Where a clock was once ahead, some before it say otherwise, see [`Reader::leaves_ahead`].
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn leaves_until(&self, at: Timestamp) -> Result<u64> {
-        let later = at.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX);
-        match self.first_leaf_since(later)? {
-            Some(first) => Ok(first),
-            None => self.leaf_count(),
-        }
+        let at = to_nanoseconds(at)?;
+        self.ask(|connection| {
+            let last: Option<i64> = leaves::table
+                .filter(leaves::recorded_at.le(at))
+                .select(diesel::dsl::max(leaves::sequence))
+                .first(connection)
+                .doing(|| "find the last leaf of a time".to_owned())?;
+            to_count(last.map_or(0, |last| last + 1))
+        })
+    }
+
+    /// How many of the first `count` leaves are dated after an instant, and how many of them hold verdicts of later ones: the
+    /// clock was ahead when they were recorded.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn leaves_ahead(&self, count: u64, at: Timestamp) -> Result<(u64, u64)> {
+        let (at, count) = (to_nanoseconds(at)?, i64::try_from(count).unwrap_or(i64::MAX));
+        self.ask(|connection| {
+            let doing = || "find leaves that are dated ahead".to_owned();
+            let dated: i64 = leaves::table
+                .filter(leaves::sequence.lt(count))
+                .filter(leaves::recorded_at.gt(at))
+                .count()
+                .get_result(connection)
+                .doing(doing)?;
+            let judged: i64 = assessments::table
+                .filter(assessments::leaf.lt(count))
+                .filter(assessments::instant.gt(at))
+                .count()
+                .get_result(connection)
+                .doing(doing)?;
+            Ok((to_count(dated)?, to_count(judged)?))
+        })
     }
 
     /// How many leaves hold the verdicts as of an instant, and all before. They may have been written down later than that.

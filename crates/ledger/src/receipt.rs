@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Connection;
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
-use crate::instant::from_nanoseconds;
+use crate::instant::{from_nanoseconds, to_nanoseconds};
 use crate::ledger::Transaction;
 use crate::reader::Reader;
 use crate::schema::receipts;
@@ -87,6 +87,22 @@ impl Transaction<'_> {
 }
 
 impl Reader {
+    /// What was removed since an instant, whichever purge did it, in the order in which it was recorded.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn receipts_since(&self, since: Timestamp) -> Result<Vec<Receipt>> {
+        let since = to_nanoseconds(since)?;
+        self.ask(|connection| {
+            let rows: Vec<Row> = receipts::table
+                .filter(receipts::happened_at.ge(since).or(receipts::recorded_at.ge(since)))
+                .order(receipts::leaf)
+                .load(connection)
+                .doing(|| "read the receipts".to_owned())?;
+            rows.into_iter().map(Receipt::of).collect()
+        })
+    }
+
     /// The receipts of one purge, in the order in which they were recorded.
     ///
     /// # Errors

@@ -10,12 +10,14 @@ mod citations;
 mod days;
 mod document;
 mod gather;
+mod history;
 mod objectives;
 mod pack;
 mod page;
 mod plots;
 mod retention;
 mod sheets;
+mod slots;
 mod storage;
 mod svg;
 #[cfg(test)]
@@ -156,7 +158,17 @@ fn write(
     step("gathering the evidence");
     let assessed = reader.verdicts_at(to)?.ok_or_else(nothing_yet)?;
     let status = status::told(&assessed, to)?;
-    let given = Given { told: reader, past: &past, from, to, head: head.clone(), key: key.clone() };
+    let now = setup.world.clock.now();
+    let given = Given {
+        told: reader,
+        past: &past,
+        from,
+        to,
+        recorded,
+        is_judged_ahead: reader.assessed_until()?.is_some_and(|until| until > now),
+        head: head.clone(),
+        key: key.clone(),
+    };
     let mut document = gather::document(&given, &status)?;
     if !wanted.with_values {
         leave_out_people(&mut document.access);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdfast_ledger::{ErrorKind, SlotState};
+use holdfast_ledger::{ErrorKind, NewAssessment, SlotState};
 
 use super::support::{Place, at};
 
@@ -34,6 +34,29 @@ fn the_first_leaves_make_the_tables_of_their_time() {
     ledger.write(|t| t.begin_run(super::support::run("late", &[]), t.recorded_at())).unwrap();
     assert_eq!(states(all), (vec![SlotState::Ok, SlotState::Expected], 1, 1));
     assert_eq!(reader.leaves_until(at("2026-03-01T12:01:30Z")).unwrap(), all);
+}
+
+#[test]
+fn a_clock_that_was_ahead_hides_nothing_and_is_told() {
+    let place = Place::new();
+    let ledger = place.open();
+    let begin = || ledger.write(|t| t.begin_run(super::support::run("a", &[]), t.recorded_at())).unwrap();
+    begin();
+    place.clock.set(at("2030-01-01T00:00:00Z"));
+    begin();
+    let new = NewAssessment { rules: 1, policy_version: None, changes: Vec::new() };
+    ledger.write(|t| t.assess(new, at("2030-01-01T00:00:00Z"))).unwrap();
+    place.clock.set(at("2026-03-01T13:00:00Z"));
+    begin();
+    let (reader, to) = (ledger.read(), at("2026-03-01T14:00:00Z"));
+    let count = reader.leaves_until(to).unwrap();
+    assert_eq!(
+        count,
+        reader.leaf_count().unwrap(),
+        "what was recorded after the clock was set right is of it"
+    );
+    assert_eq!(reader.leaves_ahead(count, to).unwrap(), (2, 1));
+    assert_eq!(reader.leaves_ahead(count, at("2031-01-01T00:00:00Z")).unwrap(), (0, 0));
 }
 
 #[test]

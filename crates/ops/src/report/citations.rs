@@ -1,5 +1,5 @@
-//! Where what a verdict rests on is recorded: the number of the first leaf that names it. Whoever has the log finds it there,
-//! without our tables.
+//! Where what a verdict rests on is recorded: the number of the first leaf whose fact records such a thing, and this one. Whoever
+//! has the log finds it there, without our tables. A fact that only names it proves nothing of it.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,18 @@ use super::document::{Citation, Document};
 /// Looks for what is cited while the log passes by.
 pub(super) struct Finder {
     cited: Vec<(String, String)>,
-    found: BTreeMap<String, Option<u64>>,
+    /// By kind and id.
+    found: BTreeMap<&'static str, BTreeMap<String, Option<u64>>>,
 }
 
-/// The kind of a leaf that holds verdicts: those name what they rest on, and do not record it.
-const VERDICTS: &str = "assessed";
+/// What verdicts rest on, and the facts that record it.
+const RECORDED_BY: [(&str, &[&str]); 5] = [
+    ("run", &["run-begun", "run-ended"]),
+    ("point", &["point-recorded"]),
+    ("slot", &["slots-expected", "slots-settled"]),
+    ("hold", &["held"]),
+    ("purge", &["purge-begun"]),
+];
 
 impl Finder {
     /// Everything that a document cites.
@@ -30,31 +37,22 @@ impl Finder {
             evidence.map(|one| (text(one, "kind"), text(one, "id"))).collect();
         cited.sort();
         cited.dedup();
-        let sought = cited.iter().filter(|(kind, _)| kind != "leaf");
-        let found = sought.map(|(_, id)| (id.clone(), None)).collect();
+        let ids = |kind: &str| {
+            let of_kind = cited.iter().filter(|(known, _)| known == kind);
+            of_kind.map(|(_, id)| (id.clone(), None)).collect()
+        };
+        let found = RECORDED_BY.into_iter().map(|(kind, _)| (kind, ids(kind))).collect();
         Finder { cited, found }
     }
 
     /// Looks into a leaf.
     pub(super) fn see(&mut self, leaf: &Leaf) {
-        if leaf.kind == VERDICTS || self.found.is_empty() {
-            return;
-        }
-        if let Ok(payload) = serde_json::from_str::<Value>(&leaf.payload) {
-            self.look_into(&payload["fact"], leaf.sequence);
-        }
-    }
-
-    fn look_into(&mut self, value: &Value, leaf: u64) {
-        match value {
-            Value::String(text) => {
-                if let Some(found @ None) = self.found.get_mut(text) {
-                    *found = Some(leaf);
-                }
+        let kinds = RECORDED_BY.into_iter().filter(|(_, facts)| facts.contains(&leaf.kind.as_str()));
+        for (kind, _) in kinds {
+            let Some(sought) = self.found.get_mut(kind).filter(|sought| !sought.is_empty()) else { continue };
+            if let Ok(payload) = serde_json::from_str::<Value>(&leaf.payload) {
+                look_into(&payload["fact"], leaf.sequence, sought);
             }
-            Value::Array(values) => values.iter().for_each(|value| self.look_into(value, leaf)),
-            Value::Object(fields) => fields.values().for_each(|value| self.look_into(value, leaf)),
-            _ => {}
         }
     }
 
@@ -62,11 +60,24 @@ impl Finder {
     pub(super) fn citations(self) -> Vec<Citation> {
         let leaf = |kind: &str, id: &str| match kind {
             "leaf" => id.parse().ok(),
-            _ => self.found.get(id).copied().flatten(),
+            _ => self.found.get(kind).and_then(|found| found.get(id)).copied().flatten(),
         };
         self.cited
             .iter()
             .map(|(kind, id)| Citation { kind: kind.clone(), id: id.clone(), leaf: leaf(kind, id) })
             .collect()
+    }
+}
+
+fn look_into(value: &Value, leaf: u64, sought: &mut BTreeMap<String, Option<u64>>) {
+    match value {
+        Value::String(text) => {
+            if let Some(found @ None) = sought.get_mut(text) {
+                *found = Some(leaf);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| look_into(value, leaf, sought)),
+        Value::Object(fields) => fields.values().for_each(|value| look_into(value, leaf, sought)),
+        _ => {}
     }
 }

@@ -15,6 +15,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use super::slots::SlotCounts;
+
 /// The form of report.json.
 pub const FORM: u32 = 1;
 
@@ -33,12 +35,18 @@ pub struct Document {
     pub log: LogHead,
     /// How it stood at the end.
     pub verdicts: Verdicts,
+    /// How verdicts on controls changed within the period.
+    pub history: History,
+    /// That the clock was ahead, in words; empty where nothing says so.
+    pub clock_ahead: Vec<String>,
     /// The leaves in which what verdicts rest on is recorded.
     pub citations: Vec<Citation>,
     /// How much would have been lost, day by day.
     pub objectives: Vec<Objective>,
     /// What the policy expected, as it was recorded.
     pub slots: Vec<Slot>,
+    /// What came of them, by part of an asset.
+    pub slot_counts: Vec<SlotCounts>,
     /// What ran.
     pub runs: Vec<RunTold>,
     /// The points that lay somewhere.
@@ -47,6 +55,8 @@ pub struct Document {
     pub retention: Vec<RetentionTold>,
     /// What was purged.
     pub purges: Vec<PurgeTold>,
+    /// What was removed in the period, whichever purge did it.
+    pub receipts: Vec<Receipt>,
     /// Holds that stood.
     pub holds: Vec<Hold>,
     /// Waivers that counted.
@@ -127,6 +137,34 @@ pub struct Verdicts {
     pub controls: Vec<ControlTold>,
 }
 
+/// How verdicts changed.
+#[derive(Debug, Default, Serialize)]
+pub struct History {
+    /// From when on verdicts are known; absent where none was written down.
+    pub known_from: Option<Timestamp>,
+    /// Controls that were red at any time in the period.
+    pub red_within: Vec<String>,
+    /// Every change, in order.
+    pub turns: Vec<Turn>,
+}
+
+/// A verdict that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// From when on it held.
+    pub at: Timestamp,
+    /// The control.
+    pub control: String,
+    /// What held before; absent where nothing did.
+    pub before: Option<String>,
+    /// What held then; absent for a control that there is no more.
+    pub verdict: Option<String>,
+    /// Why.
+    pub why: String,
+    /// The leaf in which it stands.
+    pub leaf: u64,
+}
+
 /// A verdict as it was written down.
 #[derive(Debug, Serialize)]
 pub struct ControlTold {
@@ -169,7 +207,7 @@ pub struct Objective {
     pub objective_seconds: u64,
     /// One for each day of the period.
     pub days: Vec<ObjectiveDay>,
-    /// When the objective was broken, as far back as the last verdict of the period looks.
+    /// When the objective was broken within the period, or across its beginning.
     pub breaches: Vec<Breach>,
 }
 
@@ -180,10 +218,14 @@ pub struct ObjectiveDay {
     pub day: Date,
     /// The highest age of what could be restored; absent where nothing was measured.
     pub worst_seconds: Option<u64>,
-    /// The objective that day.
+    /// The objective that day; the shortest where it changed.
     pub objective_seconds: u64,
+    /// Whether it was broken for a while, by the objective of that while.
+    pub broken: bool,
     /// Whether for a while there was no state at all that could be restored.
     pub without_any: bool,
+    /// Whether both were so at once.
+    pub broken_without_any: bool,
 }
 
 /// A run.

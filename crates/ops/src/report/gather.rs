@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{CheckScope, Purge, Reader, TreeHead};
+use holdfast_ledger::{CheckScope, Purge, Reader, Slot, TreeHead};
 use holdfast_model::Policy;
 use holdfast_model::standards::DEMANDS;
-use holdfast_model::verdict::{Inventory, Observed};
+use holdfast_model::verdict::{ControlVerdict, Inventory, Observed, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use super::document::{
     ControlTold, Document, EstateChange, FORM, LogHead, PlaceDeclared, PointTold, PolicyTold, PurgeTold,
     RowTold, RunTold, StandardTold, Title, Verdicts,
 };
-use super::{days, objectives, retention, storage};
+use super::{days, history, objectives, retention, storage};
 use crate::error::{Error, Result};
 use crate::serve::versions::Versions;
 use crate::status::StatusReport;
@@ -32,6 +32,10 @@ pub(super) struct Given<'r> {
     pub(super) from: Timestamp,
     /// As of when.
     pub(super) to: Timestamp,
+    /// So many leaves were recorded until then.
+    pub(super) recorded: u64,
+    /// Whether verdicts are written down for instants that are to come.
+    pub(super) is_judged_ahead: bool,
     /// The head of the log.
     pub(super) head: TreeHead,
     /// The public key that signs.
@@ -45,9 +49,13 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         given.told.verdicts_at(to)?.ok_or_else(|| Error::not_done("no verdict was written down"))?;
     let until = just_after(to);
     let days = days::of(from, to);
+    let slots = slots(past, (from, to))?;
+    // What was written down from here on was taken up in the period, whenever it happened.
+    let first_leaf = given.told.leaves_until(just_before(from))?;
     let runs = runs(past, from, until)?;
     let purges = purges(past, from)?;
-    let storage = storage::by_place(past, &days, &runs, &purges)?;
+    let receipts = past.receipts_since(from)?;
+    let storage = storage::by_place(past, &days, &runs, &receipts)?;
     let controls = controls(&assessed, status);
     let standards = standards(status);
     let points = points(past, from)?;
@@ -72,13 +80,17 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
                 .filter(|worst| !worst.is_null()),
             controls,
         },
+        history: history::of(given.told, (from, to))?,
+        clock_ahead: clock_ahead(given)?,
         citations: Vec::new(),
         objectives: objectives::by_day(given.told, (from, to), &days)?,
-        slots: past.slots_between(from, until, None)?,
+        slot_counts: super::slots::counts(&slots, to),
+        slots,
         retention: retention::of(&points, policy.as_ref(), declared, to),
         points,
         runs,
         purges,
+        receipts,
         holds: past
             .holds()?
             .into_iter()
@@ -87,15 +99,30 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         waivers: past
             .waivers(None)?
             .into_iter()
-            .filter(|waiver| waiver.waiver.expires >= from && waiver.waiver.begins <= to)
+            .filter(|waiver| {
+                waiver.recorded_at >= from || (waiver.waiver.expires >= from && waiver.waiver.begins <= to)
+            })
             .collect(),
-        alarms: past.alarms_between(from, until)?,
-        access: past.actions_between(from, until)?,
+        alarms: past
+            .alarms_between(Timestamp::UNIX_EPOCH, until)?
+            .into_iter()
+            .filter(|alarm| alarm.happened_at >= from || alarm.leaf >= first_leaf)
+            .collect(),
+        access: past
+            .actions_between(Timestamp::UNIX_EPOCH, until)?
+            .into_iter()
+            // What nobody said the end of may have gone on.
+            .filter(|done| done.ended_at.is_none_or(|ended| ended >= from) || done.leaf >= first_leaf)
+            .collect(),
         reviews: past.policy_reviews()?.into_iter().filter(|r| from <= r.recorded_at).collect(),
         policy_versions: policy_versions(past)?,
         estate_changes: estate_changes(&inventories, from),
         storage,
-        anchors: past.anchors(None)?.into_iter().filter(|anchor| anchor.happened_at >= from).collect(),
+        anchors: past
+            .anchors(None)?
+            .into_iter()
+            .filter(|anchor| anchor.happened_at >= from || anchor.leaf >= first_leaf)
+            .collect(),
         log_restarts: past.log_restarts()?,
         places: declared.map(places).unwrap_or_default(),
         standards,
@@ -107,9 +134,43 @@ fn just_after(to: Timestamp) -> Timestamp {
     to.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX)
 }
 
+fn just_before(from: Timestamp) -> Timestamp {
+    from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Whether a clock was ahead: then what happened may stand under a wrong time, or verdicts until now were made too early.
+fn clock_ahead(given: &Given<'_>) -> Result<Vec<String>> {
+    let (dated, judged) = given.told.leaves_ahead(given.recorded, given.to)?;
+    let mut said = Vec::new();
+    if dated > 0 {
+        said.push(format!(
+            "{dated} leaves that were written down before the end of the period are dated after it: what they record is in here under a wrong time"
+        ));
+    }
+    if judged > 0 || given.is_judged_ahead {
+        said.push(
+            "verdicts were written down for instants to come: until those, nothing new is judged, so the verdicts in here may be older than the period's end"
+                .to_owned(),
+        );
+    }
+    Ok(said)
+}
+
+/// Slots that were open or due in it, or were decided in it.
+fn slots(past: &Reader, (from, to): (Timestamp, Timestamp)) -> Result<Vec<Slot>> {
+    let mut slots = past.slots_between(Timestamp::UNIX_EPOCH, LAST, None)?;
+    slots.retain(|slot| {
+        (slot.due >= from && slot.opens <= to) || slot.settled_at.is_some_and(|at| from <= at && at <= to)
+    });
+    Ok(slots)
+}
+
+/// Later than anything that is planned.
+const LAST: Timestamp = Timestamp::constant(9_000_000_000, 0);
+
 fn controls(assessed: &holdfast_ledger::Assessed, status: &StatusReport) -> Vec<ControlTold> {
     let leaf = |key: &(String, Option<String>)| assessed.leaves.get(key).copied().unwrap_or_default();
-    let told = |control: &holdfast_model::verdict::ControlVerdict| {
+    let told = |control: &ControlVerdict| {
         let key = (control.control.clone(), None);
         let document = assessed.verdicts.get(&key)?.clone();
         let rows = assessed
@@ -127,7 +188,11 @@ fn controls(assessed: &holdfast_ledger::Assessed, status: &StatusReport) -> Vec<
 fn standards(status: &StatusReport) -> Vec<StandardTold> {
     let verdict = |id: &&str| {
         let control = status.shown.controls.iter().find(|control| control.control == **id);
-        let word = control.map_or("not judged", |control| control.verdict.as_str());
+        let word = match control {
+            None => "not judged",
+            Some(control) if is_not_built(control) => "not built",
+            Some(control) => control.verdict.as_str(),
+        };
         ((*id).to_owned(), word.to_owned())
     };
     let demand = |demand: &holdfast_model::standards::Demand| StandardTold {
@@ -137,6 +202,11 @@ fn standards(status: &StatusReport) -> Vec<StandardTold> {
         not_shown: demand.not_shown.to_owned(),
     };
     DEMANDS.iter().map(demand).collect()
+}
+
+/// Whether a control is not applicable only because this program cannot do it.
+pub(super) fn is_not_built(control: &ControlVerdict) -> bool {
+    control.verdict == Verdict::NotApplicable && control.why.starts_with("not built")
 }
 
 /// What the version in force says.
@@ -175,7 +245,8 @@ fn policy_told(version: holdfast_ledger::PolicyVersion) -> PolicyTold {
 }
 
 fn runs(past: &Reader, from: Timestamp, until: Timestamp) -> Result<Vec<RunTold>> {
-    let runs = past.runs_between(from, until, None)?;
+    let mut runs = past.runs_between(Timestamp::UNIX_EPOCH, until, None)?;
+    runs.retain(|run| run.ended_at.is_none_or(|ended| ended >= from));
     let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
     let mut read_back: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for check in past.checks_of_runs(&ids)? {
@@ -202,7 +273,7 @@ fn sent(report: &str) -> Option<BTreeMap<String, u64>> {
 }
 
 fn points(past: &Reader, from: Timestamp) -> Result<Vec<PointTold>> {
-    let points = past.points_lying(from)?;
+    let points = past.points_lying(Timestamp::UNIX_EPOCH)?;
     let ids: Vec<&str> = points.iter().map(|point| point.point.id.as_str()).collect();
     let mut copies = past.copies_of_all(&ids)?;
     let told = |point: holdfast_ledger::RecordedPoint| PointTold {
@@ -211,7 +282,13 @@ fn points(past: &Reader, from: Timestamp) -> Result<Vec<PointTold>> {
         recorded_at: point.recorded_at,
         leaf: point.leaf,
     };
-    Ok(points.into_iter().map(told).collect())
+    // Those that are of the period, or were found in it, or lay somewhere for a part of it.
+    let is_of_it = |told: &PointTold| {
+        told.point.instant >= from
+            || told.recorded_at >= from
+            || told.copies.iter().any(|copy| copy.removed_at.is_none_or(|removed| removed >= from))
+    };
+    Ok(points.into_iter().map(told).filter(is_of_it).collect())
 }
 
 fn purges(past: &Reader, from: Timestamp) -> Result<Vec<PurgeTold>> {
@@ -222,7 +299,13 @@ fn purges(past: &Reader, from: Timestamp) -> Result<Vec<PurgeTold>> {
             purge,
         })
     };
-    past.purges(from)?.into_iter().map(told).collect()
+    let told: Vec<PurgeTold> =
+        past.purges(Timestamp::UNIX_EPOCH)?.into_iter().map(told).collect::<Result<_>>()?;
+    let is_of_it = |told: &PurgeTold| {
+        told.purge.ended_at.is_none_or(|ended| ended >= from)
+            || told.receipts.iter().any(|receipt| receipt.happened_at >= from)
+    };
+    Ok(told.into_iter().filter(is_of_it).collect())
 }
 
 fn inventories(past: &Reader) -> Result<Vec<(Inventory, Timestamp, u64)>> {
@@ -267,9 +350,9 @@ fn differ<T: PartialEq>(
     said: &mut Vec<String>,
 ) {
     let named = |word: &str, names: Vec<&String>, said: &mut Vec<String>| {
-        if let Some(first) = names.first() {
-            let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
-            said.push(format!("{what} {first}{more} {word}"));
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+            said.push(format!("{what} {} {word}", names.join(", ")));
         }
     };
     named("added", now.keys().filter(|name| !before.contains_key(*name)).collect(), said);
@@ -277,3 +360,6 @@ fn differ<T: PartialEq>(
     let changed = now.iter().filter(|(name, is)| before.get(*name).is_some_and(|was| was != *is));
     named("changed", changed.map(|(name, _)| name).collect(), said);
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub(super) fn html(document: &Document, status: &StatusReport, sheets: &[Sheet])
     let days = super::days::of(document.from, document.to);
     let plots = [
         plots::objectives(&document.objectives, &days),
-        plots::calendar(&document.slots, &days),
+        plots::calendar(&document.slots, &days, document.to),
         plots::storage(&document.storage, &days, &bytes),
     ];
     let page = Page {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{Slot, SlotState};
+use holdfast_ledger::Slot;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::days;
 use super::document::{Objective, ObjectiveDay, PlaceTold};
+use super::slots::Came;
 use super::svg::{self, Grid, Mark, Strip};
 
 /// So many rows are shown; the tables have all.
@@ -23,6 +25,7 @@ pub(super) struct Plot {
     pub(super) file: &'static str,
 }
 
+const FRESH: Mark = Mark { class: "c-wait", sign: "n" };
 const NOTHING: Mark = Mark { class: "c-none", sign: "" };
 const HALF: Mark = Mark { class: "c-ok", sign: "" };
 const NEAR: Mark = Mark { class: "c-near", sign: "·" };
@@ -35,6 +38,10 @@ const WAIVED: Mark = Mark { class: "c-excused", sign: "w" };
 const LATE: Mark = Mark { class: "c-near", sign: "l" };
 const DEGRADED: Mark = Mark { class: "c-near", sign: "d" };
 const MISSED: Mark = Mark { class: "c-bad", sign: "m" };
+const OVERDUE: Mark = Mark { class: "c-bad", sign: "?" };
+const WITHDRAWN: Mark = Mark { class: "c-none", sign: "r" };
+/// From this rank on a slot was not kept.
+const RANK_BAD: u8 = 4;
 
 /// How much would have been lost, by asset and day.
 pub(super) fn objectives(objectives: &[Objective], period: &[Date]) -> Option<Plot> {
@@ -59,6 +66,7 @@ pub(super) fn objectives(objectives: &[Objective], period: &[Date]) -> Option<Pl
             (NEAR, "more than 80 % of it used"),
             (BROKEN, "objective broken"),
             (WITHOUT, "broken, and no state at all counted as safe"),
+            (FRESH, "no state yet, and the objective not broken"),
             (NOTHING, "not measured"),
         ],
         file: "csv/objectives.csv",
@@ -69,15 +77,16 @@ fn badness(one: &Objective) -> u64 {
     let permille = |day: &ObjectiveDay| {
         day.worst_seconds.map_or(0, |worst| (worst * 1000 / day.objective_seconds.max(1)).min(100_000))
     };
-    let broken = one.days.iter().filter(|day| day.is_broken()).count() as u64;
+    let broken = one.days.iter().filter(|day| day.broken).count() as u64;
     broken * 1_000_000 + one.days.iter().map(permille).max().unwrap_or(0)
 }
 
 fn worst_mark(days: &[ObjectiveDay]) -> Mark {
     let mark = |day: &ObjectiveDay| match day.worst_seconds {
         None => (0, NOTHING),
-        Some(_) if day.is_broken() && day.without_any => (4, WITHOUT),
-        Some(_) if day.is_broken() => (3, BROKEN),
+        Some(_) if day.broken_without_any => (5, WITHOUT),
+        Some(_) if day.broken => (4, BROKEN),
+        Some(_) if day.without_any => (3, FRESH),
         Some(worst) if worst * 10 > day.objective_seconds * 8 => (2, NEAR),
         Some(_) => (1, HALF),
     };
@@ -85,13 +94,13 @@ fn worst_mark(days: &[ObjectiveDay]) -> Mark {
 }
 
 /// What came of what the policy expected, by part of an asset and day.
-pub(super) fn calendar(slots: &[Slot], period: &[Date]) -> Option<Plot> {
+pub(super) fn calendar(slots: &[Slot], period: &[Date], to: Timestamp) -> Option<Plot> {
     let mut by_part: BTreeMap<String, BTreeMap<Date, (u8, Mark)>> = BTreeMap::new();
     let mut bad: BTreeMap<String, u64> = BTreeMap::new();
     for slot in slots {
         let part = format!("{}/{}", slot.asset, slot.dataset);
-        let ranked = rank(slot.state);
-        *bad.entry(part.clone()).or_default() += u64::from(ranked.0 >= 3);
+        let ranked = rank(Came::of(slot, to));
+        *bad.entry(part.clone()).or_default() += u64::from(ranked.0 >= RANK_BAD);
         let day = by_part.entry(part).or_default().entry(days::day(slot.due)).or_insert(ranked);
         if ranked.0 > day.0 {
             *day = ranked;
@@ -111,7 +120,7 @@ pub(super) fn calendar(slots: &[Slot], period: &[Date]) -> Option<Plot> {
     };
     let rows: Vec<(String, Vec<Mark>)> = parts.into_iter().map(row).collect();
     let lead = format!(
-        "What came of the slots that fell due each day, the worst of the day.{}",
+        "What came of the slots that fell due each day, the worst of the day; slots that nobody recorded are not in it.{}",
         shown(rows.len(), all, per_column)
     );
     Some(Plot {
@@ -123,22 +132,26 @@ pub(super) fn calendar(slots: &[Slot], period: &[Date]) -> Option<Plot> {
             (LATE, "late"),
             (DEGRADED, "degraded: the point lacks something"),
             (MISSED, "missed"),
+            (OVERDUE, "due, and nothing decided"),
             (WAIVED, "waived beforehand, by name"),
-            (WAITING, "not decided yet"),
+            (WITHDRAWN, "withdrawn: the asset left the estate"),
+            (WAITING, "not due yet"),
             (NOTHING, "nothing was recorded as due"),
         ],
         file: "csv/slots.csv",
     })
 }
 
-fn rank(state: SlotState) -> (u8, Mark) {
-    match state {
-        SlotState::Ok => (1, OK),
-        SlotState::Waived => (2, WAIVED),
-        SlotState::Expected => (0, WAITING),
-        SlotState::Late => (3, LATE),
-        SlotState::Degraded => (4, DEGRADED),
-        SlotState::Missed => (5, MISSED),
+fn rank(came: Came) -> (u8, Mark) {
+    match came {
+        Came::Waiting => (0, WAITING),
+        Came::Withdrawn => (1, WITHDRAWN),
+        Came::Ok => (2, OK),
+        Came::Waived => (3, WAIVED),
+        Came::Late => (RANK_BAD, LATE),
+        Came::Degraded => (5, DEGRADED),
+        Came::Overdue => (6, OVERDUE),
+        Came::Missed => (7, MISSED),
     }
 }
 

@@ -4,6 +4,7 @@
 //! gets an apostrophe first.
 
 mod people;
+mod slots;
 mod verdicts;
 mod work;
 
@@ -31,6 +32,7 @@ pub(super) struct Sheet {
 /// Every table.
 pub(super) fn of(document: &Document) -> Vec<Sheet> {
     let mut sheets = verdicts::sheets(document);
+    sheets.extend(slots::sheets(document));
     sheets.extend(work::sheets(document));
     sheets.extend(people::sheets(document));
     sheets

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::Reader;
+use holdfast_ledger::{Reader, Receipt};
 use holdfast_model::verdict::Observed;
 use jiff::civil::Date;
 
 use super::days;
-use super::document::{PlaceDay, PlaceTold, PurgeTold, RunTold, Walk};
+use super::document::{PlaceDay, PlaceTold, RunTold, Walk};
 use crate::error::Result;
 use crate::verdicts::stocktaking;
 
@@ -18,12 +18,13 @@ pub(super) fn by_place(
     past: &Reader,
     period: &[Date],
     runs: &[RunTold],
-    purges: &[PurgeTold],
+    receipts: &[Receipt],
 ) -> Result<Vec<PlaceTold>> {
     let mut places: BTreeMap<String, PlaceTold> = BTreeMap::new();
     let mut unknown: BTreeMap<Date, u64> = BTreeMap::new();
     for run in runs {
-        let day = days::day(run.run.begun_at);
+        // What it sent is known when it ended, which may be days after it began.
+        let day = days::day(run.run.ended_at.unwrap_or(run.run.begun_at));
         match &run.sent_bytes {
             Some(sent) => {
                 for (place, bytes) in sent {
@@ -34,7 +35,7 @@ pub(super) fn by_place(
         }
     }
     // One purge may be carried out over many days.
-    for receipt in purges.iter().flat_map(|purge| &purge.receipts) {
+    for receipt in receipts {
         let day = days::day(receipt.happened_at);
         let bytes = receipt.receipt.bytes;
         on(&mut places, &receipt.receipt.location, period, day, |day| day.removed_bytes += bytes);

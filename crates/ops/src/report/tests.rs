@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::document::{
-    ControlTold, Document, FORM, LogHead, Objective, ObjectiveDay, PlaceDay, PlaceTold, RowTold, Title,
-    Verdicts,
+    ControlTold, Document, FORM, History, LogHead, Objective, ObjectiveDay, PlaceDay, PlaceTold, RowTold,
+    Title, Verdicts,
 };
 use super::{days, page, sheets};
 use crate::status;
@@ -35,7 +35,9 @@ fn objective(asset: usize, period: &[jiff::civil::Date]) -> Objective {
         day: *day,
         worst_seconds: Some(if is_missed(asset, number) { 100_000 } else { 40_000 }),
         objective_seconds: 86_400,
+        broken: is_missed(asset, number),
         without_any: false,
+        broken_without_any: false,
     };
     Objective {
         control: "DR-04".to_owned(),
@@ -121,13 +123,17 @@ fn document() -> (Document, status::StatusReport) {
             worst: None,
             controls: vec![control],
         },
+        history: History::default(),
+        clock_ahead: Vec::new(),
         citations: Vec::new(),
         objectives: (0..ASSETS).map(|asset| objective(asset, &period)).collect(),
+        slot_counts: Vec::new(),
         slots: (0..ASSETS).flat_map(|asset| slots(asset, &period)).collect(),
         runs: Vec::new(),
         points: Vec::new(),
         retention: Vec::new(),
         purges: Vec::new(),
+        receipts: Vec::new(),
         holds: Vec::new(),
         waivers: Vec::new(),
         alarms: Vec::new(),
@@ -166,4 +172,95 @@ fn a_thousand_assets_stay_a_page_and_the_tables_have_all_of_them() {
     assert_eq!(broken, 91 * 13);
     // Twice the same.
     assert_eq!(page::html(&document, &status, &sheets).unwrap(), html);
+}
+
+/// One control, as it stood at the end.
+fn ending_with(verdict: &str) -> status::StatusReport {
+    let document = json!({
+        "control": "SCHED-01", "title": "t", "section": 4, "sentences": [], "verdict": verdict, "why": "so",
+        "evidence": [],
+    });
+    let verdicts = BTreeMap::from([(("SCHED-01".to_owned(), None), document)]);
+    let assessed =
+        Assessed { at: at(TO), rules: 1, policy_version: Some(1), verdicts, leaves: BTreeMap::new() };
+    status::told(&assessed, at(TO)).unwrap()
+}
+
+#[test]
+fn a_good_end_is_no_good_period_and_an_excuse_is_not_kept() {
+    let (mut document, _) = document();
+    document.history.known_from = Some(at(FROM));
+    document.history.red_within = vec!["RET-01".to_owned(), "SCHED-01".to_owned()];
+    document.clock_ahead = vec!["3 leaves are dated after it".to_owned()];
+    let page = |document: &Document, verdict: &str| {
+        page::html(document, &ending_with(verdict), &sheets::of(document)).unwrap()
+    };
+    let html = page(&document, "PASS");
+    assert!(
+        html.contains("At the end of the period, 1 of 1 controls that apply were kept and none was red.")
+    );
+    assert!(html.contains("Red at some time within the period, 2 controls: RET-01, SCHED-01."));
+    assert!(html.contains("<strong>The clock was ahead:</strong> 3 leaves are dated after it."));
+    let html = page(&document, "EXEMPT");
+    assert!(html.contains("0 of 1 controls that apply were kept and none was red, and 1 are exempt"));
+    document.history.red_within.clear();
+    document.clock_ahead.clear();
+    let html = page(&document, "PASS");
+    assert!(html.contains("No control was red at any time within the period."));
+    assert!(!html.contains("The clock was ahead"));
+    // Where verdicts are known later only, nothing is said of before.
+    document.history.known_from = Some(at("2026-02-01T00:00:00Z"));
+    assert!(page(&document, "PASS").contains("No control was red at any time since 2026-02-01 00:00 UTC"));
+}
+
+#[test]
+fn a_slot_that_is_due_and_undecided_is_drawn_as_bad() {
+    let period = days::of(at(FROM), at("2026-01-03T00:00:00Z"));
+    let mut slots = slots(1, &period);
+    let last = slots.len() - 1;
+    slots[last].state = SlotState::Expected;
+    let drawn = |to: &str| super::plots::calendar(&slots, &period, at(to)).unwrap().svg;
+    assert!(drawn(TO).contains("c-bad") && drawn(TO).contains(">?</text>"));
+    assert!(!drawn("2026-01-02T10:00:00Z").contains("c-bad"));
+}
+
+#[test]
+fn the_worst_is_ranked_as_of_the_end_and_its_window_is_named() {
+    let (document, _) = document();
+    let rpo = |counts_from: &str, objective: i64| {
+        let counts_from = at(counts_from);
+        json!({
+            "objective_seconds": objective, "recovery_point": counts_from, "point": "p",
+            "counts_from": counts_from, "known_since": "2026-03-20T00:00:00Z",
+            "breaks_at": counts_from + SignedDuration::from_secs(objective), "worst_seconds": 0,
+            "breaches": [], "headroom_seconds": null,
+        })
+    };
+    let row = |target: &str, rpo: Value| {
+        let document = json!({
+            "target": target, "asset": target, "verdict": "PASS", "why": "so", "evidence": [], "rpo": rpo,
+        });
+        (("DR-04".to_owned(), Some(target.to_owned())), document)
+    };
+    let control = json!({
+        "control": "DR-04", "title": "t", "section": 8, "sentences": [], "verdict": "PASS", "why": "so",
+        "evidence": [],
+    });
+    // Written down a day before the end: by then the one with the short objective has used up more of it.
+    let verdicts = BTreeMap::from([
+        (("DR-04".to_owned(), None), control),
+        row("long", rpo("2026-03-29T00:00:00Z", 7 * 86_400)),
+        row("short", rpo("2026-03-30T23:00:00Z", 2 * 86_400)),
+    ]);
+    let assessed = Assessed {
+        at: at("2026-03-31T00:00:00Z"),
+        rules: 2,
+        policy_version: None,
+        verdicts,
+        leaves: BTreeMap::new(),
+    };
+    let status = status::told(&assessed, at(TO)).unwrap();
+    let html = page::html(&document, &status, &sheets::of(&document)).unwrap();
+    assert!(html.contains("short would lose"), "as of the end");
+    assert!(html.contains("of the time since 2026-03-20 00:00 UTC"), "it was not known for thirty days");
 }

@@ -1,10 +1,11 @@
 //! The ten sections of the policy: what was promised, which controls look at it, and what they found by which evidence.
 
 use holdfast_model::SENTENCES;
-use holdfast_model::verdict::{ControlVerdict, Evidence, Row, SECTIONS, Verdict};
+use holdfast_model::verdict::{ControlVerdict, Evidence, Row, SECTIONS};
 
 use super::{class_of, maybe};
 use crate::report::document::Document;
+use crate::report::gather::is_not_built;
 use crate::status::StatusReport;
 
 /// Targets that are not red and are shown, of each control.
@@ -70,10 +71,6 @@ pub(super) fn of(document: &Document, status: &StatusReport) -> Vec<Section> {
             }
         })
         .collect()
-}
-
-fn is_not_built(control: &ControlVerdict) -> bool {
-    control.verdict == Verdict::NotApplicable && control.why.starts_with("not built")
 }
 
 fn promises(section: u8, controls: &[ControlVerdict]) -> Vec<Promise> {

@@ -3,10 +3,12 @@
 use serde_json::Value;
 
 use super::{Sheet, maybe, time};
-use crate::report::document::{Document, Objective, ObjectiveDay};
+use crate::report::document::{Document, Objective, ObjectiveDay, Turn};
 
 pub(super) fn sheets(document: &Document) -> Vec<Sheet> {
-    vec![controls(document), targets(document), objectives(document), breaches(document), standards(document)]
+    let mut sheets = vec![history(document), controls(document), targets(document), objectives(document)];
+    sheets.extend([breaches(document), standards(document)]);
+    sheets
 }
 
 fn text(document: &Value, field: &str) -> String {
@@ -27,6 +29,27 @@ fn evidence(document: &Value) -> String {
     let cited = document["evidence"].as_array().into_iter().flatten();
     let cited = cited.map(|one| format!("{}:{}", text(one, "kind"), text(one, "id")));
     cited.collect::<Vec<_>>().join(" ")
+}
+
+fn history(document: &Document) -> Sheet {
+    let row = |turn: &Turn| {
+        vec![
+            time(turn.at),
+            turn.control.clone(),
+            turn.before.clone().unwrap_or_default(),
+            turn.verdict.clone().unwrap_or_default(),
+            turn.why.clone(),
+            turn.leaf.to_string(),
+        ]
+    };
+    Sheet {
+        file: "csv/history.csv",
+        title: "How verdicts changed within the period",
+        columns: &["at", "control", "before", "verdict", "why", "leaf"],
+        rows: document.history.turns.iter().map(row).collect(),
+        shown: &[(0, "When"), (1, "Control"), (2, "Before"), (3, "Then"), (4, "Why"), (5, "Leaf")],
+        without: "No verdict on a control changed.",
+    }
 }
 
 fn controls(document: &Document) -> Sheet {
@@ -108,8 +131,9 @@ fn targets(document: &Document) -> Sheet {
 fn objectives(document: &Document) -> Sheet {
     let state = |day: &ObjectiveDay| match day.worst_seconds {
         None => "not-measured",
-        Some(_) if day.is_broken() && day.without_any => "broken-without-any-state",
-        Some(_) if day.is_broken() => "broken",
+        Some(_) if day.broken_without_any => "broken-without-any-state",
+        Some(_) if day.broken => "broken",
+        Some(_) if day.without_any => "no-state-yet",
         Some(_) => "within",
     };
     let mut rows = Vec::new();
@@ -138,7 +162,7 @@ fn objectives(document: &Document) -> Sheet {
 fn breaches(document: &Document) -> Sheet {
     let mut rows = Vec::new();
     for Objective { control, target, breaches, .. } in &document.objectives {
-        for breach in breaches.iter().filter(|b| b.until.is_none_or(|until| until >= document.from)) {
+        for breach in breaches {
             let end = breach.until.unwrap_or(document.to);
             let lasted = end.duration_since(breach.from).as_secs().max(0);
             rows.push(vec![

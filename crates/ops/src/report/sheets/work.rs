@@ -1,56 +1,14 @@
-//! Tables of what was expected, what ran, what lies where and what was purged.
+//! Tables of what ran, what lies where and what was purged.
 
 use super::{Sheet, maybe, time};
 use crate::report::document::{Document, PointTold, PurgeTold, RetentionTold, RunTold};
 
 pub(super) fn sheets(document: &Document) -> Vec<Sheet> {
-    let mut sheets = vec![slots(document), runs(document), points(document), copies(document)];
+    let mut sheets = vec![runs(document), points(document), copies(document)];
     sheets.push(retention(document));
     sheets.extend([purges(document), receipts(document), purged_points(document)]);
     sheets.extend([storage(document), walks(document), restore_tests()]);
     sheets
-}
-
-fn slots(document: &Document) -> Sheet {
-    let row = |slot: &holdfast_ledger::Slot| {
-        vec![
-            slot.id.clone(),
-            slot.asset.clone(),
-            slot.dataset.clone(),
-            slot.kind.clone(),
-            slot.basis.clone(),
-            slot.policy_version.to_string(),
-            time(slot.opens),
-            time(slot.closes),
-            time(slot.due),
-            slot.state.as_str().to_owned(),
-            slot.run.clone().unwrap_or_default(),
-            maybe(slot.settled_at),
-            slot.reason.clone().unwrap_or_default(),
-        ]
-    };
-    Sheet {
-        file: "csv/slots.csv",
-        title: "Slots",
-        columns: &[
-            "slot",
-            "asset",
-            "dataset",
-            "kind",
-            "basis",
-            "policy_version",
-            "opens",
-            "closes",
-            "due",
-            "state",
-            "run",
-            "settled_at",
-            "reason",
-        ],
-        rows: document.slots.iter().map(row).collect(),
-        shown: &[],
-        without: "",
-    }
 }
 
 fn runs(document: &Document) -> Sheet {
@@ -255,12 +213,16 @@ fn purges(document: &Document) -> Sheet {
             (10, "Bytes removed"),
             (11, "Waits for"),
         ],
-        without: "Nothing was purged.",
+        without: match document.receipts.is_empty() {
+            true => "Nothing was purged.",
+            false => {
+                "No purge is known that was open in the period; what was removed in it stands in csv/purge-receipts.csv."
+            }
+        },
     }
 }
 
 fn receipts(document: &Document) -> Sheet {
-    let receipts = document.purges.iter().flat_map(|purge| &purge.receipts);
     let row = |told: &holdfast_ledger::Receipt| {
         let receipt = &told.receipt;
         vec![
@@ -291,7 +253,7 @@ fn receipts(document: &Document) -> Sheet {
             "happened_at",
             "leaf",
         ],
-        rows: receipts.map(row).collect(),
+        rows: document.receipts.iter().map(row).collect(),
         shown: &[],
         without: "",
     }
