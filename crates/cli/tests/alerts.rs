@@ -204,12 +204,28 @@ fn encrypted_from_the_first_byte_works_too() {
 fn one_message_that_a_server_does_not_take_holds_up_no_other() {
     let (customer, smtp) = (customer(), Smtp::start(SmtpSecurity::StartTls));
     customer.declare(&mail_channel(&customer, &smtp, ""));
-    smtp.refuse(true);
+    smtp.refuse("daily:");
     let daemon = Daemon::start(&customer);
     daemon.wait_until_said("does not take a notice");
-    smtp.refuse(false);
+    wait_for_mail(&smtp, "RED:");
+    assert!(!subjects(&smtp).iter().any(|subject| subject.contains("daily:")), "{:?}", subjects(&smtp));
+    smtp.refuse("");
     wait_for_mail(&smtp, "daily:");
     daemon.end(0, 1);
+}
+
+#[test]
+fn an_address_that_is_none_any_more_keeps_a_mail_from_nobody_else() {
+    let (customer, smtp) = (customer(), Smtp::start(SmtpSecurity::StartTls));
+    let channel = mail_channel(&customer, &smtp, "");
+    let two = "to = [\"gone@hosting.example\", \"night@hosting.example\"]";
+    customer.declare(&channel.replace("to = [\"night@hosting.example\"]", two));
+    smtp.forget("gone@hosting.example");
+    let taken = customer.run(0, &["alerts", "test"]);
+    assert!(taken.contains("nobody of that name"), "{taken}");
+    assert_eq!(smtp.mails()[0].to, ["night@hosting.example"]);
+    customer.change_estate(two, "to = [\"gone@hosting.example\"]");
+    assert!(customer.run(3, &["alerts", "test"]).contains("nobody of that name"));
 }
 
 #[test]
