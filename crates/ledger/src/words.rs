@@ -10,6 +10,9 @@ macro_rules! words {
         }
 
         impl $name {
+            /// All that there are.
+            pub const ALL: &'static [$name] = &[$($name::$member,)*];
+
             /// The word for it.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$member => $word,)* }

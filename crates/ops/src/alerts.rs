@@ -23,6 +23,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::deliver::Tries;
 pub use self::list::{AlertsReport, ChannelState, SaidNotice, list};
+pub(crate) use self::ping::unjudged;
 pub use self::trial::{Trial, TrialReport, trial};
 use crate::alerts::carrier::Carrier;
 use crate::error::{Error, Result};

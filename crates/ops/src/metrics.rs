@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use holdfast_ledger::{PurgeState, Reader, RunOutcome};
+use holdfast_ledger::{AlarmKind, PurgeState, Reader, RunOutcome};
 use holdfast_model::verdict::{Observed, Rpo, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -74,8 +74,6 @@ pub struct ChannelMeasured {
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// So old may the last assessment be; one is made every hour.
-const JUDGED_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 
 /// Reads everything that is measured from the ledger of a state folder.
 ///
@@ -87,6 +85,8 @@ pub fn snapshot(state: &Path, now: Timestamp) -> Result<Snapshot> {
     verdicts(&reader, &mut found)?;
     work(&reader, &mut found)?;
     locations(&reader, &mut found)?;
+    // One that comes to be known with its first alarm was never seen to grow.
+    found.alarms = AlarmKind::ALL.iter().map(|kind| (kind.as_str(), 0)).collect();
     for alarm in reader.alarms_between(Timestamp::UNIX_EPOCH, after(now, DAY))? {
         *found.alarms.entry(alarm.alarm.kind.as_str()).or_default() += 1;
     }
@@ -106,12 +106,22 @@ pub fn snapshot(state: &Path, now: Timestamp) -> Result<Snapshot> {
 
 /// Why whoever asks should worry about the daemon itself; none where it does what it should.
 pub fn unhealthy(found: &Snapshot) -> Option<String> {
-    match found.assessed {
+    unjudged(found.assessed, found.now)
+}
+
+/// The same, asked of the ledger without all the rest: whoever wants to know whether we live asks often.
+///
+/// # Errors
+/// When there is no ledger yet, or it cannot be read.
+pub fn health(state: &Path, now: Timestamp) -> Result<Option<String>> {
+    let reader = journal::reader(state)?.ok_or_else(|| Error::not_done("there is no ledger yet"))?;
+    Ok(unjudged(reader.assessed_until()?, now))
+}
+
+fn unjudged(assessed: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    match assessed {
         None => Some("nothing was judged yet".to_owned()),
-        Some(at) if found.now.duration_since(at) > JUDGED_WITHIN => {
-            Some(format!("nothing was judged since {at}"))
-        }
-        Some(_) => None,
+        Some(at) => alerts::unjudged(at, now),
     }
 }
 
@@ -147,7 +157,7 @@ fn work(reader: &Reader, found: &mut Snapshot) -> Result<()> {
         let outcome = run.outcome.map_or("under-way", RunOutcome::as_str);
         *found.runs.entry(outcome).or_default() += 1;
     }
-    let purges = reader.purges(before(now, MONTH))?;
+    let purges = reader.purges(Timestamp::UNIX_EPOCH)?;
     let done = purges.iter().filter(|purge| purge.state == PurgeState::Done);
     found.purged = done.filter_map(|purge| purge.ended_at).max();
     found.reread = reader.last_slice_read()?;

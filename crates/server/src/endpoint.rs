@@ -9,13 +9,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use holdfast_ops::error::Error;
-use holdfast_ops::metrics::{Snapshot, unhealthy};
+use holdfast_ops::metrics::Snapshot;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exposition::exposition;
+use crate::limited::Limited;
 
 /// Reads what is measured.
-type Source = Arc<dyn Fn() -> Result<Snapshot, Error> + Send + Sync>;
+type Source<T> = Arc<dyn Fn() -> Result<T, Error> + Send + Sync>;
 
 /// What answers; it ends when it is dropped.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl Endpoint {
     pub fn begin(
         listen: SocketAddr,
         source: impl Fn() -> Result<Snapshot, Error> + Send + Sync + 'static,
+        well: impl Fn() -> Result<Option<String>, Error> + Send + Sync + 'static,
     ) -> std::io::Result<Endpoint> {
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
@@ -40,17 +42,17 @@ impl Endpoint {
             Builder::new_multi_thread().worker_threads(1).thread_name("metrics").enable_all().build()?;
         // One reading at a time, however many ask.
         let turn = Mutex::new(());
-        let source: Source = Arc::new(move || {
+        let of_metrics: Source<Snapshot> = Arc::new(move || {
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
             source()
         });
-        let (of_metrics, of_health) = (Arc::clone(&source), source);
+        let of_health: Source<Option<String>> = Arc::new(well);
         let routes = Router::new()
             .route("/metrics", get(move || metrics(Arc::clone(&of_metrics))))
             .route("/healthz", get(move || health(Arc::clone(&of_health))));
         let listener = {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            Limited::new(tokio::net::TcpListener::from_std(listener)?)
         };
         runtime.spawn(async move { axum::serve(listener, routes).await });
         Ok(Endpoint { address, _runtime: runtime })
@@ -62,14 +64,14 @@ impl Endpoint {
     }
 }
 
-async fn read(source: Source) -> Result<Snapshot, String> {
+async fn read<T: Send + 'static>(source: Source<T>) -> Result<T, String> {
     match tokio::task::spawn_blocking(move || source()).await {
         Ok(read) => read.map_err(|error| error.message),
         Err(error) => Err(format!("a bug ended the reading: {error}")),
     }
 }
 
-async fn metrics(source: Source) -> Response {
+async fn metrics(source: Source<Snapshot>) -> Response {
     match read(source).await {
         Ok(found) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
@@ -79,9 +81,9 @@ async fn metrics(source: Source) -> Response {
     }
 }
 
-async fn health(source: Source) -> Response {
+async fn health(source: Source<Option<String>>) -> Response {
     let why = match read(source).await {
-        Ok(found) => unhealthy(&found),
+        Ok(found) => found,
         Err(why) => Some(why),
     };
     match why {

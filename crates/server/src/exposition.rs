@@ -29,7 +29,7 @@ const fn count(name: &'static str, help: &'static str) -> Metric {
 }
 
 /// Every metric. What is not in here is not told.
-pub const METRICS: [Metric; 29] = [
+pub const METRICS: [Metric; 30] = [
     of("holdfast_build_info", "1, with the version of the program and of its rules as labels"),
     of("holdfast_healthy", "1 when verdicts were made within two hours, else 0"),
     of("holdfast_assessed_timestamp_seconds", "As of when the verdicts were made"),
@@ -44,6 +44,10 @@ pub const METRICS: [Metric; 29] = [
     of("holdfast_rpo_age_seconds", "How much would be lost now"),
     of("holdfast_rpo_objective_seconds", "How much may be lost by the policy"),
     of("holdfast_rpo_used_ratio", "The share of the objective that is used up; more than 1 is a breach"),
+    of(
+        "holdfast_rpo_warn_ratio",
+        "The share of the objective from which on people are told that it breaks soon",
+    ),
     of("holdfast_rpo_within_ratio", "The share of the window of 30 days within the objective"),
     of("holdfast_slots", "Slots that were due within 24 hours, by state"),
     of("holdfast_runs", "Runs that began within 24 hours, by outcome"),
@@ -153,6 +157,7 @@ fn about_assets(found: &Snapshot) {
         set("holdfast_rpo_age_seconds", labels(), number(age));
         set("holdfast_rpo_objective_seconds", labels(), number(objective));
         set("holdfast_rpo_used_ratio", labels(), used);
+        set("holdfast_rpo_warn_ratio", labels(), number(rpo.warn_permille()) / 1000.0);
         set("holdfast_rpo_within_ratio", labels(), f64::from(rpo.within_per_10000(found.now)) / 10_000.0);
         broken += u64::from(rpo.breaks_at <= found.now);
         most = most.max(used);
@@ -192,10 +197,9 @@ fn about_storage(found: &Snapshot) {
         ("holdfast_storage_walked_timestamp_seconds", found.walked),
         ("holdfast_reread_timestamp_seconds", found.reread),
     ];
+    // What never happened is as old as can be: a rule cannot compare with what is not there.
     for (name, at) in instants {
-        if let Some(at) = at {
-            set(name, vec![], seconds(at));
-        }
+        set(name, vec![], at.map_or(0.0, seconds));
     }
 }
 

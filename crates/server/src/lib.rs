@@ -6,6 +6,7 @@
 mod courier;
 mod endpoint;
 mod exposition;
+mod limited;
 mod mail;
 mod request;
 

@@ -79,7 +79,9 @@ fn endpoint(context: &Context, command: &Serve) -> Result<Option<Endpoint>> {
     let declared = || context.load().ok()?.setup?.estate.alerts.metrics_listen;
     let Some(listen) = command.listen.or_else(declared) else { return Ok(None) };
     let (state, clock) = (context.places().state, Arc::clone(&context.world.clock));
-    let endpoint = Endpoint::begin(listen, move || metrics::snapshot(&state, clock.now()));
+    let (state_again, clock_again) = (state.clone(), Arc::clone(&clock));
+    let well = move || metrics::health(&state_again, clock_again.now());
+    let endpoint = Endpoint::begin(listen, move || metrics::snapshot(&state, clock.now()), well);
     let endpoint = endpoint.map_err(|error| {
         Error::not_done(format!("listen on {listen}: {error}"))
             .hint("--listen or [metrics] in estate.toml name another address")

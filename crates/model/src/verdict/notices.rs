@@ -29,7 +29,7 @@ pub(super) fn delivered(look: &Look<'_>) -> Finding {
         return nobody();
     }
     let mut rows: Vec<Row> = channels.iter().map(|(name, declared)| row(look, name, declared)).collect();
-    let servers: BTreeSet<&str> = channels.values().map(|channel| channel.server.as_str()).collect();
+    let servers: BTreeSet<String> = channels.values().map(|channel| machine(&channel.server)).collect();
     if let (1, Some(server)) = (servers.len(), servers.first()) {
         let why = format!("everything goes by {server}: when that fails, nobody is told");
         rows.push(
@@ -43,6 +43,20 @@ pub(super) fn delivered(look: &Look<'_>) -> Finding {
         "the digest of the day was taken, and nothing waits for long",
         nobody(),
     )
+}
+
+/// Which machine a server is: another spelling of its name is no second way, nor is another name of this machine. Of webhooks
+/// whose addresses are secrets nobody can tell here that they lie at different ones.
+fn machine(server: &str) -> String {
+    let name = server.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase();
+    let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_loopback || name == "localhost" || name.ends_with(".localhost") || name.starts_with("localhost.") {
+        return "this machine".to_owned();
+    }
+    if name.starts_with("the address of ") {
+        return "webhooks whose addresses are secrets".to_owned();
+    }
+    name
 }
 
 fn row(look: &Look<'_>, name: &str, declared: &ChannelDeclared) -> Row {
@@ -91,4 +105,24 @@ fn row(look: &Look<'_>, name: &str, declared: &ChannelDeclared) -> Row {
         row(Verdict::Stale, why).next("let `holdfast serve` run: it sends one every day")
     };
     row.by(Evidence::leaf(last.leaf), last.recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::machine;
+
+    #[test]
+    fn another_spelling_is_no_second_way() {
+        for (one, other) in [
+            ("mail.example", "MAIL.Example."),
+            ("localhost", "127.0.0.1"),
+            ("::1", "[::1]"),
+            ("localhost", "127.8.0.1"),
+            ("the address of pager", "the address of chat"),
+        ] {
+            assert_eq!(machine(one), machine(other));
+        }
+        assert_ne!(machine("mail.example"), machine("pager.example"));
+        assert_ne!(machine("10.0.0.1"), machine("127.0.0.1"));
+    }
 }

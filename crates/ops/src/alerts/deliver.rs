@@ -272,3 +272,37 @@ fn hash(payload: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_for_a_day_is_given_up_and_a_channel_that_is_away_never() {
+        let refused: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let one = |state| Delivery {
+            notice: "n".to_owned(),
+            channel: "mail".to_owned(),
+            state,
+            attempts: 1,
+            detail: None,
+            payload_sha256: None,
+            tried_at: Some(refused),
+            recorded_at: refused,
+            leaf: 1,
+        };
+        let after = |hours| refused + SignedDuration::from_hours(hours);
+        assert!(!is_given_up(&one(DeliveryState::Refused), after(23)));
+        assert!(is_given_up(&one(DeliveryState::Refused), after(24)));
+        assert!(!is_given_up(&one(DeliveryState::Failed), after(1000)));
+        // Pauses grow although nothing is written down.
+        let (tries, waits) = (Tries::default(), one(DeliveryState::Refused));
+        for _ in 0..20 {
+            tries.note(&waits, Some(after(1)));
+        }
+        let soon = after(1) + SignedDuration::from_mins(14);
+        assert!(!is_time(&waits, &tries, soon) && is_time(&waits, &Tries::default(), soon));
+        assert!(is_time(&waits, &tries, after(1) + AGAIN_MAX));
+    }
+}

@@ -95,7 +95,8 @@ fn withdraw(alerts: &Alerts, deliveries: &[Delivery], reader: &Reader) -> Result
             detail: Some("there is no such channel any more".to_owned()),
             payload_sha256: None,
         }));
-        let reaches = |one: &Delivery| one.state != DeliveryState::Withdrawn && !waits_in_vain(&one);
+        let is_lost = |one: &Delivery| matches!(one.state, DeliveryState::Withdrawn | DeliveryState::GivenUp);
+        let reaches = |one: &Delivery| !is_lost(one) && !waits_in_vain(&one);
         let Some(old) = reader.notice(id)?.filter(|_| !all.iter().any(reaches)) else { continue };
         let team = old.team.as_deref().and_then(Team::parse);
         let all = || alerts.channels.keys().cloned().collect();

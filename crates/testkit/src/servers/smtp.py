@@ -1,14 +1,26 @@
 # A real mail server for tests: what it takes lies as files in a folder, with the envelope in the first line.
-import os, signal, ssl, sys, time
+import email, os, signal, ssl, sys, time
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 folder, port, mode, certificate, key, user, password = sys.argv[1:]
 
 
+def said(name):
+    path = os.path.join(folder, name)
+    return open(path).read() if os.path.exists(path) else ""
+
+
 class Handler:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address == said("unknown"):
+            return "550 5.1.1 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 known"
+
     async def handle_DATA(self, server, session, envelope):
-        if os.path.exists(os.path.join(folder, "refuse")):
+        words = said("refuse")
+        if words and words in str(email.message_from_bytes(envelope.content)["Subject"]):
             return "554 5.7.1 not this one"
         login = session.auth_data.login.decode() if session.authenticated else "-"
         encrypted = "tls" if session.ssl is not None or mode == "implicit" else "clear"

@@ -97,10 +97,14 @@ impl Smtp {
         self.process.thaw();
     }
 
-    /// Refuses every message from now on, or none any more.
-    pub fn refuse(&self, is_refused: bool) {
-        let mark = self.folder.path().join("refuse");
-        if is_refused { fs::write(mark, "").unwrap() } else { fs::remove_file(mark).unwrap() }
+    /// Refuses messages with these words in their subject from now on; none with no words.
+    pub fn refuse(&self, words: &str) {
+        fs::write(self.folder.path().join("refuse"), words).unwrap();
+    }
+
+    /// Does not know this address from now on.
+    pub fn forget(&self, address: &str) {
+        fs::write(self.folder.path().join("unknown"), address).unwrap();
     }
 
     /// What it took, oldest first.
