@@ -78,7 +78,7 @@ fn a_controller_that_was_set_back_replaces_neither_ring_nor_copies() {
     // No head tells yet.
     let said = of_old(1, &["key", "deliver"]);
     assert!(said.contains("another controller brought a ring there"), "{said}");
-    of_old(1, &["backup", ASSET]);
+    of_old(0, &["backup", ASSET]);
     assert_eq!((rings(&customer), copies(&customer)), now);
     // Only a person may say that it is the one to go on; then the other one is the stranger.
     of_old(0, &["key", "deliver", "--replace-foreign"]);
