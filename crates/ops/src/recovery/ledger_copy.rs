@@ -364,7 +364,7 @@ mod tests {
         let [both, here, keep] = ["both", "here", "keep"].map(|text| put(&mirrors[0], text));
         put(&mirrors[1], "both");
         let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
-        assert_eq!((chosen, left.keys().map(String::as_str).collect::<Vec<_>>()), (vec![here], vec!["there"]));
+        assert_eq!((chosen, left.into_keys().collect::<Vec<_>>()), (vec![here], vec!["there".to_owned()]));
         put(&mirrors[1], "keep");
         let (chosen, left) = forgettable(&repository, &keep, vec![both, here]).unwrap();
         assert_eq!((chosen, left.len()), (vec![both, here], 0));
