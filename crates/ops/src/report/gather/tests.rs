@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use holdfast_ledger::{Ledger, NewPurge, NewReceipt, NewRun, PurgeKind, PurgePhase, RunEnd, RunOutcome};
+use holdfast_ledger::{
+    Ledger, NewPurge, NewReceipt, NewRun, Point, PurgeKind, PurgePhase, RunEnd, RunOutcome,
+};
 use holdfast_model::standards::DEMANDS;
 use holdfast_world::{SystemClock, SystemRandom};
 use serde_json::json;
@@ -68,6 +70,35 @@ fn what_began_before_the_period_and_reaches_into_it_is_told() {
     assert_eq!(receipts.len(), 1);
     let storage = storage::by_place(ledger.read(), &days::of(from, until), &[], &receipts).unwrap();
     assert_eq!(storage[0].days[1].removed_bytes, 7, "by the day on which it went");
+    ledger.close().unwrap();
+}
+
+#[test]
+fn a_point_that_lay_somewhere_for_a_part_of_the_period_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path, "a test", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
+    let from = Timestamp::now() + SignedDuration::from_hours(24);
+    let hours = |hours| from + SignedDuration::from_hours(hours);
+    for (id, removed) in [("gone-before", Some(hours(-1))), ("gone-within", Some(hours(1))), ("lies", None)] {
+        let point = Point {
+            id: id.to_owned(),
+            repository: "r".to_owned(),
+            asset: "a".to_owned(),
+            dataset: "site".to_owned(),
+            kind: "full".to_owned(),
+            instant: hours(-48),
+            is_undated: false,
+        };
+        ledger.write(|t| t.record_point(point, hours(-47))).unwrap();
+        ledger.write(|t| t.see_copy(id, "here", hours(-46))).unwrap();
+        if let Some(removed) = removed {
+            ledger.write(|t| t.remove_copy(id, "here", removed)).unwrap();
+        }
+    }
+    let told = points(ledger.read(), from).unwrap();
+    let told: Vec<&str> = told.iter().map(|told| told.point.id.as_str()).collect();
+    assert_eq!(told, ["gone-within", "lies"]);
     ledger.close().unwrap();
 }
 
