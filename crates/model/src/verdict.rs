@@ -41,8 +41,8 @@ pub use self::facts::{
 };
 pub use self::observed::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused, RingSealed, SiteDeclared,
-    StorageWalked, Transport,
+    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
+    RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;
