@@ -6,7 +6,7 @@ use holdfast_ledger::{
     Ledger, NewPurge, NewReceipt, NewRun, Point, PurgeKind, PurgePhase, RunEnd, RunOutcome,
 };
 use holdfast_model::standards::DEMANDS;
-use holdfast_world::{SystemClock, SystemRandom};
+use holdfast_world::{Clock, SystemClock, SystemRandom};
 use serde_json::json;
 
 use super::*;
@@ -78,7 +78,7 @@ fn a_point_that_lay_somewhere_for_a_part_of_the_period_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::open(&path, "a test", Arc::new(SystemClock::new()), Arc::new(SystemRandom)).unwrap();
-    let from = Timestamp::now() + SignedDuration::from_hours(24);
+    let from = SystemClock::new().now() + SignedDuration::from_hours(24);
     let hours = |hours| from + SignedDuration::from_hours(hours);
     for (id, removed) in [("gone-before", Some(hours(-1))), ("gone-within", Some(hours(1))), ("lies", None)] {
         let point = Point {
