@@ -147,7 +147,7 @@ pub struct Problem {
     pub kind: ProblemKind,
     /// The same for people.
     pub message: String,
-    /// Points that need it.
+    /// Points that need it, the oldest first.
     pub points: Vec<Id>,
     /// Some of the paths that need it.
     pub files: Vec<String>,

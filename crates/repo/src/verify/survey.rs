@@ -153,6 +153,7 @@ impl Repository {
                 survey.snapshots.push((id, snapshot));
             }
         }
+        survey.snapshots.sort_by_key(|(id, snapshot)| (snapshot.time, *id));
         survey.check_packs();
         Ok(survey)
     }
