@@ -121,7 +121,13 @@ pub(super) fn fulls(look: &Look<'_>) -> Finding {
                 "the full point of {} is not known to be whole at {where_to}",
                 minute(newest.instant)
             );
-            return Some(by(row(Verdict::NoEvidence, why)).next("`holdfast verify --read-data`"));
+            // What is gone is read by nobody any more.
+            let next = if newest.is_purged(look.now) {
+                format!("`holdfast backup {} --full`", part.asset)
+            } else {
+                "`holdfast verify --read-data`".to_owned()
+            };
+            return Some(by(row(Verdict::NoEvidence, why)).next(next));
         }
         // From the first day of one period to the last of the next.
         let within = SignedDuration::try_from(cadence.longest() * 2).unwrap_or(SignedDuration::MAX);

@@ -99,6 +99,17 @@ fn a_full_point_that_retention_took_was_full_all_the_same() {
     }
     let found = verdict(&facts, "SCHED-02", at(NOW));
     assert_eq!(found.verdict, Verdict::Pass, "{}", found.why);
+    // One that was not known to be whole when it was taken: reading it now is advice that nobody can follow.
+    for point in facts.points.iter_mut().filter(|point| point.is_full) {
+        point.copies.values_mut().flatten().for_each(|change| change.state.whole_since = None);
+    }
+    let found = verdict(&facts, "SCHED-02", at(NOW));
+    let next: Vec<_> = found.rows.iter().filter_map(|row| row.next.as_deref()).collect();
+    assert!(
+        found.verdict == Verdict::NoEvidence && next.iter().all(|next| next.ends_with("--full`")),
+        "{next:?}"
+    );
+    assert!(!next.is_empty());
 }
 
 #[test]
