@@ -1,5 +1,6 @@
 //! Verifies an exported audit log without holdfast: the tree is computed from the leaves by a way of its own, and compared
-//! with signed checkpoints that somebody kept elsewhere. A report is verified the same way, with every file beside the log. It imports nothing of the program whose word it checks.
+//! with signed checkpoints that somebody kept elsewhere. A report is verified the same way, with every file beside the log. It
+//! imports nothing of the program whose word it checks.
 
 mod citations;
 mod export;

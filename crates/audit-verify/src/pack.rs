@@ -82,7 +82,7 @@ pub fn verify_pack(
         find("file", format!("{stray} is there and not listed"));
     }
     let open = |name: &str| File::open(folder.join(name)).map(BufReader::new);
-    let export = match open(LOG).map_err(|error| error.to_string()).and_then(crate::export::read) {
+    let mut export = match open(LOG).map_err(|error| error.to_string()).and_then(crate::export::read) {
         Ok(export) => export,
         Err(why) => {
             find("log", format!("{LOG}: {why}"));
@@ -94,7 +94,6 @@ pub fn verify_pack(
     }
     // Whoever is forgotten after the end of the period is missing without a leaf of this part saying so: it is no tampering, and
     // what was left out to hide it looks the same, so it is no evidence either.
-    let mut export = export;
     let values_gone = export.values_missing;
     export.troubles.retain(|trouble| !(trouble.kind == "value" && trouble.leaf.is_some()));
     let compared = match (std::fs::read(folder.join(REPORT)), open(LOG)) {

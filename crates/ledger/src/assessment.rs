@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
@@ -55,6 +55,18 @@ pub struct Assessed {
     pub verdicts: BTreeMap<(String, Option<String>), serde_json::Value>,
     /// The leaf in which each of them was written down.
     pub leaves: BTreeMap<(String, Option<String>), u64>,
+}
+
+impl Assessed {
+    /// The verdicts on the targets of a control, by target.
+    pub fn rows(
+        &self,
+        control: &str,
+    ) -> impl Iterator<Item = (&(String, Option<String>), &serde_json::Value)> {
+        let own = self.verdicts.range((control.to_owned(), None)..);
+        let own = own.take_while(move |((name, _), _)| name == control);
+        own.filter(|((_, target), _)| target.is_some())
+    }
 }
 
 /// A verdict as it was written down.
@@ -155,8 +167,7 @@ impl Reader {
             leaves.sort_unstable();
             leaves.dedup();
             let mut rows: BTreeMap<(i64, String, String), Option<String>> = BTreeMap::new();
-            // Databases limit how many values a statement may name.
-            for leaves in leaves.chunks(500) {
+            for leaves in leaves.chunks(AT_ONCE) {
                 let found: Vec<VerdictRow> =
                     verdicts::table.filter(verdicts::leaf.eq_any(leaves)).load(connection).doing(doing)?;
                 rows.extend(found.into_iter().map(|row| ((row.leaf, row.control, row.target), row.document)));

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
@@ -252,8 +252,7 @@ impl Reader {
     pub fn checks_of_runs(&self, runs: &[&str]) -> Result<Vec<Check>> {
         self.ask(|connection| {
             let mut found = Vec::new();
-            // Databases limit how many values a statement may name.
-            for runs in runs.chunks(500) {
+            for runs in runs.chunks(AT_ONCE) {
                 let rows: Vec<Row> = checks::table
                     .filter(checks::run.eq_any(runs.iter().copied().map(Some)))
                     .order((checks::run, checks::location, checks::leaf))

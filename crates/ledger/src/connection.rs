@@ -25,6 +25,9 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// "HFLD": tells our files from other programs' databases.
 pub(crate) const APPLICATION_ID: i32 = 0x4846_4c44;
 
+/// So many values are named in one question: a database takes only so many.
+pub(crate) const AT_ONCE: usize = 500;
+
 /// How long a statement waits for another process. Writers commit in milliseconds.
 const BUSY_MS: u32 = 10_000;
 

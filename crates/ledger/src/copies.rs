@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::from_nanoseconds;
@@ -92,8 +92,7 @@ impl Reader {
     pub fn copies_of_all(&self, points: &[&str]) -> Result<BTreeMap<String, Vec<PointCopy>>> {
         self.ask(|connection| {
             let mut by_point: BTreeMap<String, Vec<PointCopy>> = BTreeMap::new();
-            // Databases limit how many values a statement may name.
-            for points in points.chunks(500) {
+            for points in points.chunks(AT_ONCE) {
                 let rows: Vec<Row> = copies::table
                     .filter(copies::point.eq_any(points))
                     .order((copies::point, copies::location))

@@ -71,7 +71,7 @@ pub(crate) fn append(
     let payload = Payload { nonce: hex(&nonce), happened_at, recorded_at, fact };
     let payload = serde_json::to_string(&payload)
         .map_err(|error| Error::caused(ErrorKind::System, "write a leaf", error))?;
-    let sequence = next_sequence(connection)?;
+    let sequence = i64::try_from(count(connection)?).unwrap_or(i64::MAX);
     let row = Row {
         sequence,
         kind: fact.kind().to_owned(),
@@ -85,15 +85,6 @@ pub(crate) fn append(
         .execute(connection)
         .doing(|| format!("append leaf {sequence}"))?;
     Ok(Stamp { leaf: sequence, happened_at: row.happened_at, recorded_at: row.recorded_at })
-}
-
-/// How many leaves there are.
-pub(crate) fn next_sequence(connection: &mut Connection) -> Result<i64> {
-    let last: Option<i64> = leaves::table
-        .select(diesel::dsl::max(leaves::sequence))
-        .first(connection)
-        .doing(|| "find the last leaf".to_owned())?;
-    Ok(last.map_or(0, |last| last + 1))
 }
 
 /// How many there are: they are numbered from nought on, without a gap.

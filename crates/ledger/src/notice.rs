@@ -35,9 +35,9 @@ words! {
     }
 }
 
-/// Words for what needs nothing more.
-const SETTLED: [&str; 3] =
-    [DeliveryState::Delivered.as_str(), DeliveryState::Withdrawn.as_str(), DeliveryState::GivenUp.as_str()];
+/// What needs nothing more.
+const SETTLED: [DeliveryState; 3] =
+    [DeliveryState::Delivered, DeliveryState::Withdrawn, DeliveryState::GivenUp];
 
 /// A notice to say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,7 +159,7 @@ pub(crate) struct DeliveryRow {
 impl DeliveryState {
     /// Whether nothing more is to be done.
     pub fn is_settled(self) -> bool {
-        matches!(self, DeliveryState::Delivered | DeliveryState::Withdrawn | DeliveryState::GivenUp)
+        SETTLED.contains(&self)
     }
 }
 
@@ -240,12 +240,34 @@ impl Reader {
         self.ask(|connection| {
             let rows: Vec<DeliveryRow> = deliveries::table
                 .inner_join(notices::table)
-                .filter(notices::said_at.ge(from).or(deliveries::state.ne_all(SETTLED)))
+                .filter(
+                    notices::said_at
+                        .ge(from)
+                        .or(deliveries::state.ne_all(SETTLED.map(DeliveryState::as_str))),
+                )
                 .order((notices::leaf, deliveries::channel))
                 .select(deliveries::all_columns)
                 .load(connection)
                 .doing(|| "read the deliveries".to_owned())?;
             rows.into_iter().map(Delivery::of).collect()
+        })
+    }
+
+    /// Deliveries that wait, each with when its notice was said, in that order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn deliveries_waiting(&self) -> Result<Vec<(Delivery, Timestamp)>> {
+        self.ask(|connection| {
+            let rows: Vec<(DeliveryRow, i64)> = deliveries::table
+                .inner_join(notices::table)
+                .filter(deliveries::state.ne_all(SETTLED.map(DeliveryState::as_str)))
+                .order((notices::leaf, deliveries::channel))
+                .select((deliveries::all_columns, notices::said_at))
+                .load(connection)
+                .doing(|| "read what waits to be delivered".to_owned())?;
+            let waiting = rows.into_iter();
+            waiting.map(|(row, said_at)| Ok((Delivery::of(row)?, from_nanoseconds(said_at)))).collect()
         })
     }
 
@@ -301,7 +323,7 @@ pub(crate) fn apply_tried(connection: &mut Connection, attempt: &Attempt, stamp:
     let waits = deliveries::table
         .filter(deliveries::notice.eq(&attempt.notice))
         .filter(deliveries::channel.eq(&attempt.channel))
-        .filter(deliveries::state.ne_all(SETTLED));
+        .filter(deliveries::state.ne_all(SETTLED.map(DeliveryState::as_str)));
     let changed = diesel::update(waits)
         .set((
             deliveries::state.eq(attempt.state.as_str()),

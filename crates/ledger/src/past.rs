@@ -15,9 +15,6 @@ use crate::reader::Reader;
 use crate::schema::{assessments, leaves, private_values, reports, runs};
 use crate::{audit, connection, private};
 
-/// A database takes only so many values in one question.
-const AT_ONCE: usize = 500;
-
 impl Reader {
     /// How many leaves, from the first on, were recorded until an instant: up to the last that was, in the order of the log.
     /// Where a clock was once ahead, some before it say otherwise, see [`Reader::leaves_ahead`].
@@ -98,7 +95,7 @@ fn copy_reports(from: &mut connection::Connection, to: &mut connection::Connecti
     let doing = || "bring the reports of runs along".to_owned();
     let ended: Vec<String> =
         runs::table.filter(runs::report_sha256.is_not_null()).select(runs::id).load(to).doing(doing)?;
-    for some in ended.chunks(AT_ONCE) {
+    for some in ended.chunks(connection::AT_ONCE) {
         let kept: Vec<(String, String)> = reports::table
             .filter(reports::run.eq_any(some))
             .select((reports::run, reports::json))

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, Result};
 use crate::fact::{Fact, Stamp};
 use crate::leaf::hex;
@@ -172,9 +172,6 @@ pub(crate) fn apply_erased(connection: &mut Connection, erased: &Erased, stamp: 
     }
     Ok(())
 }
-
-/// A database takes only so many values in one question.
-const AT_ONCE: usize = 500;
 
 /// What is kept of these hashes.
 pub(crate) fn values(connection: &mut Connection, hashes: &[String]) -> Result<BTreeMap<String, Row>> {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Result};
 use crate::fact::{Fact, Stamp};
 use crate::ledger::Transaction;
@@ -25,9 +25,6 @@ pub(crate) struct ErasureRow {
     run: String,
     leaf: i64,
 }
-
-/// A database takes only so many values in one question.
-const AT_ONCE: usize = 500;
 
 impl Transaction<'_> {
     /// Erases the reports of every run of these assets, and of every one that made a point in this repository: they name

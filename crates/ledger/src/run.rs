@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
@@ -333,8 +333,7 @@ impl Reader {
 fn with_slots(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Run>> {
     let mut slots: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    // Databases limit how many values a statement may name.
-    for ids in ids.chunks(500) {
+    for ids in ids.chunks(AT_ONCE) {
         let found: Vec<SlotRow> = run_slots::table
             .filter(run_slots::run.eq_any(ids))
             .order((run_slots::run, run_slots::slot))

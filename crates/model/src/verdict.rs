@@ -54,6 +54,12 @@ use crate::{Class, Dataset, Policy, coverage};
 /// Which rules made a verdict. Raised whenever a rule changes what it says about the same facts.
 pub const RULES: u32 = 2;
 
+/// The controls that measure how much would be lost, part by part.
+pub const OF_OBJECTIVES: [&str; 2] = ["DR-03", "DR-04"];
+
+/// How the reason of a control begins that this program cannot keep.
+const NOT_BUILT: &str = "not built";
+
 /// What is said of a control, or of one of its targets; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
@@ -169,6 +175,16 @@ pub struct Worst {
 }
 
 impl Verdict {
+    /// All that there are, the worst first.
+    pub const ALL: [Verdict; 6] = [
+        Verdict::Fail,
+        Verdict::NoEvidence,
+        Verdict::Stale,
+        Verdict::Exempt,
+        Verdict::Pass,
+        Verdict::NotApplicable,
+    ];
+
     /// As it is written.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -184,6 +200,18 @@ impl Verdict {
     /// Whether people must do something about it.
     pub fn is_red(self) -> bool {
         matches!(self, Verdict::Fail | Verdict::NoEvidence | Verdict::Stale)
+    }
+}
+
+impl ControlVerdict {
+    /// Whether it is not applicable only because this program cannot do it.
+    pub fn is_not_built(&self) -> bool {
+        self.verdict == Verdict::NotApplicable && self.why.starts_with(NOT_BUILT)
+    }
+
+    /// Whether its rows measure how much would be lost, each against its objective.
+    pub fn is_of_objectives(&self) -> bool {
+        OF_OBJECTIVES.contains(&self.control.as_str())
     }
 }
 
@@ -225,8 +253,7 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
         }
     };
     let controls: Vec<ControlVerdict> = CONTROLS.iter().map(judge).collect();
-    let measured = controls.iter().filter(|c| matches!(c.control.as_str(), "DR-03" | "DR-04"));
-    let measured = measured.flat_map(|c| &c.rows);
+    let measured = controls.iter().filter(|c| c.is_of_objectives()).flat_map(|c| &c.rows);
     let worst = measured
         .filter_map(|row| Some((row, row.rpo.as_ref()?)))
         .max_by_key(|(row, rpo)| (std::cmp::Reverse(row.verdict), rpo.used_permille(now), row.target.clone()))
@@ -318,7 +345,7 @@ impl<'f> Look<'f> {
 
     fn judge(&self, control: &Control) -> Finding {
         if let ControlEvidence::NotBuilt(waits_for) = control.evidence {
-            return Finding::not_applicable(format!("not built: it waits for {waits_for}"));
+            return Finding::not_applicable(format!("{NOT_BUILT}: it waits for {waits_for}"));
         }
         match control.id {
             "SCOPE-01" => scope::covered(self),

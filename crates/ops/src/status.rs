@@ -185,10 +185,7 @@ fn report(assessed: &Assessed, at: Timestamp, filter: &Filter, notes: Vec<String
         if target.is_some() || name == verdicts::HEADLINE {
             continue;
         }
-        let rows =
-            assessed.verdicts.range((name.clone(), None)..).take_while(|((other, _), _)| other == name);
-        let rows: Vec<&Value> =
-            rows.filter(|((_, target), _)| target.is_some()).map(|(_, row)| row).collect();
+        let rows: Vec<&Value> = assessed.rows(name).map(|(_, row)| row).collect();
         report.take(document, &rows, filter)?;
     }
     report

@@ -68,15 +68,6 @@ pub const METRICS: [Metric; 30] = [
     of("holdfast_rpo_used_ratio_max", "The largest share of an objective that is used up"),
 ];
 
-const VERDICTS: [Verdict; 6] = [
-    Verdict::Fail,
-    Verdict::NoEvidence,
-    Verdict::Stale,
-    Verdict::Exempt,
-    Verdict::Pass,
-    Verdict::NotApplicable,
-];
-
 /// The measurements as text.
 pub fn exposition(found: &Snapshot) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -132,7 +123,7 @@ fn about_itself(found: &Snapshot) {
     }
     for (control, verdict) in &found.controls {
         set("holdfast_control_red", vec![label("control", control)], flag(verdict.is_red()));
-        for other in VERDICTS {
+        for other in Verdict::ALL {
             let labels = vec![label("control", control), label("verdict", other.as_str())];
             set("holdfast_control_verdict", labels, flag(*verdict == other));
         }

@@ -30,7 +30,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (notice, channel)
 );
 CREATE INDEX deliveries_by_state ON deliveries (state, channel);
-CREATE TRIGGER deliveries_end BEFORE UPDATE ON deliveries WHEN OLD.state IN ('delivered', 'withdrawn')
+CREATE TRIGGER deliveries_end BEFORE UPDATE ON deliveries WHEN OLD.state IN ('delivered', 'withdrawn', 'given-up')
 BEGIN SELECT RAISE(ABORT, 'what was delivered stays so'); END;
 CREATE TRIGGER deliveries_never_go BEFORE DELETE ON deliveries
 BEGIN SELECT RAISE(ABORT, 'what was delivered stays so'); END;

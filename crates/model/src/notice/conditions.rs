@@ -70,7 +70,7 @@ const TOLD_OTHERWISE: [&str; 3] = ["DR-03", "DR-04", "NOTIF-01"];
 pub fn conditions(known: &Known) -> Vec<Condition> {
     let mut found = Vec::new();
     for control in &known.controls {
-        if matches!(control.control.as_str(), "DR-03" | "DR-04") {
+        if control.is_of_objectives() {
             for row in &control.rows {
                 objectives(known, row, &mut found);
             }
@@ -210,7 +210,7 @@ fn weight(verdict: Verdict) -> u64 {
 
 /// Parts of assets that have an objective, so that somebody looks whether it is kept.
 pub fn watched(known: &Known) -> BTreeSet<String> {
-    let of_objectives = known.controls.iter().filter(|one| matches!(one.control.as_str(), "DR-03" | "DR-04"));
+    let of_objectives = known.controls.iter().filter(|one| one.is_of_objectives());
     let rows = of_objectives.flat_map(|control| &control.rows).filter(|row| row.rpo.is_some());
     rows.map(|row| row.target.clone()).collect()
 }

@@ -84,9 +84,8 @@ pub(super) fn deliver(
     (carrier, tries): (&dyn Carrier, &Tries),
     stop: &AtomicBool,
 ) -> Result<Delivered> {
-    let now = setup.world.clock.now();
     let mut by_channel: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-    for one in ledger.read().deliveries_since(now)?.into_iter().filter(|one| !one.state.is_settled()) {
+    for (one, _) in ledger.read().deliveries_waiting()? {
         by_channel.entry(one.channel.clone()).or_default().push(one);
     }
     let mut total = Delivered::default();

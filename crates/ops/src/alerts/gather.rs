@@ -23,7 +23,8 @@ pub(super) struct Gathered {
     pub(super) known: Known,
     pub(super) digest: Digest,
     pub(super) said: Vec<Said>,
-    pub(super) deliveries: Vec<Delivery>,
+    /// Each with when its notice was said.
+    pub(super) waiting: Vec<(Delivery, Timestamp)>,
     /// When people could first be told anything.
     pub(super) from: Timestamp,
 }
@@ -31,7 +32,7 @@ pub(super) struct Gathered {
 /// Gathers it; `None` before anything was judged.
 pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<Gathered>> {
     let Some(assessed) = reader.verdicts_at(now)? else { return Ok(None) };
-    let deliveries = reader.deliveries_since(now)?;
+    let waiting = reader.deliveries_waiting()?;
     let mut known = Known {
         now,
         assessed: assessed.at,
@@ -39,7 +40,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<O
         away: away(setup, reader)?,
         alarms: alarms(reader, now)?,
         review_due: review(setup, reader, now)?,
-        stuck: stuck(setup, reader, &deliveries, now)?,
+        stuck: stuck(setup, &waiting, now)?,
         zone: setup.policy.zone.clone(),
     };
     let mut digest = Digest { slots: slots(reader, now)?, ..Digest::default() };
@@ -51,21 +52,17 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<O
         }
     }
     for control in &mut known.controls {
-        let is_of_objectives = matches!(control.control.as_str(), "DR-03" | "DR-04");
-        if !is_of_objectives && !control.verdict.is_red() {
-            continue;
+        if control.is_of_objectives() || control.verdict.is_red() {
+            let rows = assessed.rows(&control.control);
+            control.rows = rows.map(|(_, row)| read::<Row>(row)).collect::<Result<_>>()?;
         }
-        let rows = assessed.verdicts.range((control.control.clone(), None)..);
-        let rows = rows.take_while(|((name, _), _)| *name == control.control);
-        let rows = rows.filter(|((_, target), _)| target.is_some()).map(|(_, row)| read::<Row>(row));
-        control.rows = rows.collect::<Result<_>>()?;
     }
-    digest.waiting = deliveries.iter().filter(|one| !one.state.is_settled()).count() as u64;
+    digest.waiting = waiting.len() as u64;
     let said = said(reader, now)?;
     // Where that lies ahead, a clock ran ahead, and what is known better is when it was said at the latest.
     let first = reader.first_said()?.filter(|first| *first <= now);
     let from = first.or_else(|| said.iter().map(|one| one.at).min()).unwrap_or(now).min(now);
-    Ok(Some(Gathered { known, digest, said, deliveries, from }))
+    Ok(Some(Gathered { known, digest, said, waiting, from }))
 }
 
 fn read<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T> {
@@ -149,16 +146,15 @@ fn slots(reader: &Reader, now: Timestamp) -> Result<(u64, u64, u64)> {
 }
 
 /// Channels on which something waits for longer than it may, and a ping that nobody takes.
-fn stuck(setup: &Setup, reader: &Reader, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Stuck>> {
+fn stuck(setup: &Setup, waiting: &[(Delivery, Timestamp)], now: Timestamp) -> Result<Vec<Stuck>> {
     let alerts = &setup.estate.alerts;
     let patience = SignedDuration::try_from(alerts.escalate_after).unwrap_or(SignedDuration::MAX);
     let is_over = |since: Timestamp| since.saturating_add(patience).unwrap_or(Timestamp::MAX) <= now;
     let mut oldest: BTreeMap<&str, Stuck> = BTreeMap::new();
-    let waiting = deliveries.iter().filter(|one| !one.state.is_settled());
-    for one in waiting.filter(|one| alerts.channels.contains_key(one.channel.as_str())) {
-        let Some(notice) = reader.notice(&one.notice)? else { continue };
+    let is_declared = |(one, _): &&(Delivery, Timestamp)| alerts.channels.contains_key(one.channel.as_str());
+    for (one, said_at) in waiting.iter().filter(is_declared) {
         let why = one.detail.clone().unwrap_or_else(|| "nobody tried to send it".to_owned());
-        let stuck = Stuck { channel: one.channel.clone(), since: notice.said_at, why };
+        let stuck = Stuck { channel: one.channel.clone(), since: *said_at, why };
         oldest.entry(&one.channel).or_insert(stuck);
     }
     let mut stuck: Vec<Stuck> = oldest.into_values().filter(|one| is_over(one.since)).collect();

@@ -4,7 +4,7 @@
 //! Well means that the daemon comes round, that verdicts were judged lately, and that what is to be said reaches somebody. Red
 //! controls are no reason to be silent: they are told by notices, and those get there.
 
-use holdfast_ledger::{DeliveryState, Reader};
+use holdfast_ledger::{Delivery, DeliveryState, Reader};
 use holdfast_model::estate::check_address;
 use holdfast_world::{ExposeSecret, SecretString};
 use jiff::{SignedDuration, Timestamp};
@@ -127,14 +127,11 @@ fn unwell(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Option<Strin
     }
     let patience =
         SignedDuration::try_from(setup.estate.alerts.escalate_after).unwrap_or(SignedDuration::MAX);
-    let deliveries = reader.deliveries_since(now)?;
-    for one in deliveries.iter().filter(|one| !one.state.is_settled()) {
-        let Some(notice) = reader.notice(&one.notice)? else { continue };
-        let is_over = now.duration_since(notice.said_at) >= patience;
-        if is_over
-            && !reader.deliveries_of(&notice.id)?.iter().any(|other| other.state == DeliveryState::Delivered)
-        {
-            return Ok(Some(format!("the notice {} reaches nobody since {}", notice.id, notice.said_at)));
+    for (one, said_at) in reader.deliveries_waiting()? {
+        let is_over = now.duration_since(said_at) >= patience;
+        let is_delivered = |other: &Delivery| other.state == DeliveryState::Delivered;
+        if is_over && !reader.deliveries_of(&one.notice)?.iter().any(is_delivered) {
+            return Ok(Some(format!("the notice {} reaches nobody since {said_at}", one.notice)));
         }
     }
     Ok(None)

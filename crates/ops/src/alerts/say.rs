@@ -16,7 +16,7 @@ pub(super) fn say(setup: &Setup, ledger: &Ledger, now: Timestamp) -> Result<Vec<
     let reader = ledger.read();
     let alerts = &setup.estate.alerts;
     let Some(gathered) = gather::gather(setup, reader, now)? else { return Ok(Vec::new()) };
-    let (withdrawn, mut new) = withdraw(alerts, &gathered.deliveries, reader)?;
+    let (withdrawn, mut new) = withdraw(alerts, &gathered.waiting, reader)?;
     let sender = Sender::of(&setup.policy, setup.world.environment.hostname());
     let conditions = notice::conditions(&gathered.known);
     let watched = notice::watched(&gathered.known);
@@ -80,12 +80,12 @@ type Withdrawn = (Vec<Attempt>, Vec<NewNotice>);
 
 /// Takes back what waits for channels that are not declared any more. What would reach nobody then is said again, to those
 /// who are there now.
-fn withdraw(alerts: &Alerts, deliveries: &[Delivery], reader: &Reader) -> Result<Withdrawn> {
+fn withdraw(alerts: &Alerts, waiting: &[(Delivery, Timestamp)], reader: &Reader) -> Result<Withdrawn> {
     let (mut attempts, mut again) = (Vec::new(), Vec::new());
     let waits_in_vain =
         |one: &&Delivery| !one.state.is_settled() && !alerts.channels.contains_key(one.channel.as_str());
     let notices: BTreeSet<&str> =
-        deliveries.iter().filter(waits_in_vain).map(|one| one.notice.as_str()).collect();
+        waiting.iter().map(|(one, _)| one).filter(waits_in_vain).map(|one| one.notice.as_str()).collect();
     for id in notices {
         let all = reader.deliveries_of(id)?;
         attempts.extend(all.iter().filter(waits_in_vain).map(|one| Attempt {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use holdfast_ledger::{CheckScope, Purge, Reader, Slot, TreeHead};
 use holdfast_model::Policy;
 use holdfast_model::standards::DEMANDS;
-use holdfast_model::verdict::{ControlVerdict, Inventory, Observed, Verdict};
+use holdfast_model::verdict::{ControlVerdict, Inventory, Observed};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -173,13 +173,8 @@ fn controls(assessed: &holdfast_ledger::Assessed, status: &StatusReport) -> Vec<
     let told = |control: &ControlVerdict| {
         let key = (control.control.clone(), None);
         let document = assessed.verdicts.get(&key)?.clone();
-        let rows = assessed
-            .verdicts
-            .range((control.control.clone(), None)..)
-            .take_while(|((name, _), _)| *name == control.control)
-            .filter(|((_, target), _)| target.is_some())
-            .map(|(key, document)| RowTold { leaf: leaf(key), document: document.clone() })
-            .collect();
+        let row = |(key, document): (_, &Value)| RowTold { leaf: leaf(key), document: document.clone() };
+        let rows = assessed.rows(&control.control).map(row).collect();
         Some(ControlTold { leaf: leaf(&key), document, rows })
     };
     status.shown.controls.iter().filter_map(told).collect()
@@ -190,7 +185,7 @@ fn standards(status: &StatusReport) -> Vec<StandardTold> {
         let control = status.shown.controls.iter().find(|control| control.control == **id);
         let word = match control {
             None => "not judged",
-            Some(control) if is_not_built(control) => "not built",
+            Some(control) if control.is_not_built() => "not built",
             Some(control) => control.verdict.as_str(),
         };
         ((*id).to_owned(), word.to_owned())
@@ -202,11 +197,6 @@ fn standards(status: &StatusReport) -> Vec<StandardTold> {
         not_shown: demand.not_shown.to_owned(),
     };
     DEMANDS.iter().map(demand).collect()
-}
-
-/// Whether a control is not applicable only because this program cannot do it.
-pub(super) fn is_not_built(control: &ControlVerdict) -> bool {
-    control.verdict == Verdict::NotApplicable && control.why.starts_with("not built")
 }
 
 /// What the version in force says.

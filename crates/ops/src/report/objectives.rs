@@ -6,16 +6,13 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{Reader, ToldVerdict};
-use holdfast_model::verdict::{Breach, Row, Rpo};
+use holdfast_model::verdict::{Breach, OF_OBJECTIVES, Row, Rpo};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::days;
 use super::document::{Objective, ObjectiveDay};
 use crate::error::Result;
-
-/// The controls that measure it.
-const CONTROLS: [&str; 2] = ["DR-03", "DR-04"];
 
 /// What was known of a target from an instant on: its measurement, or nothing.
 type Known = (Timestamp, Option<Rpo>);
@@ -27,7 +24,7 @@ pub(super) fn by_day(
     days: &[Date],
 ) -> Result<Vec<Objective>> {
     let mut objectives = Vec::new();
-    for control in CONTROLS {
+    for control in OF_OBJECTIVES {
         let mut targets: BTreeMap<String, Vec<Known>> = BTreeMap::new();
         if let Some(before) = told.verdicts_at(from)? {
             for ((name, target), document) in before.verdicts {

@@ -54,15 +54,7 @@ impl Page {
             bold.apply_to(&report.company),
             words::time(report.at)
         ));
-        let order = [
-            Verdict::Fail,
-            Verdict::NoEvidence,
-            Verdict::Stale,
-            Verdict::Exempt,
-            Verdict::Pass,
-            Verdict::NotApplicable,
-        ];
-        let counts = order.into_iter().filter_map(|verdict| {
+        let counts = Verdict::ALL.into_iter().filter_map(|verdict| {
             let count = report.counts.get(verdict.as_str())?;
             Some(style(verdict).apply_to(format!("{count} {}", verdict.as_str())).to_string())
         });
@@ -114,7 +106,7 @@ impl Page {
         let count =
             if red + elsewhere > 0 { style(Verdict::Fail).apply_to(count) } else { dim.apply_to(count) };
         output::line(format!("{}{} {count}", Style::new().bold().apply_to(&name), dim.apply_to(dots)));
-        let is_waiting = |control: &&&ControlVerdict| is_not_built(control) && !self.shows_all;
+        let is_waiting = |control: &&&ControlVerdict| control.is_not_built() && !self.shows_all;
         for control in controls.iter().filter(|control| !is_waiting(control)) {
             self.control(control);
         }
@@ -125,7 +117,7 @@ impl Page {
         }
         let others: Vec<String> = others
             .iter()
-            .filter(|control| !is_not_built(control))
+            .filter(|control| !control.is_not_built())
             .map(|control| format!("{} {}", control.control, control.verdict.as_str()))
             .collect();
         if !others.is_empty() {
@@ -204,10 +196,6 @@ impl Page {
             output::line(format!("  {}", Style::new().dim().apply_to(line)));
         }
     }
-}
-
-fn is_not_built(control: &ControlVerdict) -> bool {
-    control.verdict == Verdict::NotApplicable && control.why.starts_with("not built")
 }
 
 fn style(verdict: Verdict) -> Style {

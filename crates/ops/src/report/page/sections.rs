@@ -5,7 +5,6 @@ use holdfast_model::verdict::{ControlVerdict, Evidence, Row, SECTIONS};
 
 use super::{class_of, maybe};
 use crate::report::document::Document;
-use crate::report::gather::is_not_built;
 use crate::status::StatusReport;
 
 /// Targets that are not red and are shown, of each control.
@@ -59,7 +58,7 @@ pub(super) fn of(document: &Document, status: &StatusReport) -> Vec<Section> {
         .into_iter()
         .map(|(number, title)| {
             let (not_built, built): (Vec<&ControlVerdict>, Vec<&ControlVerdict>) =
-                controls.iter().filter(|control| control.section == number).partition(|c| is_not_built(c));
+                controls.iter().filter(|control| control.section == number).partition(|c| c.is_not_built());
             let names: Vec<String> =
                 not_built.iter().map(|control| format!("{} ({})", control.control, control.title)).collect();
             Section {
@@ -79,7 +78,7 @@ fn promises(section: u8, controls: &[ControlVerdict]) -> Vec<Promise> {
         let id = sentence.id.to_string();
         let serving = controls.iter().filter(|control| control.sentences.contains(&id));
         let shown = serving.map(|control| {
-            let word = if is_not_built(control) { "not built" } else { control.verdict.as_str() };
+            let word = if control.is_not_built() { "not built" } else { control.verdict.as_str() };
             (control.control.clone(), word, class_of(control.verdict.as_str()))
         });
         Promise { controls: shown.collect(), id, summary: sentence.summary }

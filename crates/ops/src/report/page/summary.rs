@@ -10,8 +10,6 @@ use super::{class_of, minute};
 use crate::report::document::Document;
 use crate::status::StatusReport;
 
-/// The controls that measure how much would be lost.
-const MEASURING: [&str; 2] = ["DR-03", "DR-04"];
 /// The control that counts slots.
 const SLOTS_KEPT: &str = "SCHED-01";
 
@@ -51,19 +49,10 @@ pub(super) struct Red {
     pub(super) next: String,
 }
 
-pub(super) const ORDER: [Verdict; 6] = [
-    Verdict::Fail,
-    Verdict::NoEvidence,
-    Verdict::Stale,
-    Verdict::Exempt,
-    Verdict::Pass,
-    Verdict::NotApplicable,
-];
-
 impl Summary {
     pub(super) fn of(document: &Document, status: &StatusReport) -> Summary {
         let controls = &status.shown.controls;
-        let red: Vec<Red> = ORDER
+        let red: Vec<Red> = Verdict::ALL
             .into_iter()
             .filter(|verdict| verdict.is_red())
             .flat_map(|verdict| controls.iter().filter(move |control| control.verdict == verdict))
@@ -80,7 +69,7 @@ impl Summary {
             let of: Vec<_> = controls.iter().filter(|control| control.section == number).collect();
             let count = |verdict: &Verdict| of.iter().filter(|c| c.verdict == *verdict).count();
             let cell = |count: usize| if count == 0 { "–".to_owned() } else { count.to_string() };
-            let cells = ORDER.iter().map(|verdict| cell(count(verdict))).collect();
+            let cells = Verdict::ALL.iter().map(|verdict| cell(count(verdict))).collect();
             Line { number, title, cells, is_red: of.iter().any(|control| control.verdict.is_red()) }
         };
         let count = |verdict: Verdict| Count {
@@ -92,7 +81,7 @@ impl Summary {
             verdict: at_the_end(status),
             within: within(document),
             clock_ahead: document.clock_ahead.clone(),
-            counts: ORDER.into_iter().map(count).collect(),
+            counts: Verdict::ALL.into_iter().map(count).collect(),
             headline: headline(document, status),
             sections: SECTIONS.into_iter().map(line).collect(),
             red,
@@ -144,8 +133,7 @@ fn within(document: &Document) -> String {
 
 /// The part of an asset that used up most of what may be lost, as of the end: verdicts may be older than that.
 fn worst_at(document: &Document, status: &StatusReport) -> Option<(String, Rpo)> {
-    let measured =
-        status.shown.controls.iter().filter(|control| MEASURING.contains(&control.control.as_str()));
+    let measured = status.shown.controls.iter().filter(|control| control.is_of_objectives());
     let measured = measured.flat_map(|control| &control.rows);
     let measured = measured.filter_map(|row| Some((row.target.clone(), row.rpo.clone()?)));
     let used = |rpo: &Rpo| rpo.age_seconds(document.to).saturating_mul(1000) / rpo.objective_seconds.max(1);
