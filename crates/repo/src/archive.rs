@@ -25,22 +25,20 @@ use serde::Serialize;
 use crate::align::owe;
 use crate::archive::run::Run;
 use crate::cancel::Cancel;
-use crate::catalog::{self, Catalog};
+use crate::catalog::Catalog;
 use crate::doubts::Doubts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
-use crate::locks::{HeldLock, Mode};
-use crate::mirror::Mirror;
-use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::monitor::Monitor;
 use crate::object_locks::{LocationLocks, LockPlan, Locking, PointToLock, points_to_lock};
 use crate::outbox::{Delivery, Outbox};
 use crate::pack_set::PackSet;
 use crate::progress::Progress;
-use crate::repository::{MirrorState, Repository};
+use crate::repository::Repository;
 use crate::spool::Spool;
-use crate::tombstones::Tombstones;
 use crate::verify::early::EarlyReads;
 use crate::verify::new::{Brought, ReadBack};
+use crate::writing::Writing;
 
 /// What to archive, and how.
 pub struct ArchiveRequest<'a> {
@@ -113,18 +111,8 @@ impl Repository {
         cancel: &Cancel,
     ) -> Result<Archived> {
         let start = self.writer.clock.now();
-        let (held, mut left_out) = self.lock_for_writing(monitor)?;
-        let locked: Vec<Arc<Mirror>> = held.iter().map(|(mirror, _)| Arc::clone(mirror)).collect();
-        let mut catalog = catalog::list(&locked)?;
-        for (mirror, error) in catalog.failures.drain(..) {
-            monitor.trouble(Trouble::new(TroubleKind::Location, mirror.name(), error.to_string()));
-            left_out.push(not_reached(&mirror, error.kind, error.to_string()));
-        }
-        let tombstones = Tombstones::load(&self.folders.tombstones)?;
-        let trusted = self.trusted_indexes(&catalog, &tombstones, monitor).beside(&tombstones);
-        let snapshots = self.load_snapshots(&catalog, monitor);
-        let debts = self.debts(&catalog, &trusted, &snapshots, &tombstones, cancel);
-        let index = trusted.index;
+        let Writing { held, catalog, index, snapshots, debts, mut left_out } =
+            self.begin_writing(monitor, cancel)?;
         let locks = request.locks.filter(|_| catalog.mirrors.iter().any(|mirror| mirror.retains()));
         let earlier = locks.map_or_else(Vec::new, |plan| points_to_lock(plan, &snapshots));
         let needed = locks.map(|_| PackSet::new(&index));
@@ -153,7 +141,7 @@ impl Repository {
             if outcome.is_err() {
                 early.stop();
             }
-            let deliveries = outbox.finish(cancel.is_cancelled());
+            let deliveries = outbox.finish(cancel);
             (outcome, deliveries)
         });
         let finished = outcome?;
@@ -200,39 +188,6 @@ impl Repository {
         })
     }
 
-    /// Takes a shared lock at every usable mirror; the others are reported and left out.
-    fn lock_for_writing(
-        &self,
-        monitor: &dyn Monitor,
-    ) -> Result<(Vec<(Arc<Mirror>, HeldLock)>, Vec<Delivery>)> {
-        let mut held = Vec::new();
-        let mut left_out = Vec::new();
-        let mut last = None;
-        for (mirror, state) in self.states() {
-            let (kind, reason) = match state {
-                MirrorState::Ready => {
-                    match HeldLock::take(mirror, &self.cipher, &self.writer, Mode::Shared) {
-                        Ok(lock) => {
-                            held.push((Arc::clone(mirror), lock));
-                            continue;
-                        }
-                        Err(error) => (error.kind, error.to_string()),
-                    }
-                }
-                MirrorState::Absent => (ErrorKind::NotFound, "has no copy of the repository yet".to_owned()),
-                MirrorState::Unusable { kind, reason } => (*kind, reason.clone()),
-            };
-            monitor.trouble(Trouble::new(TroubleKind::Location, mirror.name(), reason.clone()));
-            left_out.push(not_reached(mirror, kind, reason.clone()));
-            last = Some(Error::new(kind, reason));
-        }
-        match (held.is_empty(), last) {
-            (true, Some(error)) => Err(error),
-            (true, None) => Err(Error::new(ErrorKind::Usage, "the repository has no locations")),
-            (false, _) => Ok((held, left_out)),
-        }
-    }
-
     /// The newest snapshot of the same host and path.
     fn parent_of(&self, source: &dyn Source, snapshots: Vec<(Id, Snapshot)>) -> Option<(Id, Snapshot)> {
         let path = display_path(source);
@@ -277,17 +232,6 @@ fn locking<'a>(
         points.push(PointToLock { id: new.id, tree: new.snapshot.tree, until, packs: Some(packs) });
     }
     Locking { catalog, index, points, new: Some(new.id), brought }
-}
-
-fn not_reached(mirror: &Mirror, kind: ErrorKind, reason: String) -> Delivery {
-    Delivery {
-        location: mirror.name().to_owned(),
-        objects: 0,
-        bytes: 0,
-        owed: 0,
-        failure: Some(reason),
-        failure_kind: Some(kind),
-    }
 }
 
 /// The source's path as the snapshot tells it.

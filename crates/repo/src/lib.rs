@@ -8,6 +8,7 @@ mod archive;
 mod blob_reader;
 mod cancel;
 mod catalog;
+mod catch_up;
 mod chunker;
 mod claims;
 mod closure;
@@ -41,6 +42,7 @@ mod tree_reader;
 mod verify;
 mod withdrawal;
 mod writer;
+mod writing;
 mod written_off;
 
 /// What the engine cuts and compresses with, for whoever measures how fast that can be done at all.
@@ -54,6 +56,7 @@ pub use archive::{ArchiveRequest, Archived, Totals};
 pub use blob_reader::BlobReader;
 pub use cancel::Cancel;
 pub use catalog::{Catalog, LoadedIndex, list};
+pub use catch_up::CaughtUp;
 pub use deletion::{Deletions, Removed};
 pub use error::{Error, ErrorKind, Result};
 pub use forget::Forgotten;

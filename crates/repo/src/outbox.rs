@@ -14,6 +14,7 @@ mod lane;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::thread::Scope;
+use std::time::Duration;
 
 use bytes::Bytes;
 use holdfast_format::Id;
@@ -21,6 +22,7 @@ use holdfast_location::Area;
 use parking_lot::{Condvar, Mutex};
 
 use self::lane::{Item, Lane};
+use crate::cancel::Cancel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
@@ -28,6 +30,9 @@ use crate::packer::Sink;
 use crate::progress::Progress;
 use crate::sealed::Sealed;
 use crate::spool::Spool;
+
+/// How often whoever waits for the lanes looks whether it shall go on.
+const LOOK_FOR_CANCEL: Duration = Duration::from_millis(100);
 
 /// Uploads in flight per location.
 const UPLOADS_PER_LANE: usize = 4;
@@ -161,22 +166,22 @@ impl<'a> Outbox<'a> {
         self.changed.notify_all();
     }
 
-    /// Waits until every lane has delivered or dropped out, and reports. With `abandon_backlog`, only what is in memory
-    /// is delivered, and where every location lags a few objects more to one: a person who pressed Ctrl-C does not wait for a
-    /// slow location.
-    pub fn finish(&self, abandon_backlog: bool) -> Vec<Delivery> {
+    /// Waits until every lane has delivered or dropped out, and reports. Once `cancel` is raised, only what is in memory is
+    /// delivered, and where every location lags a few objects more to one: a person who pressed Ctrl-C does not wait for a slow
+    /// location.
+    pub fn finish(&self, cancel: &Cancel) -> Vec<Delivery> {
         let mut state = self.state.lock();
         state.closing = true;
-        if abandon_backlog {
-            for lane in lane::given_up(&state.lanes) {
-                let name = self.mirrors[lane].name();
-                let reason = format!("stopped on request before {name} had everything");
-                self.drop_out(&mut state, lane, ErrorKind::Cancelled, reason);
-            }
-        }
         self.changed.notify_all();
+        let mut is_abandoned = false;
         while state.lanes.iter().any(|l| !l.is_idle()) {
-            self.changed.wait(&mut state);
+            if cancel.is_cancelled() && !is_abandoned {
+                is_abandoned = true;
+                self.abandon_backlog(&mut state);
+                continue;
+            }
+            // A signal raises a flag, and wakes nobody here.
+            self.changed.wait_for(&mut state, LOOK_FOR_CANCEL);
         }
         let deliveries = self.mirrors.iter().zip(&state.lanes);
         deliveries
@@ -189,6 +194,15 @@ impl<'a> Outbox<'a> {
                 failure_kind: lane.reason().map(|(kind, _)| *kind),
             })
             .collect()
+    }
+
+    fn abandon_backlog(&self, state: &mut State) {
+        for lane in lane::given_up(&state.lanes) {
+            let name = self.mirrors[lane].name();
+            let reason = format!("stopped on request before {name} had everything");
+            self.drop_out(state, lane, ErrorKind::Cancelled, reason);
+        }
+        self.changed.notify_all();
     }
 
     /// Lets the upload threads end once their queues are empty. [`Outbox::finish`] does this too; a run that ends by a

@@ -156,7 +156,7 @@ impl Repository {
         let deliveries = std::thread::scope(|scope| {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);
-            outbox.finish(cancel.is_cancelled())
+            outbox.finish(cancel)
         });
         cancel.check()?;
         let pairs = catalog.mirrors.iter().zip(&deliveries);
@@ -185,7 +185,7 @@ impl Repository {
             let _closing = outbox.close_on_drop();
             outbox.start(scope);
             let outcome = self.fill(decision, catalog, &outbox, progress, cancel);
-            (outcome, outbox.finish(cancel.is_cancelled()))
+            (outcome, outbox.finish(cancel))
         });
         outcome?;
         let pairs = complete.iter().zip(deliveries);
