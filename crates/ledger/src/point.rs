@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::error::{Doing, Error, Result};
 use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
@@ -112,6 +112,34 @@ impl Reader {
                 .load(connection)
                 .doing(|| "read the points".to_owned())?;
             rows.into_iter().map(RecordedPoint::of).collect()
+        })
+    }
+
+    /// Of each repository the point that was recorded last, among those that lie somewhere.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn newest_points(&self) -> Result<Vec<Point>> {
+        let doing = || "read the newest points".to_owned();
+        self.ask(|connection| {
+            let lying = copies::table.filter(copies::removed_at.is_null()).select(copies::point);
+            let leaves: Vec<Option<i64>> = points::table
+                .filter(points::id.eq_any(lying))
+                .group_by(points::repository)
+                .select(diesel::dsl::max(points::leaf))
+                .load(connection)
+                .doing(doing)?;
+            let leaves: Vec<i64> = leaves.into_iter().flatten().collect();
+            let mut newest = Vec::new();
+            for leaves in leaves.chunks(AT_ONCE) {
+                let rows: Vec<Row> = points::table
+                    .filter(points::leaf.eq_any(leaves))
+                    .order(points::repository)
+                    .load(connection)
+                    .doing(doing)?;
+                newest.extend(rows.into_iter().map(Point::of));
+            }
+            Ok(newest)
         })
     }
 

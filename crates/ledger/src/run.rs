@@ -269,6 +269,22 @@ impl Reader {
         })
     }
 
+    /// The run that made a point of an asset; none where it was found somewhere.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn run_that_made(&self, asset: &str, point: &str) -> Result<Option<String>> {
+        self.ask(|connection| {
+            runs::table
+                .filter(runs::asset.eq(asset))
+                .filter(runs::point.eq(point))
+                .select(runs::id)
+                .first(connection)
+                .optional()
+                .doing(|| format!("find the run that made {point}"))
+        })
+    }
+
     /// The instant of the point that the last run of an asset made. Points that were found somewhere do not count:
     /// whoever can write there chose their instants.
     ///

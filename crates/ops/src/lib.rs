@@ -9,6 +9,7 @@ pub mod attest;
 pub mod audit;
 pub mod backup;
 pub mod break_glass;
+mod catch_up;
 pub mod clock_reading;
 pub mod ending;
 pub mod error;

@@ -7,6 +7,7 @@
 //! whatever it did then nobody could know.
 
 mod anchoring;
+mod catching_up;
 mod configuration;
 pub(crate) mod credit;
 mod delivering;
@@ -39,6 +40,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::anchoring::Anchoring;
+use self::catching_up::CatchingUp;
 use self::configuration::Configuration;
 use self::delivering::Delivering;
 use self::expectation::AHEAD;
@@ -93,6 +95,8 @@ enum Message {
     Ended(RunId, worker::Outcome),
     /// The purge ended.
     Purged(purging::Outcome),
+    /// What locations were owed was brought, or could not be.
+    CaughtUp(catching_up::Outcome),
     /// Something came of reading old data again.
     Reread(rereading::Heard),
     /// A shredding ended.
@@ -128,6 +132,7 @@ struct Daemon<'s> {
     under_way: BTreeMap<RunId, UnderWay>,
     memory: Memory,
     purging: Purging,
+    catching_up: CatchingUp,
     rereading: Rereading,
     shredding: Shredding,
     anchoring: Anchoring,
@@ -223,6 +228,7 @@ impl Daemon<'_> {
                 self.record_ahead(now.wall)?;
                 self.shred_when_possible()?;
                 self.purge_when_due(now.wall)?;
+                self.catch_up_when_due(now.wall)?;
                 self.reread_when_due(now.wall)?;
                 self.anchor_when_due(now.wall)?;
                 self.deliver_when_due(now.wall)?;
@@ -258,9 +264,10 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 8] {
+    fn beside(&self) -> [(bool, &AtomicBool); 9] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
+            (self.catching_up.is_under_way, &*self.catching_up.stop),
             (self.rereading.is_under_way, &*self.rereading.stop),
             (self.shredding.is_under_way(), &*self.shredding.stop),
             (self.anchoring.is_under_way, &*self.anchoring.stop),
@@ -291,6 +298,7 @@ impl Daemon<'_> {
             && !self.stocktaking.is_due(now)
             && !self.is_telling_due()
             && !self.purging.is_due(now)
+            && !self.catching_up.is_due(now)
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
             && !self.delivering.is_due(now)
@@ -311,16 +319,8 @@ impl Daemon<'_> {
         }
         match message {
             Message::Ended(run, outcome) => self.ended(run, outcome),
-            Message::Purged(outcome) => {
-                let now = self.now().wall;
-                match purging::stalled(&outcome) {
-                    Some(why) => self.tell(format!("purge: not done: {why}")),
-                    None => self.tell("purge: done"),
-                }
-                self.anchoring.want();
-                let alarm = self.purging.ended(&self.service.places.state, &outcome, now)?;
-                alarm.map_or(Ok(()), |alarm| self.raise(alarm))
-            }
+            Message::Purged(outcome) => self.hear_of_the_purge(&outcome),
+            Message::CaughtUp(outcome) => self.hear_of_catching_up(outcome),
             Message::Reread(heard) => self.hear_of_rereading(heard),
             Message::Shredded(outcome) => {
                 let said = self.shredding.ended(&self.service.places.state, outcome)?;
@@ -328,11 +328,7 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Anchored(outcome) => {
-                let now = self.now().wall;
-                let lines = self.anchoring.ended(&outcome, self.day_of(now), now);
-                lines.iter().for_each(|line| self.tell(line));
-                // Heads that are longer than the copy of the ledger beside them.
-                self.delivering.want();
+                self.hear_of_anchoring(&outcome);
                 Ok(())
             }
             Message::Delivered(outcome) => {
@@ -399,6 +395,7 @@ impl Daemon<'_> {
         if looked.is_changed {
             self.tell("the configuration was taken over");
             self.stocktaking.look_again();
+            self.catching_up.look_again(now);
             self.judging.something_changed();
             self.take_over()?;
         }
@@ -409,57 +406,6 @@ impl Daemon<'_> {
     fn record_ahead(&mut self, now: Timestamp) -> Result<()> {
         let enough = now.saturating_add(AHEAD / 2).unwrap_or(Timestamp::MAX);
         if self.recorded_until < enough { self.expect(now) } else { Ok(()) }
-    }
-
-    fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
-        // A walk through storage would take for lost what goes under its eyes.
-        let is_free = !self.shredding.is_busy() && !self.stocktaking.is_under_way;
-        if self.purging.is_due(now) && is_free {
-            // What is being read must not be deleted under the reader's eyes: it would look like damage.
-            if self.rereading.is_under_way {
-                self.rereading.give_way();
-                return Ok(());
-            }
-            let setup = self.setup_beside(&self.purging.stop);
-            self.purging.start(setup, &self.service.places.state, now, &self.sender)?;
-        }
-        let alarm = self.purging.hangs(&self.service.places.state, now)?;
-        alarm.map_or(Ok(()), |alarm| self.raise(alarm))
-    }
-
-    fn reread_when_due(&mut self, now: Timestamp) -> Result<()> {
-        let is_quiet = self.scheduler.running() == 0;
-        if self.shredding.is_busy()
-            || self.purging.is_under_way
-            || self.purging.is_due(now)
-            || !self.rereading.is_due(now, is_quiet)
-        {
-            return Ok(());
-        }
-        let setup = self.setup_beside(&self.rereading.stop);
-        self.rereading.start(setup, now, &self.sender);
-        Ok(())
-    }
-
-    fn anchor_when_due(&mut self, now: Timestamp) -> Result<()> {
-        if !self.anchoring.is_due(self.day_of(now), now) {
-            return Ok(());
-        }
-        let setup = self.setup_beside(&self.anchoring.stop);
-        self.anchoring.start(setup, &self.sender);
-        Ok(())
-    }
-
-    fn hear_of_rereading(&mut self, heard: rereading::Heard) -> Result<()> {
-        let now = self.now().wall;
-        if let rereading::Heard::Read(report) = &heard {
-            self.served.reread += u64::from(report.verified.is_some());
-        }
-        let rereading::Said { line, alarms } = self.rereading.hear(&self.service.places.state, heard, now)?;
-        if let Some(line) = line {
-            self.tell(line);
-        }
-        alarms.into_iter().try_for_each(|alarm| self.raise(alarm))
     }
 
     /// Something cannot be written down any more. What runs is ended, and the next instance finds out what became of it.

@@ -89,7 +89,9 @@ pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
         ending = ending.and(Ending::NotDone);
     }
     if ending == Ending::Attention {
-        output::note("hint: the next `holdfast backup` of these assets brings what is owed");
+        output::note(
+            "hint: `holdfast serve` brings what is owed once the location answers; so does the next `holdfast backup` of these assets",
+        );
     }
     Ok(ending)
 }

@@ -43,7 +43,7 @@ pub(super) fn soon(look: &Look<'_>) -> Finding {
                     minute(point.instant)
                 );
                 row(Verdict::Fail, why)
-                    .next(format!("`holdfast location test {location}`; the next backup brings what is owed, or `holdfast repair`"))
+                    .next(format!("`holdfast location test {location}`; once it answers, `holdfast serve` brings what is owed, as do the next backup and `holdfast repair`"))
                     .by(Evidence::of("point", &point.id), point.recorded)
             }
             None => {

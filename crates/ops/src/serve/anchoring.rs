@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Message, after, worker};
+use super::{Daemon, Message, after, worker};
 use crate::audit::{self, AnchorReport, When};
 use crate::ending::Ending;
 use crate::error::Error;
@@ -65,6 +65,25 @@ impl Anchoring {
             _ => (None, Some(after(now, AGAIN_AFTER))),
         };
         lines
+    }
+}
+
+impl Daemon<'_> {
+    pub(super) fn anchor_when_due(&mut self, now: Timestamp) -> crate::error::Result<()> {
+        if !self.anchoring.is_due(self.day_of(now), now) {
+            return Ok(());
+        }
+        let setup = self.setup_beside(&self.anchoring.stop);
+        self.anchoring.start(setup, &self.sender);
+        Ok(())
+    }
+
+    pub(super) fn hear_of_anchoring(&mut self, outcome: &Outcome) {
+        let now = self.now().wall;
+        let lines = self.anchoring.ended(outcome, self.day_of(now), now);
+        lines.iter().for_each(|line| self.tell(line));
+        // Heads that are longer than the copy of the ledger beside them.
+        self.delivering.want();
     }
 }
 

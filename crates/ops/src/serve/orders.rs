@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::worker::{self, Outcome};
 use super::{Daemon, translate};
-use crate::backup::{BackupReport, How};
+use crate::backup::{BackupReport, CopyReport, How};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::{journal, waiver};
@@ -100,6 +100,7 @@ impl Daemon<'_> {
         self.tell(format!("{asset}: {kind} run {id} begins, for {count} slots"));
         self.served.runs += 1;
         let repository = repository_name(setup.asset(asset.as_ref())?).to_string();
+        self.catching_up.give_way(Some(&repository));
         let under_way = UnderWay { id, asset: asset.clone(), dataset, repository, outcome: None };
         self.under_way.insert(run, under_way);
         worker::begin(run, setup, asset, how, &self.sender);
@@ -143,6 +144,9 @@ impl Daemon<'_> {
                 Some(reason.clone())
             }
         };
+        if outcome.as_ref().is_ok_and(|report| report.copies.iter().any(CopyReport::is_owed)) {
+            self.catching_up.owes(now);
+        }
         match failure {
             Some(failure) => {
                 self.tell(format!("{asset}: run {id} failed: {failure}"));

@@ -14,7 +14,7 @@ use holdfast_repo::Progress;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, after, is_time, worker};
+use super::{Daemon, Message, after, is_time, worker};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::purge::{self, PurgeReport};
@@ -147,6 +147,40 @@ pub(super) fn stalled(outcome: &Outcome) -> Option<String> {
     }
     let is_refused = matches!(report.ending, Ending::Refused | Ending::Usage);
     is_refused.then(|| "it was refused".to_owned())
+}
+
+impl Daemon<'_> {
+    pub(super) fn purge_when_due(&mut self, now: Timestamp) -> Result<()> {
+        // A walk through storage would take for lost what goes under its eyes.
+        let is_free = !self.shredding.is_busy() && !self.stocktaking.is_under_way;
+        if self.purging.is_due(now) && is_free {
+            // What is being read must not be deleted under the reader's eyes: it would look like damage.
+            if self.rereading.is_under_way {
+                self.rereading.give_way();
+                return Ok(());
+            }
+            // It may wait for hours for a location that takes all it was owed.
+            if self.catching_up.is_under_way {
+                self.catching_up.give_way(None);
+                return Ok(());
+            }
+            let setup = self.setup_beside(&self.purging.stop);
+            self.purging.start(setup, &self.service.places.state, now, &self.sender)?;
+        }
+        let alarm = self.purging.hangs(&self.service.places.state, now)?;
+        alarm.map_or(Ok(()), |alarm| self.raise(alarm))
+    }
+
+    pub(super) fn hear_of_the_purge(&mut self, outcome: &Outcome) -> Result<()> {
+        let now = self.now().wall;
+        match stalled(outcome) {
+            Some(why) => self.tell(format!("purge: not done: {why}")),
+            None => self.tell("purge: done"),
+        }
+        self.anchoring.want();
+        let alarm = self.purging.ended(&self.service.places.state, outcome, now)?;
+        alarm.map_or(Ok(()), |alarm| self.raise(alarm))
+    }
 }
 
 #[cfg(test)]

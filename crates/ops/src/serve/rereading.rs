@@ -17,7 +17,7 @@ use holdfast_repo::{LocationState, Progress};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Message, after, is_time, worker};
+use super::{Daemon, Message, after, is_time, worker};
 use crate::ending::Ending;
 use crate::error::Result;
 use crate::record;
@@ -244,6 +244,37 @@ fn damage(report: &VerifyReport) -> Option<NewAlarm> {
 fn and_more(all: usize, named: usize) -> String {
     let more = all.saturating_sub(named);
     if more > 0 { format!("; and {more} more") } else { String::new() }
+}
+
+impl Daemon<'_> {
+    pub(super) fn reread_when_due(&mut self, now: Timestamp) -> Result<()> {
+        let is_quiet = self.scheduler.running() == 0;
+        if self.shredding.is_busy()
+            || self.purging.is_under_way
+            || self.purging.is_due(now)
+            // What is owed looks like something that was lost to whoever reads first.
+            || self.catching_up.is_under_way
+            || self.catching_up.is_due(now)
+            || !self.rereading.is_due(now, is_quiet)
+        {
+            return Ok(());
+        }
+        let setup = self.setup_beside(&self.rereading.stop);
+        self.rereading.start(setup, now, &self.sender);
+        Ok(())
+    }
+
+    pub(super) fn hear_of_rereading(&mut self, heard: Heard) -> Result<()> {
+        let now = self.now().wall;
+        if let Heard::Read(report) = &heard {
+            self.served.reread += u64::from(report.verified.is_some());
+        }
+        let Said { line, alarms } = self.rereading.hear(&self.service.places.state, heard, now)?;
+        if let Some(line) = line {
+            self.tell(line);
+        }
+        alarms.into_iter().try_for_each(|alarm| self.raise(alarm))
+    }
 }
 
 #[cfg(test)]

@@ -157,8 +157,9 @@ impl Daemon<'_> {
         if is_beside || self.under_way.values().any(|run| run.repository == client) {
             return Ok(());
         }
-        if self.rereading.is_under_way {
+        if self.rereading.is_under_way || self.catching_up.is_under_way {
             self.rereading.give_way();
+            self.catching_up.give_way(None);
             return Ok(());
         }
         let setup = self.setup_beside(&self.shredding.stop);

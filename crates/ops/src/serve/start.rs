@@ -13,6 +13,7 @@ use holdfast_model::{AssetName, Class, Dataset};
 use jiff::Timestamp;
 
 use super::anchoring::Anchoring;
+use super::catching_up::CatchingUp;
 use super::configuration::Configuration;
 use super::delivering::Delivering;
 use super::expectation::{self, AHEAD, Which};
@@ -70,6 +71,7 @@ impl<'s> Daemon<'s> {
             under_way: BTreeMap::new(),
             memory: Memory::new(now),
             purging: Purging::begin(state, now)?,
+            catching_up: CatchingUp::begin(now),
             rereading: Rereading::begin(state, now)?,
             shredding: Shredding::default(),
             anchoring: Anchoring::default(),

@@ -30,7 +30,7 @@ pub(super) struct OpenLocation {
     deleter: OnceLock<Arc<dyn Location>>,
 }
 
-/// Half a minute of trying again: the location gets what it is owed in the next run anyway.
+/// Half a minute of trying again: the location gets what it is owed later anyway.
 const RETRIES: RetryPolicy = RetryPolicy { delay_ms_first: 250, delay_ms_max: 8_000, budget_ms: 30_000 };
 
 /// How long a place that does not answer is left alone.

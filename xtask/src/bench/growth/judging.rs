@@ -33,7 +33,7 @@ pub(super) fn measure(stand: &Stand<'_>, runs: u64) -> Result<[(&'static str, Us
     let policy = config.join("policy.toml");
     let text = std::fs::read_to_string(&policy)?.replace("# approved_by = ", "approved_by = ");
     std::fs::write(&policy, text)?;
-    let generate = workspace::build_example("holdfast-ledger", "generate")?;
+    let generate = workspace::build_example("holdfast-ledger", "generate_ledger")?;
     let mut generate = process::command(generate, &[state.join("ledger.db"), config.join("policy.toml")]);
     generate.args([assets.to_string(), (runs / assets).to_string()]);
     process::output(generate).context("cannot make a ledger up")?;
