@@ -126,6 +126,11 @@ pub trait Source: Send + Sync {
     /// Opens the root directory.
     fn root(&self) -> Result<(Metadata, Arc<dyn Directory>), SourceError>;
 
+    /// The instant that the content stands for, asked once all of it was read; `None` where that is the beginning of the walk.
+    fn instant(&self) -> Option<FileTime> {
+        None
+    }
+
     /// The login name for a user id, where the system knows one.
     fn user_name(&self, uid: u32) -> Option<String>;
 
@@ -155,6 +160,38 @@ pub trait Directory: Send + Sync {
 
     /// The raw target of the symlink `entry`.
     fn link_target(&self, entry: &Entry) -> Result<Vec<u8>, SourceError>;
+
+    /// What the directory holds, where that comes as a stream: then it is not listed, and nothing in it is opened. `None` for
+    /// one on a disk.
+    fn stream(&self) -> Option<Box<dyn Stream>> {
+        None
+    }
+}
+
+/// The content of a directory that some program makes while it is read, such as a dump: file after file, each known only once
+/// the one before is over, and its size only at its end. Nothing of it can be read twice.
+///
+/// An error is the end of the run: half of what a program had to say is no state that anything was ever in.
+pub trait Stream: Send {
+    /// Begins the next file; `None` once everything came and whoever made it vouches that it is whole. What is left of the one
+    /// before is skipped.
+    fn next(&mut self) -> Result<Option<StreamedFile>, SourceError>;
+
+    /// Reads the next bytes of the file that began last; 0 is its end.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, SourceError>;
+}
+
+/// A file of a [`Stream`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamedFile {
+    /// Its name, as that of an [`Entry`]; no other of the stream has it.
+    pub name: Vec<u8>,
+    /// The low twelve bits of its mode.
+    pub permissions: u32,
+    /// Its owner and group.
+    pub owner: (u32, u32),
+    /// The instant that its content stands for.
+    pub time: FileTime,
 }
 
 /// What lies at the current position of a [`Content`].
