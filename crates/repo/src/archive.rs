@@ -12,6 +12,7 @@ pub(crate) mod queue;
 mod record;
 mod run;
 mod stat_cache;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -59,6 +59,11 @@ impl Job<'_> {
             (Some((parent, position)), None) => parent.handle.child(&parent.entries[*position]),
             (None, None) => return Ok(()),
         };
+        if let Ok(handle) = &handle
+            && let Some(stream) = handle.stream()
+        {
+            return self.read_stream(hand, opening.place, Arc::clone(handle), stream);
+        }
         let listed = handle.and_then(|handle| handle.list().map(|listing| (handle, listing)));
         let (handle, listing) = match listed {
             Ok(listed) => listed,

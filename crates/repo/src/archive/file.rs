@@ -53,7 +53,7 @@ pub(crate) struct Chunk {
 /// How often a file that changes is read again.
 const READINGS_MAX: usize = 3;
 /// Bytes of chunks that may wait for a worker. Beyond that the reader stores its chunks itself.
-const WAITING_CHUNK_BYTES_MAX: usize = 12 << 20;
+pub(crate) const WAITING_CHUNK_BYTES_MAX: usize = 12 << 20;
 const READ_BYTES: usize = 8 << 20;
 /// A file is at most so many blobs: its list stands in one tree, whole in memory. Two terabytes, or sixteen of holes.
 const PIECES_MAX: u64 = 1 << 21;

@@ -13,6 +13,7 @@ use crate::archive::file::{BigFile, Chunk};
 use crate::archive::known::Value;
 use crate::archive::queue::Queue;
 use crate::archive::stat_cache::{Names, NewStatCache, StatCache};
+use crate::archive::stream::{Piece, Streamed};
 use crate::cancel::Cancel;
 use crate::chunker::Chunker;
 use crate::claims::Claims;
@@ -33,6 +34,8 @@ pub(crate) enum Task {
     Entries(Arc<OpenDirectory>, Vec<usize>),
     /// Store one chunk of a big file.
     Chunk(Arc<BigFile>, Chunk),
+    /// Store one chunk of a stream.
+    Piece(Arc<Streamed>, Piece),
 }
 
 /// Shared by all workers.
@@ -119,6 +122,7 @@ impl Job<'_> {
                 Task::Directory(opening) => self.open_directory(&mut hand, opening),
                 Task::Entries(directory, positions) => self.read_entries(&mut hand, &directory, &positions),
                 Task::Chunk(file, chunk) => self.store_chunk(&mut hand, &file, chunk),
+                Task::Piece(streamed, piece) => self.store_piece(&mut hand, &streamed, piece),
             });
             if let Err(error) = outcome {
                 self.fatal.lock().get_or_insert(error);

@@ -173,7 +173,12 @@ impl Run<'_> {
     fn snapshot(&self, job: &Job<'_>, tree: Id, parent: Option<Id>) -> Snapshot {
         let writer = &self.repository.writer;
         let counts = &job.counts;
-        let mut snapshot = Snapshot::new(self.start, tree);
+        let instant = self
+            .request
+            .source
+            .instant()
+            .and_then(|time| Timestamp::new(time.seconds, i32::try_from(time.nanoseconds).ok()?).ok());
+        let mut snapshot = Snapshot::new(instant.unwrap_or(self.start), tree);
         snapshot.parent = parent;
         snapshot.paths = vec![display_path(self.request.source)];
         snapshot.hostname.clone_from(&writer.hostname);
