@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_model::Dataset;
 use holdfast_ops::Progress;
 use holdfast_ops::backup::{How, backup};
 use holdfast_ops::ending::Ending;
@@ -69,7 +70,8 @@ fn after_120_days_without_backups_only_the_last_good_points_are_left_anywhere() 
         for (number, (asset, site, _)) in assets.iter().enumerate() {
             let own = noise(100 + 2 * round + number as u64, OWN_BYTES);
             fs::write(customer.path(site).join("own.bin"), own).unwrap();
-            let report = backup(&setup, asset, How::default(), &Progress::default()).unwrap();
+            let report =
+                backup(&setup, (asset, Dataset::Site), How::default(), &Progress::default()).unwrap();
             assert_eq!(report.ending, Ending::Done, "{:?}", report.troubles);
             let id = report.point.unwrap();
             made.insert(id.clone(), (asset, report.time.unwrap()));

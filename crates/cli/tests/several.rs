@@ -42,7 +42,7 @@ fn what_a_location_lacks_is_hinted_at() {
     fs::remove_file(lacking).unwrap();
     let output = customer.holdfast(&["verify"]);
     let said = text(&output);
-    assert!(code(&output) == 1 && said.contains("hint: the next `holdfast backup`"), "{said}");
+    assert!(code(&output) == 1 && said.contains("hint: `holdfast serve` brings what is owed"), "{said}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use holdfast_ledger::{ExpectedSlot, Ledger, NewObservation, NewPolicyVersion};
+use holdfast_model::Dataset;
 use holdfast_ops::backup::{How, backup};
 use holdfast_ops::{Progress, purge};
 use holdfast_world::fake::FakeClock;
@@ -173,7 +174,7 @@ fn a_copy_that_is_missing_for_longer_than_the_objective_is_red() {
     for hours in [50, 3] {
         fs::write(customer.path("site/index.php"), format!("<?php {hours}")).unwrap();
         let setup = customer.on_clock(&Arc::new(FakeClock::new(ago(hours))));
-        backup(&setup, ASSET, How::default(), &Progress::default()).unwrap();
+        backup(&setup, (ASSET, Dataset::Site), How::default(), &Progress::default()).unwrap();
     }
     put_elsewhere(&customer);
     let found = status(&customer);

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// What kind of thing an asset is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
@@ -17,7 +19,8 @@ pub enum Class {
 }
 
 /// A part of an asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Dataset {
     /// Of a virtual machine: its definition.
     Config,
@@ -68,6 +71,11 @@ impl Class {
             Class::Whmcs => &[Dataset::Database, Dataset::Files],
             Class::Website => &[Dataset::Site],
         }
+    }
+
+    /// Every dataset of every class.
+    pub fn parts() -> impl Iterator<Item = (Class, Dataset)> {
+        Class::ALL.into_iter().flat_map(|class| class.datasets().iter().map(move |dataset| (class, *dataset)))
     }
 
     /// Whether assets of this class can be backed up by this version.

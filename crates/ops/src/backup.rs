@@ -1,6 +1,7 @@
 //! Backs up assets, now.
 
 use holdfast_asset::driver;
+use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, Settings, repository_name};
 use holdfast_repo::{
     ArchiveRequest, Archived, Delivery, LocationState, LockPlan, Monitor, Progress, ReadBack, Repository,
@@ -13,13 +14,15 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
-use crate::{attest, clock_reading, journal, known_points, source_size};
+use crate::{attest, clock_reading, journal, known_points, part, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
 pub struct BackupReport {
     /// The asset.
     pub asset: String,
+    /// The part of it that was backed up.
+    pub dataset: Dataset,
     /// Its repository.
     pub repository: String,
     /// The new point's id; absent when there is none.
@@ -100,30 +103,37 @@ impl How {
     }
 }
 
-/// Backs up one asset. The report says how it ended; an error means that the configuration makes no sense.
-pub fn backup(setup: &Setup, asset_name: &str, how: How, progress: &Progress) -> Result<BackupReport> {
+/// Backs up one dataset of an asset. The report says how it ended; an error means that the configuration makes no sense.
+pub fn backup(
+    setup: &Setup,
+    (asset_name, dataset): (&str, Dataset),
+    how: How,
+    progress: &Progress,
+) -> Result<BackupReport> {
     setup.asset(asset_name)?;
     // What cannot be written down is not begun.
-    let run = journal::begin(setup, asset_name, how.kind(), Vec::new())?;
-    let report = carry_out(setup, asset_name, how, progress)?;
+    let run = journal::begin(setup, (asset_name, dataset), how.kind(), Vec::new())?;
+    let report = carry_out(setup, (asset_name, dataset), how, progress)?;
     journal::end(setup, &run, &report, Vec::new())?;
     Ok(report)
 }
 
-/// Backs up one asset, for whoever writes down that it begins and how it ended.
+/// Backs up one dataset of an asset, for whoever writes down that it begins and how it ended.
 pub(crate) fn carry_out(
     setup: &Setup,
-    asset_name: &str,
+    (asset_name, dataset): (&str, Dataset),
     how: How,
     progress: &Progress,
 ) -> Result<BackupReport> {
     let full = how.full;
+    let part_key = part::key(asset_name, dataset);
     let asset = setup.asset(asset_name)?;
     let repository_name = repository_name(asset).to_string();
     let _turn = setup.turn(&repository_name)?;
     let start = setup.world.clock.monotonic();
     let mut report = BackupReport {
         asset: asset_name.to_owned(),
+        dataset,
         repository: repository_name.clone(),
         point: None,
         time: None,
@@ -155,7 +165,7 @@ pub(crate) fn carry_out(
             troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", error.message));
         }
     }
-    if let Some(size) = source_size::load(setup, asset_name)? {
+    if let Some(size) = source_size::load(setup, &part_key)? {
         progress.bytes_total.set(size.bytes);
     }
     let outcome = (|| {
@@ -164,18 +174,18 @@ pub(crate) fn carry_out(
         let source = driver.source().map_err(|e| Error::not_done(e.to_string()))?;
         let repository = setup.open_for_writing(&repository_name)?;
         // A point without a lock is better than none.
-        let plan = Plan::of(setup, &repository_name, Some(asset_name)).unwrap_or_else(|error| {
+        let plan = Plan::of(setup, &repository_name, Some((asset_name, dataset))).unwrap_or_else(|error| {
             let message = format!("nothing is locked: {}", error.message);
             troubles.trouble(Trouble::new(TroubleKind::Warning, "object lock", message));
             None
         });
         let request = ArchiveRequest {
             source: &*source,
-            cache_name: asset_name,
+            cache_name: &part_key,
             tags: vec![
                 format!("asset:{asset_name}"),
                 format!("class:{}", asset.class().as_str()),
-                "dataset:site".to_owned(),
+                part::tag(dataset),
                 format!("kind:{}", report.kind),
             ],
             excludes: excludes(asset),
@@ -196,7 +206,7 @@ pub(crate) fn carry_out(
             remember(setup, &repository_name, &repository, &archived)?;
             let time = archived.snapshot.time;
             let is_accepted = how.accept_smaller;
-            report.suspect = source_size::judge(setup, asset_name, time, &archived.totals, is_accepted)?;
+            report.suspect = source_size::judge(setup, &part_key, time, &archived.totals, is_accepted)?;
             if full {
                 let attested =
                     attest::attest(setup, &repository_name, &repository, &archived, &troubles, progress);

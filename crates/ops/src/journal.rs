@@ -11,6 +11,7 @@ use holdfast_ledger::{
     Check, CheckOutcome, CheckScope, ErrorKind, Lasted, Ledger, NewRun, Point, Reader, Run, RunEnd,
     RunOutcome, Settlement, Transaction,
 };
+use holdfast_model::Dataset;
 use holdfast_world::World;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,9 +21,6 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::evidence;
 use crate::setup::Setup;
-
-/// The one dataset of a website.
-const DATASET: &str = "site";
 
 /// Where the ledger lies.
 pub fn path(state: &Path) -> PathBuf {
@@ -160,8 +158,13 @@ pub(crate) fn recorded_in(setup: &Setup, repository: &str) -> Result<Option<BTre
 }
 
 /// Writes down that a backup begins, and which slots it serves; returns the run's id.
-pub(crate) fn begin(setup: &Setup, asset: &str, kind: &str, slots: Vec<String>) -> Result<String> {
-    let run = NewRun { asset: asset.to_owned(), dataset: DATASET.to_owned(), kind: kind.to_owned(), slots };
+pub(crate) fn begin(
+    setup: &Setup,
+    (asset, dataset): (&str, Dataset),
+    kind: &str,
+    slots: Vec<String>,
+) -> Result<String> {
+    let run = NewRun { asset: asset.to_owned(), dataset: dataset.to_string(), kind: kind.to_owned(), slots };
     let now = setup.world.clock.now();
     Ok(setup.ledger()?.write(|transaction| transaction.begin_run(run, now))?)
 }
@@ -217,7 +220,7 @@ fn note_point(
         id: id.to_owned(),
         repository: report.repository.clone(),
         asset: report.asset.clone(),
-        dataset: DATASET.to_owned(),
+        dataset: report.dataset.to_string(),
         kind: report.kind.to_owned(),
         instant,
         is_undated: report.is_undated,

@@ -27,6 +27,7 @@ pub mod ls;
 mod measured;
 pub mod metrics;
 pub mod object_lock;
+mod part;
 pub mod points;
 pub mod policy;
 pub mod purge;

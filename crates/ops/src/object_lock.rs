@@ -133,34 +133,36 @@ pub(crate) struct Plan {
     now: Timestamp,
     /// The points that our runs recorded, with the rule in force for them.
     recorded: BTreeMap<String, (Timestamp, RetentionRule)>,
-    /// The rule of the asset that is being backed up.
+    /// The rule of the part that is being backed up.
     new: Option<RetentionRule>,
 }
 
 impl Plan {
-    /// For the points of a repository, and one of `asset` that is being made; none where no location locks.
+    /// For the points of a repository, and one of `part` that is being made; none where no location locks.
     ///
     /// # Errors
     /// When the clock cannot be right, or the ledger or the policy does not say what is promised. Then nothing is locked.
-    pub(crate) fn of(setup: &Setup, repository: &str, asset: Option<&str>) -> Result<Option<Plan>> {
+    pub(crate) fn of(setup: &Setup, repository: &str, part: Option<(&str, Dataset)>) -> Result<Option<Plan>> {
         if setup.estate.locations.values().all(|location| location.object_lock.is_none()) {
             return Ok(None);
         }
         let evidence = clock_reading::evidence(setup)?;
         evidence.doubt().map_err(|refusal| Error::not_done(refusal.to_string()))?;
         let promised = Promised::load(setup)?;
-        let rule = |asset: &str| {
+        let rule = |(asset, dataset): (&str, Dataset)| {
             let class = setup.asset(asset)?.class();
-            promised.rule(setup, (class, Dataset::Site)).map(|(rule, _)| rule)
+            promised.rule(setup, (class, dataset)).map(|(rule, _)| rule)
         };
         let mut recorded = BTreeMap::new();
         for asset in setup.repositories().remove(repository).unwrap_or_default() {
-            let rule = rule(&asset)?;
             let points = journal::points_of(setup, &asset)?.into_iter();
             let dated = points.filter(|(_, point)| !point.is_undated && !evidence.is_future(point.instant));
-            recorded.extend(dated.map(|(id, point)| (id, (point.instant, rule))));
+            for (id, point) in dated {
+                let Some(dataset) = Dataset::parse(&point.dataset) else { continue };
+                recorded.insert(id, (point.instant, rule((&asset, dataset))?));
+            }
         }
-        Ok(Some(Plan { now: evidence.now, recorded, new: asset.map(rule).transpose()? }))
+        Ok(Some(Plan { now: evidence.now, recorded, new: part.map(rule).transpose()? }))
     }
 
     /// Whatever a point's instant says: what is locked for longer than the maximum from now on cannot be taken back.

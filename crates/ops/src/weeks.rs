@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_ledger::NewPolicyVersion;
+use holdfast_model::Dataset;
 use holdfast_repo::Progress;
 use holdfast_world::World;
 use holdfast_world::fake::FakeClock;
@@ -52,7 +53,8 @@ impl Weeks {
     pub(crate) fn back_up(&self, number: u32) {
         let content = format!("{number}").repeat(1000);
         fs::write(self.folder.path().join(format!("site/{number}")), content).unwrap();
-        let report = backup(&self.setup, "shop", How::default(), &Progress::default()).unwrap();
+        let report =
+            backup(&self.setup, ("shop", Dataset::Site), How::default(), &Progress::default()).unwrap();
         assert_eq!(report.ending, Ending::Done, "{:?} {:?}", report.error, report.troubles);
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
+use holdfast_model::Dataset;
 use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::setup::Setup;
 use holdfast_ops::{Progress, Trouble, TroubleKind, state_lock};
 
 use crate::context::Context;
@@ -30,6 +32,9 @@ pub struct Backup {
     /// Every asset of the estate
     #[arg(long, conflicts_with = "asset")]
     all: bool,
+    /// Only this part of an asset that has several: of WHMCS `database` or `files`
+    #[arg(long, value_parser = dataset)]
+    dataset: Option<Dataset>,
     /// Read every byte, ignoring what is known to be unchanged, and read everything back from every location
     #[arg(long)]
     full: bool,
@@ -56,12 +61,12 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();
-    for asset in &assets {
+    for (asset, dataset) in parts(&setup, &assets, command.dataset)? {
         let progress = Arc::new(Progress::default());
         let report = {
             let _line = progress_line::show(context, asset, &progress, Totals::Estimated);
             let how = How { full: command.full, accept_smaller: command.accept_smaller };
-            backup::backup(&setup, asset, how, &progress)?
+            backup::backup(&setup, (asset, dataset), how, &progress)?
         };
         if !context.options.json {
             print(context, &report, &mut told);
@@ -80,9 +85,36 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
         output::json(&reports);
     }
     if reports.iter().any(|report| report.copies.iter().any(CopyReport::is_owed)) {
-        output::note("hint: what is owed is brought by the next backup that reaches the location");
+        output::note(
+            "hint: what is owed is brought by `holdfast serve`, or by the next backup that reaches the location",
+        );
     }
     Ok(ending)
+}
+
+/// The datasets of these assets, each by itself; those that are backed up together come one after the other.
+fn parts<'a>(setup: &Setup, assets: &'a [String], only: Option<Dataset>) -> Result<Vec<(&'a str, Dataset)>> {
+    let mut parts = Vec::new();
+    for asset in assets {
+        let datasets = setup.asset(asset)?.class().datasets();
+        let chosen: Vec<Dataset> =
+            datasets.iter().copied().filter(|dataset| only.is_none_or(|only| only == *dataset)).collect();
+        if chosen.is_empty() {
+            let known: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
+            return Err(Error::usage(format!("{asset} has no such part"))
+                .hint(format!("it has: {}", known.join(", "))));
+        }
+        parts.extend(chosen.into_iter().map(|dataset| (asset.as_str(), dataset)));
+    }
+    Ok(parts)
+}
+
+/// A dataset as it is written.
+fn dataset(text: &str) -> std::result::Result<Dataset, String> {
+    Dataset::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = Dataset::ALL.iter().map(|dataset| dataset.as_str()).collect();
+        format!("there are: {}", known.join(", "))
+    })
 }
 
 fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use holdfast_model::Dataset;
 use holdfast_ops::backup::{How, backup};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::setup::{Places, Setup};
@@ -145,7 +146,7 @@ path = "{site}"
         let before = fs::read(&now).ok();
         fs::create_dir_all(folder).unwrap();
         fs::write(&now, format!("{{\"last\": \"{time}\"}}")).unwrap();
-        let report = backup(&setup, asset, How::default(), &Progress::default()).unwrap();
+        let report = backup(&setup, (asset, Dataset::Site), How::default(), &Progress::default()).unwrap();
         assert_eq!(report.ending, Ending::Done, "{:?} {:?}", report.error, report.troubles);
         if let Some(before) = before {
             fs::write(now, before).unwrap();

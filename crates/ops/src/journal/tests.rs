@@ -28,7 +28,7 @@ fn the_last_run_tells_whether_the_clock_can_be_right() {
     weeks.clock.set("2025-01-01T00:00:00Z".parse().unwrap());
     refused("set the clock right");
     // The last run counts, not the highest instant: else a clock that once was wrong would stop the purge for years.
-    let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
+    let report = backup(&weeks.setup, ("shop", Dataset::Site), How::default(), &Progress::default()).unwrap();
     assert_eq!((report.ending, report.is_undated), (Ending::Attention, true));
     assert_eq!(last_made(&weeks.setup).unwrap(), Some(weeks.now()));
 }

@@ -26,6 +26,7 @@ use crate::ending::Ending;
 use crate::error::Result;
 use crate::known_points;
 use crate::object_lock::LockedSum;
+use crate::part;
 use crate::points;
 use crate::setup::Setup;
 use crate::verdicts;
@@ -294,7 +295,10 @@ impl Look<'_> {
             .assets
             .iter()
             .find(|(name, asset)| points::belongs(name.as_ref(), asset, snapshot));
-        let rule = owner.and_then(|(_, asset)| self.rules.of.get(&asset.class()).copied());
+        let rule = owner.and_then(|(_, asset)| {
+            let class = asset.class();
+            self.rules.of.get(&(class, part::dataset_of(class, None, snapshot))).copied()
+        });
         let rule = rule.unwrap_or(self.rules.widest);
         let age = self.now.duration_since(snapshot.time);
         if age <= rule.max() {
@@ -334,7 +338,7 @@ enum Judgement {
 
 /// How long anything may stay.
 struct Rules {
-    of: BTreeMap<Class, RetentionRule>,
+    of: BTreeMap<(Class, Dataset), RetentionRule>,
     /// The one that lets anything stay longest.
     widest: RetentionRule,
     /// The most that any version ever let stay, in days.
@@ -346,8 +350,10 @@ struct Rules {
 impl Rules {
     fn of(setup: &Setup, promised: &Result<decide::Promised>) -> Rules {
         let in_force = promised.as_ref().map_or(&setup.policy, |promised| promised.in_force(setup));
-        let rule = |class| Some((class, in_force.schedule_of(class, Dataset::Site)?.value.retention));
-        let of: BTreeMap<Class, RetentionRule> = Class::ALL.into_iter().filter_map(rule).collect();
+        let rule = |(class, dataset)| {
+            Some(((class, dataset), in_force.schedule_of(class, dataset)?.value.retention))
+        };
+        let of: BTreeMap<(Class, Dataset), RetentionRule> = Class::parts().filter_map(rule).collect();
         let none = RetentionRule { min_days: 0, max_days: 0, grace: std::time::Duration::ZERO };
         let unknown = promised.as_ref().err().map(|error| {
             format!("judged by policy.toml, because the versions in force cannot be read: {}", error.message)

@@ -21,7 +21,7 @@ use crate::known_points::KnownPoints;
 use crate::points::{Found, Goodness};
 use crate::serve::versions::Versions;
 use crate::setup::Setup;
-use crate::{clock_reading, hold, journal, source_size};
+use crate::{clock_reading, hold, journal, part, source_size};
 
 /// What a decision is made from.
 pub(super) struct Given<'a> {
@@ -44,33 +44,39 @@ impl Given<'_> {
         owners::note(&owners, known, self.clock);
         let mut expired = Vec::new();
         for owner in &owners {
-            expired.extend(self.decide_on(owner, repository, known, decisions)?);
+            for dataset in owner.class.datasets() {
+                expired.extend(self.decide_on((owner, *dataset), repository, known, decisions)?);
+            }
         }
         Ok(expired)
     }
 
     fn decide_on(
         &self,
-        owner: &Owner<'_>,
+        (owner, dataset): (&Owner<'_>, Dataset),
         repository: &str,
         known: &mut KnownPoints,
         decisions: &mut Vec<Decision>,
     ) -> Result<Vec<Id>> {
         let (setup, found) = (self.setup, self.found);
         let asset_name = owner.name.as_str();
-        let belongs = |(_, snapshot): &&(Id, Snapshot)| owner.owns(snapshot);
+        let recorded = journal::points_of(setup, asset_name)?;
+        let belongs = |(id, snapshot): &&(Id, Snapshot)| {
+            let is_of_part =
+                || dataset == part::dataset_of(owner.class, recorded.get(&id.to_hex()), snapshot);
+            owner.owns(snapshot) && is_of_part()
+        };
         let own: Vec<&(Id, Snapshot)> = found.snapshots.iter().filter(belongs).collect();
         if own.is_empty() {
             return Ok(Vec::new());
         }
-        let recorded = journal::points_of(setup, asset_name)?;
         let promised = self.promised.as_ref().map_err(Error::clone)?;
-        let (rule, minima) = promised.rule(setup, (owner.class, Dataset::Site))?;
+        let (rule, minima) = promised.rule(setup, (owner.class, dataset))?;
         let held = |hold: holdfast_ledger::Hold| {
             let holdfast_ledger::NewHold { owner, reason, review_on, .. } = hold.hold;
             Hold { owner, reason, review_on }
         };
-        let size = source_size::load(setup, asset_name)?;
+        let size = source_size::load(setup, &part::key(asset_name, dataset))?;
         let safeguards = Safeguards {
             minima,
             holds: hold::standing_in(setup, asset_name, repository)?.into_iter().map(held).collect(),
@@ -85,7 +91,7 @@ impl Given<'_> {
         self.tell_strange(asset_name, &ages, &rule);
         self.tell_undated(asset_name, &own, &recorded);
         if found.unasked.is_empty() {
-            self.give_up_missing(asset_name, &recorded, &rule, &safeguards, known);
+            self.give_up_missing((owner, dataset), &recorded, &rule, &safeguards, known);
         }
         let mut expired = Vec::new();
         for decision in decided {
@@ -208,14 +214,18 @@ impl Given<'_> {
     /// A missing point that would be past its retention by now is no longer missed.
     fn give_up_missing(
         &self,
-        asset_name: &str,
+        (owner, dataset): (&Owner<'_>, Dataset),
         recorded: &BTreeMap<String, Point>,
         rule: &RetentionRule,
         safeguards: &Safeguards,
         known: &mut KnownPoints,
     ) {
         let listed = self.found.catalog.snapshots.keys().map(Id::to_hex).collect();
-        let missing = known.missing(&listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset_name));
+        let missing = known.missing(&listed).into_iter().filter(|missing| {
+            let said = recorded.get(&missing.point).and_then(|point| Dataset::parse(&point.dataset));
+            let of = said.unwrap_or(owner.class.datasets()[0]);
+            missing.asset.as_deref() == Some(&owner.name) && of == dataset
+        });
         for missing in missing.collect::<Vec<_>>() {
             let (origin, time) = match recorded.get(&missing.point) {
                 Some(point) => (Origin::Recorded, self.since(known, point)),
@@ -258,7 +268,7 @@ impl Promised {
         let versions = self.0.as_ref().map(Versions::every).into_iter().flatten();
         let policies = versions.chain([self.in_force(setup)]);
         let rules = policies.flat_map(|policy| {
-            Class::ALL.into_iter().filter_map(|class| policy.schedule_of(class, Dataset::Site))
+            Class::parts().filter_map(|(class, dataset)| policy.schedule_of(class, dataset))
         });
         rules.map(|rule| rule.value.retention.max_days).max().unwrap_or(0)
     }

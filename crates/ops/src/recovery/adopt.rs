@@ -7,7 +7,8 @@ use std::sync::Arc;
 use holdfast_format::Snapshot;
 use holdfast_ledger::{Ledger, Point};
 use holdfast_location::Location;
-use holdfast_model::estate::repository_name;
+use holdfast_model::Dataset;
+use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::Troubles;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use std::path::Path;
 use super::ledger_copy::{folders_below, open_at};
 use super::ring::Contents;
 use crate::error::Result;
+use crate::part;
 use crate::setup::Setup;
 
 /// A point that was adopted.
@@ -25,6 +27,8 @@ pub struct Adopted {
     pub point: String,
     /// Its asset, by its tag.
     pub asset: String,
+    /// The part of it, as the point says of itself.
+    pub dataset: Dataset,
     /// The repository.
     pub repository: String,
     /// The instant that it claims to stand for.
@@ -76,8 +80,14 @@ pub(super) fn look(
                 continue;
             };
             if reader.point(&id.to_hex())?.is_none() {
-                let (point, asset, repository) = (id.to_hex(), asset.to_owned(), repository.clone());
-                found.points.push(Adopted { point, asset, repository, time: snapshot.time });
+                let Some(class) = setup.estate.assets.get(asset).map(Asset::class) else { continue };
+                found.points.push(Adopted {
+                    point: id.to_hex(),
+                    asset: asset.to_owned(),
+                    dataset: part::dataset_of(class, None, &snapshot),
+                    repository: repository.clone(),
+                    time: snapshot.time,
+                });
             }
         }
     }
@@ -95,12 +105,11 @@ pub(super) fn record(
     Ok(ledger.write(|transaction| {
         for adopted in points {
             let Some(asset) = setup.estate.assets.get(adopted.asset.as_str()) else { continue };
-            let Some(dataset) = asset.class().datasets().first() else { continue };
             let point = Point {
                 id: adopted.point.clone(),
                 repository: repository_name(asset).to_string(),
                 asset: adopted.asset.clone(),
-                dataset: dataset.to_string(),
+                dataset: adopted.dataset.to_string(),
                 // A tag claims more, and nobody saw everything read again.
                 kind: "incremental".to_owned(),
                 instant: adopted.time,

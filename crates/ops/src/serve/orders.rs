@@ -96,14 +96,14 @@ impl Daemon<'_> {
         let setup = Arc::clone(&self.configuration.setup);
         let how = How { full: kind == SlotKind::Full, accept_smaller: false };
         let count = slots.len();
-        let id = journal::begin(&setup, asset.as_ref(), how.kind(), slots)?;
+        let id = journal::begin(&setup, (asset.as_ref(), dataset), how.kind(), slots)?;
         self.tell(format!("{asset}: {kind} run {id} begins, for {count} slots"));
         self.served.runs += 1;
         let repository = repository_name(setup.asset(asset.as_ref())?).to_string();
         self.catching_up.give_way(Some(&repository));
         let under_way = UnderWay { id, asset: asset.clone(), dataset, repository, outcome: None };
         self.under_way.insert(run, under_way);
-        worker::begin(run, setup, asset, how, &self.sender);
+        worker::begin(run, setup, (asset, dataset), how, &self.sender);
         Ok(())
     }
 

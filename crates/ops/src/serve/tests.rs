@@ -1,5 +1,6 @@
 //! Days of a daemon on a clock that is pushed: with real runs, a real ledger, and nothing written down while it is away.
 
+use holdfast_model::Dataset;
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
@@ -165,7 +166,12 @@ fn a_point_that_was_made_by_hand_serves_the_slot_of_its_time() {
     let place = Place::new("2026-03-01T12:00:00Z");
     drop(place.daemon());
     place.hours_pass(26);
-    let run = backup::backup(&place.setup(), ASSET, How::default(), &holdfast_repo::Progress::default());
+    let run = backup::backup(
+        &place.setup(),
+        (ASSET, Dataset::Site),
+        How::default(),
+        &holdfast_repo::Progress::default(),
+    );
     let point = run.unwrap().point.unwrap();
     place.hours_pass(48);
     let daemon = place.daemon();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use holdfast_model::AssetName;
 use holdfast_model::scheduler::RunId;
+use holdfast_model::{AssetName, Dataset};
 use holdfast_repo::Progress;
 
 use super::Message;
@@ -19,8 +19,15 @@ use crate::setup::Setup;
 pub(super) type Outcome = Result<Box<BackupReport>, String>;
 
 /// Begins a backup that was written down already.
-pub(super) fn begin(run: RunId, setup: Arc<Setup>, asset: AssetName, how: How, ended: &Sender<Message>) {
-    let work = move || backup::carry_out(&setup, asset.as_ref(), how, &Progress::default()).map(Box::new);
+pub(super) fn begin(
+    run: RunId,
+    setup: Arc<Setup>,
+    (asset, dataset): (AssetName, Dataset),
+    how: How,
+    ended: &Sender<Message>,
+) {
+    let work =
+        move || backup::carry_out(&setup, (asset.as_ref(), dataset), how, &Progress::default()).map(Box::new);
     alone(&format!("run {run}"), ended, move |outcome| Message::Ended(run, outcome), work);
 }
 

@@ -1,5 +1,6 @@
 //! What a setup hands out: to writers nothing that deletes, to deleters what the estate names for it.
 
+use holdfast_model::Dataset;
 use std::fs;
 use std::path::Path;
 
@@ -105,7 +106,7 @@ fn a_backup_expects_as_many_bytes_as_the_last_point_had() {
     let setup = setup(folder.path());
     let run = || {
         let progress = holdfast_repo::Progress::default();
-        let report = backup(&setup, "shop", How::default(), &progress).unwrap();
+        let report = backup(&setup, ("shop", Dataset::Site), How::default(), &progress).unwrap();
         assert!(report.point.is_some(), "{:?}", report.error);
         progress.bytes_total.get()
     };

@@ -99,7 +99,10 @@ pub(super) fn refuse_young(setup: &Setup, client: &str, known: &Known, clock: &C
     .hint("wait until then; signatures of registered persons are not built yet"))
 }
 
-/// What the policy promises at least. A tag says of which class a point is, and anybody writes tags: so that of any class.
+/// What lies in the repository of a client: every other class has one for each asset.
+const CLIENTS: (Class, Dataset) = (Class::Website, Dataset::Site);
+
+/// What the policy promises at least.
 struct Minima {
     in_force: u32,
     past: Vec<PastMinimum>,
@@ -113,12 +116,10 @@ impl Minima {
             Some((_, version)) => vec![&version.policy],
             None => versions.first().map(|first| &first.policy).into_iter().chain([&setup.policy]).collect(),
         };
-        let rules = policies.iter().flat_map(|policy| {
-            Class::ALL.into_iter().filter_map(|class| policy.schedule_of(class, Dataset::Site))
-        });
+        let rules = policies.iter().filter_map(|policy| policy.schedule_of(CLIENTS.0, CLIENTS.1));
         Ok(Minima {
             in_force: rules.map(|rule| rule.value.retention.min_days).max().unwrap_or(u32::MAX),
-            past: Class::ALL.into_iter().flat_map(|class| versions.minima((class, Dataset::Site))).collect(),
+            past: versions.minima(CLIENTS),
         })
     }
 

@@ -17,7 +17,10 @@ fn a_point_is_found_once_its_grace_is_over_and_not_before() {
     weeks.pass(24 * 40);
     // A full is read back whole, so that this one is the last way back and not the first.
     let full = How { full: true, ..How::default() };
-    assert_eq!(backup(&weeks.setup, "shop", full, &Progress::default()).unwrap().ending, Ending::Done);
+    assert_eq!(
+        backup(&weeks.setup, ("shop", Dataset::Site), full, &Progress::default()).unwrap().ending,
+        Ending::Done
+    );
     let rule = weeks.setup.policy.schedule_of(Class::Website, Dataset::Site).unwrap().value.retention;
     let (max, grace) = (u64::from(rule.max_days) * 24, rule.grace.as_secs() / 3600);
     weeks.pass(max - 24 * 40);

@@ -84,7 +84,7 @@ fn a_point_that_was_made_while_the_clock_was_behind_is_as_old_as_it_has_been_kno
     let right = weeks.now();
     weeks.clock.set(right - SignedDuration::from_hours(24 * 400));
     std::fs::write(weeks.folder.path().join("site/behind"), "behind").unwrap();
-    let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
+    let report = backup(&weeks.setup, ("shop", Dataset::Site), How::default(), &Progress::default()).unwrap();
     let point = report.point.clone().unwrap();
     assert_eq!(report.ending, Ending::Attention);
     assert!(report.troubles.iter().any(|t| t.message.contains("the clock was last read at")), "{report:?}");
@@ -188,13 +188,13 @@ fn a_suspect_backup_stops_the_purge_of_what_is_older() {
         }
     };
     empty(&site);
-    let report = backup(&weeks.setup, "shop", How::default(), &Progress::default()).unwrap();
+    let report = backup(&weeks.setup, ("shop", Dataset::Site), How::default(), &Progress::default()).unwrap();
     assert!(report.suspect.is_some());
     let report = purged(&weeks);
     assert!(report.decisions[1].reason.contains("the last backup is suspect"), "{:?}", report.decisions);
     assert_eq!(listed(&weeks), [3, 3]);
     let how = How { accept_smaller: true, ..How::default() };
-    backup(&weeks.setup, "shop", how, &Progress::default()).unwrap();
+    backup(&weeks.setup, ("shop", Dataset::Site), how, &Progress::default()).unwrap();
     purged(&weeks);
     assert_eq!(listed(&weeks), [3, 3]);
     assert_eq!(purged(&weeks).decisions.iter().filter(|d| d.verdict == "exempt").count(), 1);
