@@ -10,7 +10,7 @@ mod told;
 use std::collections::BTreeSet;
 use std::fs;
 
-use holdfast_testkit::servers::{Hook, PASSWORD, Smtp, SmtpSecurity, USER};
+use holdfast_testkit::servers::{Hook, PASSWORD, Smtp, SmtpSecurity, TakenMail, USER};
 use serde_json::Value;
 use support::daemon::{Daemon, fast_policy};
 use support::{Customer, code, text};
@@ -230,6 +230,33 @@ fn an_address_that_is_none_any_more_keeps_a_mail_from_nobody_else() {
     let refused = customer.run(3, &["alerts", "test"]);
     assert!(refused.contains("NOT TAKEN") && refused.contains("550"), "{refused}");
     assert_eq!(smtp.mails().len(), 1);
+}
+
+#[test]
+fn who_is_put_off_gets_it_later_and_nobody_gets_it_twice() {
+    let (customer, smtp) = (customer(), Smtp::start(SmtpSecurity::StartTls));
+    let two = "to = [\"night@hosting.example\", \"later@hosting.example\"]";
+    let channel = mail_channel(&customer, &smtp, "");
+    customer.declare(&channel.replace("to = [\"night@hosting.example\"]", two));
+    smtp.put_off("later@hosting.example");
+    let daemon = Daemon::start(&customer);
+    wait_for_mail(&smtp, "daily:");
+    // Every other notice goes out meanwhile.
+    wait_for_mail(&smtp, "RED:");
+    smtp.put_off("");
+    let late =
+        || smtp.mails().into_iter().find(|mail| is_daily(mail) && mail.to == ["later@hosting.example"]);
+    wait_for("the late one", late, || daemon.said());
+    daemon.end(0, 1);
+    let mails = smtp.mails();
+    let daily: Vec<_> = mails.iter().filter(|mail| is_daily(mail)).collect();
+    assert_eq!(daily.len(), 2, "{daily:?}");
+    assert_eq!(daily[0].to, ["night@hosting.example"]);
+    assert_eq!(daily[0].header("Message-ID"), daily[1].header("Message-ID"));
+}
+
+fn is_daily(mail: &TakenMail) -> bool {
+    mail.header("Subject").contains("daily:")
 }
 
 #[test]

@@ -9,10 +9,10 @@ mod told;
 
 use std::fs;
 
-use holdfast_testkit::servers::{PASSWORD, Smtp, SmtpSecurity, USER};
+use holdfast_testkit::servers::{Hook, PASSWORD, Smtp, SmtpSecurity, USER};
 use jiff::{SignedDuration, Timestamp};
 use support::{ASSET, Customer, REPOSITORY};
-use told::{mail_channel, probed_at, put_elsewhere_at, serve_at, subjects};
+use told::{hook_channel, mail_channel, probed_at, put_elsewhere_at, serve_at, subjects};
 
 /// An approved policy, a site, a mail server, and an instant of the morning.
 fn told() -> (Customer, Smtp, Timestamp) {
@@ -105,6 +105,34 @@ fn the_digest_comes_every_day_and_without_it_the_control_goes_stale() {
     let later = start + SignedDuration::from_hours(24 * 4 + 27);
     let setup = customer.on_clock(&std::sync::Arc::new(holdfast_world::fake::FakeClock::new(later)));
     assert_eq!(verdict(&setup).0, "STALE");
+}
+
+#[test]
+fn what_one_channel_never_takes_another_one_says_and_that_is_no_sign_that_anything_arrives() {
+    let (customer, smtp, start) = told();
+    let hook = Hook::start();
+    customer.declare(&hook_channel(&customer, &hook));
+    let at = |hours: i64| start + SignedDuration::from_hours(hours) + SignedDuration::from_mins(2);
+    let posted = |words: &str| hook.posts().iter().filter(|post| post.body.contains(words)).count();
+    // It takes nothing of ours.
+    smtp.refuse("e");
+    put_elsewhere_at(&customer, at(0));
+    for hours in [0, 1, 2] {
+        serve_at(&customer, at(hours));
+    }
+    assert_eq!(posted("For a day mail did not take this"), 0);
+    assert_eq!(posted("NOTICES DO NOT ARRIVE by mail"), 1, "{:?}", hook.posts().len());
+    for hours in [26, 27, 28] {
+        serve_at(&customer, at(hours));
+    }
+    assert!(posted("For a day mail did not take this") > 0, "{:?}", subjects(&smtp));
+    assert_eq!(posted("NOTICES ARRIVE AGAIN by mail"), 0);
+    smtp.refuse("");
+    for hours in [50, 51, 52] {
+        serve_at(&customer, at(hours));
+    }
+    assert!(with(&smtp, "daily:") > 0, "{:?}", subjects(&smtp));
+    assert_eq!(posted("NOTICES ARRIVE AGAIN by mail"), 1);
 }
 
 #[test]

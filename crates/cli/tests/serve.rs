@@ -63,12 +63,12 @@ fn slots_are_recorded_run_and_settled_and_there_is_one_daemon() {
 fn a_location_that_is_gone_degrades_slots_and_a_source_that_is_gone_misses_them() {
     let customer = customer(1);
     let daemon = Daemon::start(&customer);
-    daemon.wait_for(&customer, Duration::from_secs(60), |report| !of_state(report, "ok").is_empty());
+    daemon.wait_for(&customer, Duration::from_secs(150), |report| !of_state(report, "ok").is_empty());
     daemon.end(0, 1);
     fs::rename(customer.path("there"), customer.path("unmounted")).unwrap();
     customer.another_site("late.example");
     let daemon = Daemon::start(&customer);
-    let report = daemon.wait_for(&customer, Duration::from_secs(60), |report| {
+    let report = daemon.wait_for(&customer, Duration::from_secs(150), |report| {
         of_state(report, "degraded").iter().any(|slot| slot["asset"] == "late.example")
     });
     let slot = of_state(&report, "degraded")[0].clone();

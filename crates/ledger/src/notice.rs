@@ -271,6 +271,32 @@ impl Reader {
         })
     }
 
+    /// What was delivered or given up last on each channel, with when its notice was said.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_settled(&self) -> Result<Vec<(Delivery, Timestamp)>> {
+        let doing = || "read what was delivered last".to_owned();
+        let ended = [DeliveryState::Delivered, DeliveryState::GivenUp].map(DeliveryState::as_str);
+        self.ask(|connection| {
+            let last: Vec<Option<i64>> = deliveries::table
+                .filter(deliveries::state.eq_any(ended))
+                .group_by(deliveries::channel)
+                .select(diesel::dsl::max(deliveries::leaf))
+                .load(connection)
+                .doing(doing)?;
+            let rows: Vec<(DeliveryRow, i64)> = deliveries::table
+                .inner_join(notices::table)
+                .filter(deliveries::leaf.eq_any(last.into_iter().flatten()))
+                .filter(deliveries::state.eq_any(ended))
+                .select((deliveries::all_columns, notices::said_at))
+                .load(connection)
+                .doing(doing)?;
+            let rows = rows.into_iter();
+            rows.map(|(row, said_at)| Ok((Delivery::of(row)?, from_nanoseconds(said_at)))).collect()
+        })
+    }
+
     /// What became of a notice, on each channel.
     ///
     /// # Errors

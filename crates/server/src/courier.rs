@@ -20,7 +20,7 @@ fn within(
     mail: Mail,
     send: impl FnOnce(&Mail) -> Result<Carried, Failure> + Send + 'static,
 ) -> Result<Carried, Failure> {
-    let failed = |reason: String| Failure { reason, is_refusal: false };
+    let failed = |reason: String| Failure { reason, ..Failure::default() };
     let (sender, receiver) = std::sync::mpsc::channel();
     let work = move || drop(sender.send(send(&mail)));
     let thread = std::thread::Builder::new().name("mail".to_owned()).spawn(work);
@@ -90,6 +90,7 @@ mod tests {
             host: "here".to_owned(),
             from: "a@b.example".to_owned(),
             to: vec!["c@b.example".to_owned()],
+            taken_by: std::collections::BTreeSet::new(),
             message_id: "<x@b.example>".to_owned(),
             date: jiff::Timestamp::UNIX_EPOCH,
             subject: "a subject".to_owned(),

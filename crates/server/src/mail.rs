@@ -1,6 +1,7 @@
 //! Mail by SMTP. Encrypted, or not at all: a server that does not offer STARTTLS, or somebody in between who cuts the offer
 //! out, gets neither the password nor the message.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use holdfast_ops::alerts::carrier::{Carried, Failure, Mail};
@@ -33,37 +34,65 @@ impl Header for AutoSubmitted {
 }
 
 pub(crate) fn send(mail: &Mail) -> Result<Carried, Failure> {
-    let message = compose(mail).map_err(|reason| Failure { reason, is_refusal: true })?;
+    let message =
+        compose(mail).map_err(|reason| Failure { reason, is_refusal: true, ..Failure::default() })?;
     let payload = message.formatted();
     // Whatever the server says before it knows whom a message is to is about all of them.
-    let mut connection = connect(mail).map_err(|reason| Failure { reason, is_refusal: false })?;
-    let answer = hand_over(&mut connection, &message, &payload);
+    let mut connection = connect(mail).map_err(|reason| Failure { reason, ..Failure::default() })?;
+    let answer = hand_over(&mut connection, mail, &message, &payload);
     // It was taken, or it was not; how the server takes its leave changes nothing about that.
     let _ = connection.quit();
     answer.map(|answer| Carried { payload, answer })
 }
 
-/// Hands it over for those whom the server knows; one address that is none any more keeps it from nobody else.
-fn hand_over(connection: &mut SmtpConnection, message: &Message, payload: &[u8]) -> Result<String, Failure> {
+/// Hands it over for those whom the server knows and who do not have it yet. One address that is none any more, or for which
+/// the server wants to be asked again later, keeps it from nobody else.
+fn hand_over(
+    connection: &mut SmtpConnection,
+    mail: &Mail,
+    message: &Message,
+    payload: &[u8],
+) -> Result<String, Failure> {
     let envelope = message.envelope();
-    let channel = |error: Error| Failure { is_refusal: false, reason: causes(&error) };
-    let this_one = |error: Error| Failure { is_refusal: is_permanent(&error), reason: causes(&error) };
+    let channel = |error: Error| Failure { reason: causes(&error), ..Failure::default() };
+    let this_one = |error: Error| Failure {
+        is_refusal: is_permanent(&error),
+        reason: causes(&error),
+        ..Failure::default()
+    };
     connection.command(commands::Mail::new(envelope.from().cloned(), Vec::new())).map_err(channel)?;
-    let (mut taken, mut refused) = (0, Vec::new());
-    for to in envelope.to() {
+    let (mut taken, mut refused, mut later) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let mut put_off = None;
+    for to in envelope.to().iter().filter(|to| !mail.taken_by.contains(&to.to_string())) {
         match connection.command(commands::Rcpt::new(to.clone(), Vec::new())) {
-            Ok(_) => taken += 1,
+            Ok(_) => {
+                taken.insert(to.to_string());
+            }
             Err(error) if is_permanent(&error) => refused.push(format!("not for {to}: {}", causes(&error))),
+            Err(error) if error.status().is_some() => {
+                later.push(format!("not yet for {to}: {}", causes(&error)));
+                put_off = Some(error);
+            }
             Err(error) => return Err(channel(error)),
         }
     }
+    // Whoever puts all of them off puts us off.
+    if let Some(error) = put_off.filter(|_| taken.is_empty() && mail.taken_by.is_empty()) {
+        return Err(channel(error));
+    }
+    if taken.is_empty() && !later.is_empty() {
+        return Err(Failure { reason: later.join("; "), is_refusal: true, ..Failure::default() });
+    }
     let refused = refused.join("; ");
-    if taken == 0 {
-        return Err(Failure { reason: refused, is_refusal: true });
+    if taken.is_empty() {
+        return Err(Failure { reason: refused, is_refusal: true, ..Failure::default() });
     }
     connection.command(commands::Data).map_err(this_one)?;
     let response = connection.message(payload).map_err(this_one)?;
     let said = response.message().collect::<Vec<_>>().join(" ");
+    if !later.is_empty() {
+        return Err(Failure { reason: later.join("; "), is_refusal: true, taken_by: taken });
+    }
     let but = if refused.is_empty() { String::new() } else { format!("; {refused}") };
     Ok(format!("{} {said}{but}", response.code()))
 }

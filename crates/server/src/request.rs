@@ -11,7 +11,7 @@ use sha2::Sha256;
 use crate::courier::{PATIENCE, causes};
 
 pub(crate) async fn send(post: &Post) -> Result<Carried, Failure> {
-    let unready = |reason: String| Failure { reason, is_refusal: false };
+    let unready = |reason: String| Failure { reason, ..Failure::default() };
     let client = client(post).map_err(unready)?;
     let at = post.date.as_second().to_string();
     let mut request = client
@@ -32,7 +32,7 @@ pub(crate) async fn send(post: &Post) -> Result<Carried, Failure> {
     }
     // These are about what was sent; all others are about us or about the other side.
     let is_refusal = matches!(status.as_u16(), 400 | 409 | 413 | 415 | 422);
-    Err(Failure { reason: format!("HTTP {status}"), is_refusal })
+    Err(Failure { reason: format!("HTTP {status}"), is_refusal, ..Failure::default() })
 }
 
 fn client(post: &Post) -> Result<reqwest::Client, String> {

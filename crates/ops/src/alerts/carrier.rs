@@ -1,6 +1,8 @@
 //! What carries messages. Only the floor above opens sockets for it, so that all of the rest can be tried with a carrier that
 //! fails on demand.
 
+use std::collections::BTreeSet;
+
 use holdfast_model::estate::MailServer;
 use holdfast_world::SecretString;
 use jiff::Timestamp;
@@ -35,6 +37,8 @@ pub struct Mail {
     pub from: String,
     /// Whom it is to.
     pub to: Vec<String>,
+    /// Those of them who have it from an earlier attempt, and do not get it again.
+    pub taken_by: BTreeSet<String>,
     /// The same each time that it is sent, so that a reader's program can tell that it is the same.
     pub message_id: String,
     /// When it was said, not when it was sent.
@@ -71,10 +75,12 @@ pub struct Carried {
 }
 
 /// Why something was not carried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Failure {
     /// For people, without secrets.
     pub reason: String,
     /// The other side was reached, and did not take this one.
     pub is_refusal: bool,
+    /// Of a mail to several: those who have it all the same.
+    pub taken_by: BTreeSet<String>,
 }

@@ -5,7 +5,7 @@
 //!
 //! Each attempt is no news: written down is what changes, or a year of a wrong address would be a log of nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::carrier::{Carried, Carrier, Failure, Mail, Post};
-use super::secrets;
+use super::{say, secrets};
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 
@@ -45,21 +45,32 @@ pub(super) struct Message {
 
 /// How often what waits was tried since the program began, and when last. In the ledger stands what came of it.
 #[derive(Debug, Default)]
-pub(crate) struct Tries(Mutex<BTreeMap<(String, String), (u32, Timestamp)>>);
+pub(crate) struct Tries(Mutex<BTreeMap<(String, String), Tried>>);
+
+/// What is remembered of one that waits.
+#[derive(Clone, Debug)]
+struct Tried {
+    times: u32,
+    last: Timestamp,
+    /// Who has it already. Forgotten with the process; then some get it twice, with the same Message-ID.
+    taken_by: BTreeSet<String>,
+}
 
 impl Tries {
-    fn of(&self, one: &Delivery) -> Option<(u32, Timestamp)> {
+    fn of(&self, one: &Delivery) -> Option<Tried> {
         let tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.get(&(one.notice.clone(), one.channel.clone())).copied()
+        tries.get(&(one.notice.clone(), one.channel.clone())).cloned()
     }
 
-    fn note(&self, one: &Delivery, tried: Option<Timestamp>) {
+    fn note(&self, one: &Delivery, tried: Option<Timestamp>, taken_by: &BTreeSet<String>) {
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (one.notice.clone(), one.channel.clone());
         match tried {
             Some(at) => {
-                let entry = tries.entry(key).or_insert((0, at));
-                *entry = (entry.0.saturating_add(1), at);
+                let entry = tries.entry(key);
+                let entry = entry.or_insert_with(|| Tried { times: 0, last: at, taken_by: BTreeSet::new() });
+                (entry.times, entry.last) = (entry.times.saturating_add(1), at);
+                entry.taken_by.extend(taken_by.iter().cloned());
             }
             None => {
                 tries.remove(&key);
@@ -139,15 +150,16 @@ fn on_channel(
         }
         let Some(notice) = ledger.read().notice(&one.notice)? else { continue };
         let message = Message {
-            id: notice.id,
+            id: notice.id.clone(),
             date: notice.said_at,
-            topic: notice.topic,
-            team: notice.team,
-            subject: notice.subject,
-            text: notice.text,
-            items: notice.items,
+            topic: notice.topic.clone(),
+            team: notice.team.clone(),
+            subject: notice.subject.clone(),
+            text: notice.text.clone(),
+            items: notice.items.clone(),
         };
-        let sent = send(setup, carrier, (name, channel), &message);
+        let taken_by = tries.of(one).map(|tried| tried.taken_by).unwrap_or_default();
+        let sent = send(setup, carrier, (name, channel), &message, taken_by);
         let (state, detail, payload_sha256) = match &sent {
             Ok(carried) => (DeliveryState::Delivered, carried.answer.clone(), Some(hash(&carried.payload))),
             Err(failure) if failure.is_refusal && is_given_up(one, clock.now()) => {
@@ -157,7 +169,8 @@ fn on_channel(
             Err(failure) => (DeliveryState::Failed, failure.reason.clone(), None),
         };
         let detail: String = detail.chars().take(DETAIL_MAX).collect();
-        tries.note(one, (!state.is_settled()).then(|| clock.now()));
+        let taken_by = sent.err().map(|failure| failure.taken_by).unwrap_or_default();
+        tries.note(one, (!state.is_settled()).then(|| clock.now()), &taken_by);
         let is_known = state == one.state;
         let attempt = Attempt {
             notice: message.id,
@@ -167,7 +180,15 @@ fn on_channel(
             payload_sha256,
         };
         if !is_known {
-            ledger.write(|transaction| transaction.attempted(attempt, clock.now()))?;
+            // What one channel never took, another one says.
+            let elsewhere = match state {
+                DeliveryState::GivenUp => say::elsewhere(setup, ledger.read(), &notice, name, &detail)?,
+                _ => None,
+            };
+            ledger.write(|transaction| {
+                transaction.attempted(attempt, clock.now())?;
+                elsewhere.map_or(Ok(()), |notice| transaction.say(notice, clock.now()).map(|_| ()))
+            })?;
             outcome.attempts += 1;
         }
         match state {
@@ -201,7 +222,8 @@ fn on_channel(
 /// Whether one may be tried. An attempt that lies ahead is what a clock leaves behind that was set back.
 fn is_time(one: &Delivery, tries: &Tries, now: Timestamp) -> bool {
     let recorded = || Some((u32::try_from(one.attempts).unwrap_or(u32::MAX), one.tried_at?));
-    let Some((times, tried)) = tries.of(one).or_else(recorded) else { return true };
+    let known = tries.of(one).map(|tried| (tried.times, tried.last));
+    let Some((times, tried)) = known.or_else(recorded) else { return true };
     let doublings = times.saturating_sub(1).min(16);
     let pause = AGAIN_FIRST.checked_mul(1 << doublings).unwrap_or(AGAIN_MAX).min(AGAIN_MAX);
     tried > now || now.duration_since(tried) >= pause
@@ -212,14 +234,15 @@ fn is_given_up(one: &Delivery, now: Timestamp) -> bool {
     one.state == DeliveryState::Refused && now.duration_since(one.recorded_at) >= GIVE_UP_AFTER
 }
 
-/// Sends one message by one channel.
+/// Sends one message by one channel, to whom of a mail's readers does not have it.
 pub(super) fn send(
     setup: &Setup,
     carrier: &dyn Carrier,
     (name, channel): (&ChannelName, &Channel),
     message: &Message,
+    taken_by: BTreeSet<String>,
 ) -> std::result::Result<Carried, Failure> {
-    let unready = |reason: String| Failure { reason, is_refusal: false };
+    let unready = |reason: String| Failure { reason, ..Failure::default() };
     let secrets = secrets::read(setup, channel.credentials.as_ref()).map_err(unready)?;
     let authority = secrets::authority(setup, channel.ca_file.as_deref()).map_err(unready)?;
     let sent = match &channel.way {
@@ -237,6 +260,7 @@ pub(super) fn send(
                 host: setup.world.environment.hostname().to_owned(),
                 from: from.clone(),
                 to: to.clone(),
+                taken_by,
                 message_id: format!("<{}.{name}@{host}>", message.id),
                 date: message.date,
                 subject: message.subject.clone(),
@@ -298,7 +322,7 @@ mod tests {
         // Pauses grow although nothing is written down.
         let (tries, waits) = (Tries::default(), one(DeliveryState::Refused));
         for _ in 0..20 {
-            tries.note(&waits, Some(after(1)));
+            tries.note(&waits, Some(after(1)), &BTreeSet::new());
         }
         let soon = after(1) + SignedDuration::from_mins(14);
         assert!(!is_time(&waits, &tries, soon) && is_time(&waits, &Tries::default(), soon));

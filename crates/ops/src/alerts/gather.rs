@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_ledger::{Delivery, Reader, SlotState};
+use holdfast_ledger::{Delivery, DeliveryState, Reader, SlotState};
 use holdfast_model::notice::{AlarmSeen, Digest, Known, Said, Stuck, Topic};
 use holdfast_model::verdict::{ControlVerdict, Observed, Row, Worst, review_due};
 use jiff::{SignedDuration, Timestamp};
@@ -40,7 +40,7 @@ pub(super) fn gather(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<O
         away: away(setup, reader)?,
         alarms: alarms(reader, now)?,
         review_due: review(setup, reader, now)?,
-        stuck: stuck(setup, &waiting, now)?,
+        stuck: stuck(setup, reader, &waiting, now)?,
         zone: setup.policy.zone.clone(),
     };
     let mut digest = Digest { slots: slots(reader, now)?, ..Digest::default() };
@@ -145,8 +145,13 @@ fn slots(reader: &Reader, now: Timestamp) -> Result<(u64, u64, u64)> {
     Ok((count(&[SlotState::Ok]), count(&[SlotState::Late, SlotState::Degraded]), count(&[SlotState::Missed])))
 }
 
-/// Channels on which something waits for longer than it may, and a ping that nobody takes.
-fn stuck(setup: &Setup, waiting: &[(Delivery, Timestamp)], now: Timestamp) -> Result<Vec<Stuck>> {
+/// Channels on which something waits for longer than it may, or was given up last, and a ping that nobody takes.
+fn stuck(
+    setup: &Setup,
+    reader: &Reader,
+    waiting: &[(Delivery, Timestamp)],
+    now: Timestamp,
+) -> Result<Vec<Stuck>> {
     let alerts = &setup.estate.alerts;
     let patience = SignedDuration::try_from(alerts.escalate_after).unwrap_or(SignedDuration::MAX);
     let is_over = |since: Timestamp| since.saturating_add(patience).unwrap_or(Timestamp::MAX) <= now;
@@ -156,6 +161,16 @@ fn stuck(setup: &Setup, waiting: &[(Delivery, Timestamp)], now: Timestamp) -> Re
         let why = one.detail.clone().unwrap_or_else(|| "nobody tried to send it".to_owned());
         let stuck = Stuck { channel: one.channel.clone(), since: *said_at, why };
         oldest.entry(&one.channel).or_insert(stuck);
+    }
+    // One that was given up is no sign that anything arrives again: the next that is delivered is.
+    for (one, said_at) in reader.last_settled()? {
+        if one.state == DeliveryState::GivenUp
+            && let Some((name, _)) = alerts.channels.get_key_value(one.channel.as_str())
+        {
+            let why = format!("given up: {}", one.detail.unwrap_or_default());
+            let stuck = Stuck { channel: one.channel, since: said_at, why };
+            oldest.entry(name.as_str()).or_insert(stuck);
+        }
     }
     let mut stuck: Vec<Stuck> = oldest.into_values().filter(|one| is_over(one.since)).collect();
     if alerts.ping.is_some()

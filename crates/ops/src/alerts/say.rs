@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger, NewNotice, Reader};
+use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger, NewNotice, Notice, Reader};
+use holdfast_model::ChannelName;
 use holdfast_model::estate::{Alerts, Team};
 use holdfast_model::notice::{self, Item, Letter, Pace, Sender, Topic};
 use jiff::{SignedDuration, Timestamp};
@@ -74,6 +75,36 @@ fn channels(alerts: &Alerts, topic: &Topic, gathered: &Gathered) -> Vec<String> 
         Some(team) => alerts.of_team(team).iter().map(ToString::to_string).collect(),
         None => all().collect(),
     }
+}
+
+/// A notice that one channel was given up to take, for the channels that never had it; `None` where another one has it, or
+/// will.
+pub(super) fn elsewhere(
+    setup: &Setup,
+    reader: &Reader,
+    notice: &Notice,
+    given_up: &ChannelName,
+    why: &str,
+) -> Result<Option<NewNotice>> {
+    let all = reader.deliveries_of(&notice.id)?;
+    let is_lost = |one: &Delivery| matches!(one.state, DeliveryState::Withdrawn | DeliveryState::GivenUp);
+    if all.iter().any(|one| one.channel != given_up.as_str() && !is_lost(one)) {
+        return Ok(None);
+    }
+    let never_had_it = |name: &&ChannelName| !all.iter().any(|one| one.channel == name.as_str());
+    let channels: Vec<String> =
+        setup.estate.alerts.channels.keys().filter(never_had_it).map(ToString::to_string).collect();
+    if channels.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(NewNotice {
+        topic: notice.topic.clone(),
+        team: notice.team.clone(),
+        subject: notice.subject.clone(),
+        text: format!("For a day {given_up} did not take this: {why}\n\n{}", notice.text),
+        items: serde_json::Value::Array(Vec::new()),
+        channels,
+    }))
 }
 
 type Withdrawn = (Vec<Attempt>, Vec<NewNotice>);

@@ -1,6 +1,8 @@
 //! A message that is sent now, to see whether it gets there. Nothing of it is written down: what proves that notices reach
 //! people is that a notice did.
 
+use std::collections::BTreeSet;
+
 use holdfast_model::notice::Sender;
 use serde::Serialize;
 
@@ -65,7 +67,7 @@ pub fn trial(setup: &Setup, channel: Option<&str>, carrier: &dyn Carrier) -> Res
             ),
             items: serde_json::Value::Array(Vec::new()),
         };
-        let sent = deliver::send(setup, carrier, (name, channel), &message);
+        let sent = deliver::send(setup, carrier, (name, channel), &message, BTreeSet::new());
         let (is_taken, said) = match sent {
             Ok(carried) => (true, carried.answer),
             Err(failure) => (false, failure.reason),

@@ -15,6 +15,8 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address == said("unknown"):
             return "550 5.1.1 nobody of that name"
+        if address == said("later"):
+            return "450 4.2.0 ask again later"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 known"
 

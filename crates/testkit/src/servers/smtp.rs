@@ -107,6 +107,11 @@ impl Smtp {
         fs::write(self.folder.path().join("unknown"), address).unwrap();
     }
 
+    /// Puts off whoever writes to this address from now on; nobody with an empty one.
+    pub fn put_off(&self, address: &str) {
+        fs::write(self.folder.path().join("later"), address).unwrap();
+    }
+
     /// What it took, oldest first.
     pub fn mails(&self) -> Vec<TakenMail> {
         let entries = fs::read_dir(self.folder.path()).unwrap().flatten().map(|entry| entry.path());
