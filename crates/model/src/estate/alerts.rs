@@ -71,6 +71,16 @@ pub enum Way {
     },
 }
 
+impl Way {
+    /// As it is written in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Way::Mail { .. } => "email",
+            Way::Webhook { .. } => "webhook",
+        }
+    }
+}
+
 /// A mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailServer {

@@ -83,17 +83,15 @@ pub fn list(setup: &Setup, back: SignedDuration) -> Result<AlertsReport> {
         let own = deliveries.values().flatten().filter(|one| one.channel == name.as_str());
         let waiting: Vec<&Delivery> = own.clone().filter(|one| !one.state.is_settled()).collect();
         let delivered = own.filter(|one| one.state == DeliveryState::Delivered);
-        let (kind, to) = match &channel.way {
-            Way::Mail { server, to, .. } => {
-                ("email", format!("{} by {}:{}", to.join(", "), server.host, server.port))
-            }
+        let to = match &channel.way {
+            Way::Mail { server, to, .. } => format!("{} by {}:{}", to.join(", "), server.host, server.port),
             Way::Webhook { url } => {
-                ("webhook", url.as_deref().map_or_else(|| "an address in its credentials".to_owned(), origin))
+                url.as_deref().map_or_else(|| "an address in its credentials".to_owned(), origin)
             }
         };
         ChannelState {
             name: name.to_string(),
-            kind,
+            kind: channel.way.kind(),
             teams: channel.teams.iter().map(|team: &Team| team.as_str()).collect(),
             to,
             waiting: waiting.len() as u64,

@@ -157,9 +157,10 @@ impl Round {
         let Caught { brought, damage, still_owed, troubles } = caught;
         self.is_more |= !still_owed.is_empty();
         for (location, points, bytes) in brought {
+            let megabytes = bytes as f64 / 1e6;
             let points = if points == 1 { "1 point".to_owned() } else { format!("{points} points") };
             self.lines
-                .push(format!("{repository}: {location} has what it was owed: {points}, {bytes} bytes"));
+                .push(format!("{repository}: {location} has what it was owed: {points}, {megabytes:.1} MB"));
         }
         // That one is away the runs said; each trouble of one that answers is new.
         let is_told = |trouble: &&holdfast_repo::Trouble| {

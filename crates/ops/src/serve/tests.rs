@@ -295,7 +295,7 @@ fn measured_durations_replace_what_the_policy_assumes() {
     let place = Place::new("2026-03-01T12:00:00Z");
     drop(place.daemon());
     let written = crate::policy::written(&place.service.places).unwrap();
-    let lasts = written.measured(holdfast_model::Class::Website, holdfast_model::Dataset::Site).unwrap();
+    let lasts = written.measured(holdfast_model::Class::Website, Dataset::Site).unwrap();
     assert_eq!(lasts.basis, holdfast_model::slot::LastsBasis::Measured { samples: 1 });
 }
 

@@ -45,16 +45,16 @@ fn location(
 }
 
 fn channel(name: &ChannelName, channel: &Channel, escalate_seconds: u64) -> ChannelDeclared {
-    let (kind, server) = match &channel.way {
-        Way::Mail { server, .. } => ("email", server.host.clone()),
+    let server = match &channel.way {
+        Way::Mail { server, .. } => server.host.clone(),
         // One whose address is a secret has a name of its own.
         Way::Webhook { url } => {
             let host =
                 url.as_deref().and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));
-            ("webhook", host.unwrap_or_else(|| format!("the address of {name}")))
+            host.unwrap_or_else(|| format!("the address of {name}"))
         }
     };
-    ChannelDeclared { kind: kind.to_owned(), server, escalate_seconds }
+    ChannelDeclared { kind: channel.way.kind().to_owned(), server, escalate_seconds }
 }
 
 fn asset((name, asset): (&AssetName, &holdfast_model::estate::Asset)) -> (String, AssetDeclared) {
