@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 
+use holdfast_ledger::{CheckScope, Reader};
 use serde_json::{Value, json};
 use support::{ASSET, Customer, REPOSITORY, assert_same, flip, noise, objects, text};
 
@@ -91,10 +92,38 @@ fn a_location_that_was_healed_by_hand_is_not_asked_for_ever() {
     returns(&customer);
     customer.run(0, &["repair", REPOSITORY]);
     customer.run(0, &["serve", "--once"]);
-    let ledger = customer.path("state/ledger.db");
-    assert!(ledger.exists());
+    // Found by a look, and not said to have been read.
+    let point = last(&customer, "points")["id"].as_str().unwrap().to_owned();
+    let reader = Reader::open(&customer.path("state/ledger.db")).unwrap();
+    let named = |scope: &CheckScope| {
+        let checks = reader.every_check_of(REPOSITORY).unwrap();
+        checks.iter().filter(|c| c.check.scope == *scope && c.check.findings.arrived.contains(&point)).count()
+    };
+    assert_eq!(named(&CheckScope::Structure), 1);
+    customer.run(0, &["serve", "--once"]);
+    assert_eq!(named(&CheckScope::Structure), 1, "and not looked for again");
     assert_eq!(last(&customer, "points")["copies"], json!(["here", "there"]));
     customer.run(0, &["verify", "--read-data"]);
+}
+
+#[test]
+fn who_holds_it_is_away_and_so_nobody_is_said_to_have_it() {
+    let customer = owed();
+    returns(&customer);
+    fs::rename(customer.path("here"), customer.path("elsewhere")).unwrap();
+    let said = text(&customer.holdfast(&["serve", "--once"]));
+    assert!(said.contains("there: nobody who could be asked has the point"), "{said}");
+    fs::rename(customer.path("elsewhere"), customer.path("here")).unwrap();
+    let point = last(&customer, "points");
+    assert_eq!(point["copies"], json!(["here"]));
+    let reader = Reader::open(&customer.path("state/ledger.db")).unwrap();
+    let copies = reader.copies_of(point["id"].as_str().unwrap()).unwrap();
+    assert_eq!(copies.iter().map(|copy| copy.location.as_str()).collect::<Vec<_>>(), ["here"]);
+    // It is not forgotten either.
+    let said = customer.run(0, &["serve", "--once"]);
+    assert!(said.contains("there has what it was owed: 1 point"), "{said}");
+    let copies = reader.copies_of(point["id"].as_str().unwrap()).unwrap();
+    assert_eq!(copies.len(), 2);
 }
 
 #[test]
@@ -112,7 +141,7 @@ fn what_only_the_other_location_has_and_is_bent_there_is_not_spread() {
         .unwrap();
     flip(&alone);
     let said = text(&customer.holdfast(&["serve", "--once"]));
-    assert!(!said.contains("has what it was owed: 1 point"), "{said}");
+    assert!(!said.contains("has what it was owed") && said.contains("ALARM: what was brought"), "{said}");
     assert_eq!(last(&customer, "points")["copies"], json!(["here"]), "{said}");
     assert!(text(&customer.restic("restic", "there", &["check", "--read-data"])).contains("no errors"));
 }

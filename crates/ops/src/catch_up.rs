@@ -4,14 +4,18 @@
 //! asset left the estate does so for ever. Which locations are behind stands in the ledger alone: those at which the point of a
 //! repository that was recorded last was never seen. What is brought counts as what is read back of it there, as with a run.
 
+use holdfast_format::Id;
 use holdfast_ledger::{Point, Reader};
-use holdfast_repo::{CaughtUp, LocationState, MirrorState, Progress, ReadBack, Trouble, Troubles};
+use holdfast_repo::{
+    CaughtUp, Delivery, LocationState, MirrorState, Progress, Read, ReadBack, Trouble, TroubleKind, Troubles,
+};
 
 use crate::error::Result;
 use crate::evidence;
 use crate::journal;
 use crate::object_lock;
 use crate::setup::Setup;
+use crate::verify;
 
 /// A repository of which locations are behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,9 +31,9 @@ pub(crate) struct Behind {
 /// What was brought to locations that were behind.
 #[derive(Debug, Default)]
 pub(crate) struct Caught {
-    /// By location: how many points, and how many bytes.
+    /// By location that has all of it now, read back: how many points, and how many bytes.
     pub(crate) brought: Vec<(String, usize, u64)>,
-    /// Damage that was met while it was read back, in words.
+    /// Damage that was met while it was brought or read back, in words.
     pub(crate) damage: Vec<String>,
     /// Why something is still owed; empty where nothing is.
     pub(crate) still_owed: Vec<String>,
@@ -54,13 +58,12 @@ pub(crate) fn behind(setup: &Setup) -> Result<Vec<Behind>> {
         let mut locations: Vec<String> =
             setup.location_names().filter(never_seen).map(str::to_owned).collect();
         if !locations.is_empty() {
-            // What arrived damaged is not owed: a repair has to replace it.
+            // What a check found there is not owed, whatever its state: a repair replaces what is damaged.
             let evidence = evidence::load(setup, &point.repository)?;
-            let is_damaged = |location: &String| {
-                let known = evidence.get(location).and_then(|evidence| evidence.points.get(&point.id));
-                known.is_some_and(|point| point.damaged.is_some())
+            let is_found = |location: &String| {
+                evidence.get(location).is_some_and(|evidence| evidence.points.contains_key(&point.id))
             };
-            locations.retain(|location| !is_damaged(location));
+            locations.retain(|location| !is_found(location));
         }
         if !locations.is_empty() {
             let (repository, newest) = (point.repository.clone(), point.id.clone());
@@ -76,7 +79,7 @@ pub(crate) fn behind(setup: &Setup) -> Result<Vec<Behind>> {
 /// When the repository cannot be opened, or the ledger not written.
 pub(crate) fn catch_up(setup: &Setup, behind: &Behind) -> Result<Caught> {
     let name = behind.repository.as_str();
-    let _turn = setup.turn(name)?;
+    let turn = setup.turn(name)?;
     let troubles = Troubles::default();
     let repository = setup.open_for_writing(name)?;
     let mut away = Vec::new();
@@ -91,27 +94,69 @@ pub(crate) fn catch_up(setup: &Setup, behind: &Behind) -> Result<Caught> {
         return Ok(Caught { still_owed: away, ..Caught::default() });
     }
     let caught_up = repository.catch_up(&troubles, &Progress::default(), &setup.cancel())?;
-    object_lock::raise(setup, name, &repository, &troubles)?;
     keep(setup, behind, &caught_up)?;
+    object_lock::raise(setup, name, &repository, &troubles)?;
+    drop((repository, turn));
+    let mut still_owed: Vec<String> = Vec::new();
+    for one in caught_up.deliveries.iter().filter(|one| is_lacking(one)) {
+        let why = one.failure.clone().unwrap_or_else(|| "it did not take everything".to_owned());
+        still_owed.push(format!("{}: {why}", one.location));
+    }
+    still_owed.extend(look_for(setup, behind, &caught_up)?);
     let problems = |read: &ReadBack| {
         let place = read.location.clone();
         let words = read.problems.iter().filter(|problem| !problem.is_notice());
         words.map(move |p| format!("{} at {place}: {}", p.object, p.message)).collect::<Vec<String>>()
     };
+    let (damage, troubles): (Vec<Trouble>, Vec<Trouble>) =
+        troubles.list().into_iter().partition(|trouble| trouble.kind == TroubleKind::Damage);
     let is_damaged = |read: &&ReadBack| read.state == LocationState::Damaged;
-    let owed = caught_up.deliveries.iter().filter(|one| one.owed > 0 || one.failure.is_some());
-    let why =
-        |reason: &Option<String>| reason.clone().unwrap_or_else(|| "it did not take everything".to_owned());
+    let found = caught_up.read_back.iter().filter(is_damaged).flat_map(problems);
+    let met = damage.into_iter().map(|trouble| format!("{}: {}", trouble.subject, trouble.message));
+    let is_complete = |read: &&ReadBack| {
+        let mut own = caught_up.deliveries.iter().filter(|delivery| delivery.location == read.location);
+        read.state == LocationState::Ok && !own.any(is_lacking)
+    };
+    let brought = caught_up.read_back.iter().filter(is_complete);
     Ok(Caught {
-        brought: caught_up
-            .read_back
-            .iter()
+        brought: brought
             .map(|read| (read.location.clone(), read.points.len(), bytes_to(&caught_up, &read.location)))
             .collect(),
-        damage: caught_up.read_back.iter().filter(is_damaged).flat_map(problems).collect(),
-        still_owed: owed.map(|one| format!("{}: {}", one.location, why(&one.failure))).collect(),
-        troubles: troubles.list(),
+        damage: found.chain(met).collect(),
+        still_owed,
+        troubles,
     })
+}
+
+fn is_lacking(delivery: &Delivery) -> bool {
+    delivery.owed > 0 || delivery.failure.is_some()
+}
+
+/// Of locations that nothing was brought to, or not all of it could be read back: what they have of the point, as a look at
+/// the structure finds it; whoever does not even list it is owed it by somebody who is away himself.
+fn look_for(setup: &Setup, behind: &Behind, caught_up: &CaughtUp) -> Result<Vec<String>> {
+    let mut owed = Vec::new();
+    let lacking =
+        |location: &str| caught_up.deliveries.iter().any(|d| d.location == location && is_lacking(d));
+    for location in behind.locations.iter().filter(|location| !lacking(location)) {
+        let read = caught_up.read_back.iter().find(|read| read.location == *location);
+        let is_newest = |id: &Id| id.to_hex() == behind.newest;
+        let listed = caught_up.listed.get(location).is_some_and(|points| points.iter().any(is_newest));
+        let arrived = read.is_some_and(|read| read.points.iter().any(is_newest));
+        if !listed && !arrived {
+            owed.push(format!("{location}: nobody who could be asked has the point"));
+        } else if read.is_none_or(|read| read.state != LocationState::Ok) || listed {
+            let places = Some(vec![location.clone()]);
+            verify::carry_out(
+                setup,
+                &behind.repository,
+                places,
+                || Ok(Read::Structure),
+                &Progress::default(),
+            )?;
+        }
+    }
+    Ok(owed)
 }
 
 fn bytes_to(caught_up: &CaughtUp, location: &str) -> u64 {
@@ -126,25 +171,19 @@ fn keep(setup: &Setup, behind: &Behind, caught_up: &CaughtUp) -> Result<()> {
     ledger.write(|transaction| {
         for read in &caught_up.read_back {
             let arrived = recorded(ledger.read(), read)?;
-            let Some(last) = arrived.last() else { continue };
-            // What is found of older ones stands beside it, as when the next run brings them.
-            let run = ledger.read().run_that_made(&last.asset, &last.id)?;
-            if let Some(run) = run {
+            // What is found of others stands beside the newest that a run made, as when the next run brings them.
+            for point in arrived.iter().rev() {
+                let Some(run) = ledger.read().run_that_made(&point.asset, &point.id)? else { continue };
                 let one = std::iter::once(read);
-                for check in evidence::checks_of_run(&behind.repository, &run, &last.id, one) {
+                for check in evidence::checks_of_run(&behind.repository, &run, &point.id, one) {
                     transaction.record_check(check, now)?;
                 }
+                break;
             }
-            for point in arrived.iter().filter(|point| is_whole(read, point)) {
-                transaction.see_copy(&point.id, &read.location, now)?;
-            }
-        }
-        // Listed there already, as after a repair.
-        let was_read = |location: &str| caught_up.read_back.iter().any(|read| read.location == location);
-        for delivery in &caught_up.deliveries {
-            let is_owed = delivery.owed > 0 || delivery.failure.is_some();
-            if !is_owed && behind.locations.contains(&delivery.location) && !was_read(&delivery.location) {
-                transaction.see_copy(&behind.newest, &delivery.location, now)?;
+            if read.state == LocationState::Ok {
+                for point in &arrived {
+                    transaction.see_copy(&point.id, &read.location, now)?;
+                }
             }
         }
         Ok(())
@@ -160,11 +199,4 @@ fn recorded(reader: &Reader, read: &ReadBack) -> holdfast_ledger::Result<Vec<Poi
     }
     points.sort_by(|a, b| (a.instant, &a.id).cmp(&(b.instant, &b.id)));
     Ok(points)
-}
-
-/// Whether nothing was found of a point where it arrived. What could not all be read back speaks for none.
-fn is_whole(read: &ReadBack, point: &Point) -> bool {
-    let touches = |id: &holdfast_format::Id| id.to_hex() == point.id;
-    let is_touched = read.problems.iter().any(|problem| problem.points.iter().any(touches));
-    !is_touched && !matches!(read.state, LocationState::Unusable(_))
 }

@@ -7,11 +7,11 @@ use holdfast_format::Snapshot;
 use holdfast_ledger::Point;
 use holdfast_model::{Class, Dataset};
 
-/// Under which name something is remembered about a part of an asset. No asset has two dots in a row in its name.
+/// Under which name something is remembered about a part of an asset. No asset has such a sign in its name.
 pub(crate) fn key(asset: &str, dataset: Dataset) -> String {
     match dataset {
         Dataset::Site => asset.to_owned(),
-        other => format!("{asset}..{other}"),
+        other => format!("{asset}@{other}"),
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(dataset_of(Class::Whmcs, Some(&recorded), &snapshot), Dataset::Database);
         assert_eq!(
             (key("shop", Dataset::Site), key("shop", Dataset::Files)),
-            ("shop".into(), "shop..files".into())
+            ("shop".into(), "shop@files".into())
         );
     }
 }

@@ -3,7 +3,10 @@
 //! A location that was away would otherwise wait for the next run of a source that writes here: that is a day, a week, or,
 //! where the source is gone, for ever, and all that time its points lie in one place fewer than everybody believes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use holdfast_format::Id;
 
 use crate::align::owe;
 use crate::cancel::Cancel;
@@ -23,8 +26,10 @@ use crate::writing::Writing;
 pub struct CaughtUp {
     /// What became of each location; those that could not even be opened are included.
     pub deliveries: Vec<Delivery>,
-    /// What was read back at each location that something was brought to.
+    /// What was read back at each location that something was brought to. None of it speaks for all that a point needs.
     pub read_back: Vec<ReadBack>,
+    /// The points that each location listed before anything was brought.
+    pub listed: BTreeMap<String, BTreeSet<Id>>,
 }
 
 impl CaughtUp {
@@ -43,6 +48,11 @@ impl Repository {
     pub fn catch_up(&self, monitor: &dyn Monitor, progress: &Progress, cancel: &Cancel) -> Result<CaughtUp> {
         let Writing { held, catalog, index, debts, mut left_out, .. } =
             self.begin_writing(monitor, cancel)?;
+        let listed = catalog.mirrors.iter().enumerate().map(|(lane, mirror)| {
+            let own = catalog.snapshots.iter().filter(|(_, bits)| **bits & (1 << lane) != 0);
+            (mirror.name().to_owned(), own.map(|(id, _)| *id).collect())
+        });
+        let listed = listed.collect();
         let spool = Spool::open(&self.folders.spool, self.folders.spool_bytes_max)?;
         let outbox = Outbox::new(catalog.mirrors.clone(), &spool, monitor, progress);
         self.distrust_locks_where_owed(&catalog.mirrors, &debts);
@@ -67,12 +77,14 @@ impl Repository {
             .filter(|brought| !brought.objects.is_empty())
             .collect();
         // Under the locks: a prune in between would look like damage.
-        let read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
+        let mut read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
+        // Nothing here tells that a point needs no more than what was brought.
+        read_back.iter_mut().for_each(|read| read.is_everything = false);
         drop(held);
         if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
             spool.clear();
         }
         deliveries.append(&mut left_out);
-        Ok(CaughtUp { deliveries, read_back })
+        Ok(CaughtUp { deliveries, read_back, listed })
     }
 }

@@ -84,6 +84,9 @@ fn hand_over(
         return Err(Failure { reason: later.join("; "), is_refusal: true, ..Failure::default() });
     }
     let refused = refused.join("; ");
+    if taken.is_empty() && !mail.taken_by.is_empty() {
+        return Ok(format!("the others have it; {refused}"));
+    }
     if taken.is_empty() {
         return Err(Failure { reason: refused, is_refusal: true, ..Failure::default() });
     }

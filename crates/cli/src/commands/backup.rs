@@ -61,7 +61,7 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();
-    for (asset, dataset) in parts(&setup, &assets, command.dataset)? {
+    for (asset, dataset) in parts(&setup, &assets, (command.dataset, command.all))? {
         let progress = Arc::new(Progress::default());
         let report = {
             let _line = progress_line::show(context, asset, &progress, Totals::Estimated);
@@ -93,12 +93,19 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
 }
 
 /// The datasets of these assets, each by itself; those that are backed up together come one after the other.
-fn parts<'a>(setup: &Setup, assets: &'a [String], only: Option<Dataset>) -> Result<Vec<(&'a str, Dataset)>> {
+fn parts<'a>(
+    setup: &Setup,
+    assets: &'a [String],
+    (only, is_all): (Option<Dataset>, bool),
+) -> Result<Vec<(&'a str, Dataset)>> {
     let mut parts = Vec::new();
     for asset in assets {
         let datasets = setup.asset(asset)?.class().datasets();
         let chosen: Vec<Dataset> =
             datasets.iter().copied().filter(|dataset| only.is_none_or(|only| only == *dataset)).collect();
+        if chosen.is_empty() && is_all {
+            continue;
+        }
         if chosen.is_empty() {
             let known: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
             return Err(Error::usage(format!("{asset} has no such part"))

@@ -159,9 +159,14 @@ fn on_channel(
             items: notice.items.clone(),
         };
         let taken_by = tries.of(one).map(|tried| tried.taken_by).unwrap_or_default();
+        let is_with_some = !taken_by.is_empty();
         let sent = send(setup, carrier, (name, channel), &message, taken_by);
         let (state, detail, payload_sha256) = match &sent {
             Ok(carried) => (DeliveryState::Delivered, carried.answer.clone(), Some(hash(&carried.payload))),
+            // Some have it: what one reader's address does not take reaches people all the same.
+            Err(failure) if failure.is_refusal && is_given_up(one, clock.now()) && is_with_some => {
+                (DeliveryState::Delivered, format!("but {}", failure.reason), None)
+            }
             Err(failure) if failure.is_refusal && is_given_up(one, clock.now()) => {
                 (DeliveryState::GivenUp, failure.reason.clone(), None)
             }

@@ -38,6 +38,8 @@ pub(super) struct CatchingUp {
     /// The repository that is being brought.
     repository: Arc<Mutex<Option<String>>>,
     gave_way: bool,
+    /// What was said since something has been owed.
+    told: BTreeSet<String>,
     /// Raised to end the round early. What was brought stays.
     pub(super) stop: Arc<AtomicBool>,
     /// Whether one is under way.
@@ -50,6 +52,7 @@ impl CatchingUp {
             next: Some(now),
             repository: Arc::default(),
             gave_way: false,
+            told: BTreeSet::new(),
             stop: Arc::default(),
             is_under_way: false,
         }
@@ -95,11 +98,17 @@ impl CatchingUp {
         if gave_way {
             self.stop.store(false, Ordering::SeqCst);
         }
-        let round = outcome.unwrap_or_else(|reason| Round {
+        let mut round = outcome.unwrap_or_else(|reason| Round {
             lines: if is_stopped { Vec::new() } else { vec![format!("bringing what is owed: {reason}")] },
             alarms: Vec::new(),
             is_more: true,
         });
+        // The same is said once, until nothing is owed any more.
+        round.lines.retain(|line| self.told.insert(line.clone()));
+        round.alarms.retain(|alarm| self.told.insert(alarm.message.clone()));
+        if !round.is_more {
+            self.told.clear();
+        }
         self.next = match gave_way {
             true => Some(now),
             false => round.is_more.then(|| after(now, AGAIN_AFTER)),
@@ -110,6 +119,9 @@ impl CatchingUp {
 
 impl Daemon<'_> {
     pub(super) fn catch_up_when_due(&mut self, now: Timestamp) -> Result<()> {
+        // Which repository it is at may have changed since the run began.
+        let runs: Vec<String> = self.under_way.values().map(|run| run.repository.clone()).collect();
+        runs.iter().for_each(|repository| self.catching_up.give_way(Some(repository)));
         // What is shredded must not be brought anywhere.
         if self.shredding.is_busy() || self.purging.is_under_way || !self.catching_up.is_due(now) {
             return Ok(());
@@ -162,7 +174,7 @@ impl Round {
             self.lines
                 .push(format!("{repository}: {location} has what it was owed: {points}, {megabytes:.1} MB"));
         }
-        // That one is away the runs said; each trouble of one that answers is new.
+        self.lines.extend(still_owed.iter().map(|reason| format!("{repository}: still owed: {reason}")));
         let is_told = |trouble: &&holdfast_repo::Trouble| {
             !still_owed.iter().any(|reason| reason.contains(&trouble.message))
         };
