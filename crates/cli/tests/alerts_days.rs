@@ -18,11 +18,7 @@ use told::{hook_channel, mail_channel, probed_at, put_elsewhere_at, serve_at, su
 fn told() -> (Customer, Smtp, Timestamp) {
     let (customer, smtp) = (Customer::new(), Smtp::start(SmtpSecurity::StartTls));
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
-    let path = customer.path("etc/policy.toml");
-    let policy = fs::read_to_string(&path).unwrap();
-    let approved =
-        policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
-    fs::write(path, approved).unwrap();
+    customer.approve();
     customer.declare(&mail_channel(&customer, &smtp, ""));
     let start = "2026-06-10T08:00:00Z";
     customer.back_up_at(ASSET, start);

@@ -12,19 +12,10 @@ use holdfast_ledger::{CheckScope, Reader};
 use serde_json::{Value, json};
 use support::{ASSET, Customer, REPOSITORY, assert_same, flip, noise, objects, text};
 
-/// The shipped policy, approved: its slots are a day apart.
-fn approve(customer: &Customer) {
-    let path = customer.path("etc/policy.toml");
-    let policy = fs::read_to_string(&path).unwrap();
-    let waits = "# approved_by = \"<who approved this version>\"";
-    assert!(policy.contains(waits));
-    fs::write(path, policy.replacen(waits, "approved_by = \"D. Okafor\"", 1)).unwrap();
-}
-
 /// A customer with one point everywhere, and one that `there` missed.
 fn owed() -> Customer {
     let customer = Customer::new();
-    approve(&customer);
+    customer.approve();
     fs::write(customer.path("site/index.php"), "<?php").unwrap();
     customer.run(0, &["backup", ASSET]);
     // The first slot, and what goes on beside it.

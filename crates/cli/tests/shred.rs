@@ -269,10 +269,7 @@ fn the_minimum_is_that_of_the_version_in_force_and_not_of_the_edited_file() {
     customer.back_up_at(ASSET, &two_days_ago.to_string());
     leave(&customer);
     let path = customer.path("etc/policy.toml");
-    let policy = fs::read_to_string(&path).unwrap();
-    let approved =
-        policy.replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"");
-    fs::write(&path, &approved).unwrap();
+    let approved = customer.approve();
     customer.holdfast(&["serve", "--once"]);
     assert_eq!(customer.json(0, &["policy", "history"])["versions"][0]["in_force"], true);
     let edited = approved.replace("min_days = 30", "min_days = 1").replace("retention = 30", "retention = 1");

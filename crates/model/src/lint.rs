@@ -171,8 +171,7 @@ impl LintInput<'_> {
 
     /// Every dataset that a schedule covers.
     fn datasets(&self) -> impl Iterator<Item = (Class, Dataset)> {
-        let all = Class::ALL.into_iter().flat_map(|class| class.datasets().iter().map(move |d| (class, *d)));
-        all.filter(|(class, dataset)| self.policy.schedule_of(*class, *dataset).is_some())
+        Class::parts().filter(|(class, dataset)| self.policy.schedule_of(*class, *dataset).is_some())
     }
 }
 

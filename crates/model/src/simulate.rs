@@ -211,12 +211,11 @@ fn fleets<'p>(
     span: (Timestamp, Timestamp),
     outages: &'p [(Timestamp, Timestamp)],
 ) -> Vec<Fleet<'p>> {
-    let datasets = Class::ALL.into_iter().flat_map(|class| class.datasets().iter().map(move |d| (class, *d)));
     let fleet = |(class, dataset): (Class, Dataset)| {
         let assets = share(class, scenario.assets);
         Fleet::new(policy, scenario, (class, dataset), assets, span, outages).filter(|_| assets > 0)
     };
-    datasets.filter_map(fleet).collect()
+    Class::parts().filter_map(fleet).collect()
 }
 
 fn calendar(policy: &Policy, first: Date, last: Date) -> Vec<CalendarDay> {

@@ -98,7 +98,7 @@ pub(crate) fn catch_up(setup: &Setup, behind: &Behind) -> Result<Caught> {
     object_lock::raise(setup, name, &repository, &troubles)?;
     drop((repository, turn));
     let mut still_owed: Vec<String> = Vec::new();
-    for one in caught_up.deliveries.iter().filter(|one| is_lacking(one)) {
+    for one in caught_up.deliveries.iter().filter(|one| !one.is_complete()) {
         let why = one.failure.clone().unwrap_or_else(|| "it did not take everything".to_owned());
         still_owed.push(format!("{}: {why}", one.location));
     }
@@ -115,7 +115,7 @@ pub(crate) fn catch_up(setup: &Setup, behind: &Behind) -> Result<Caught> {
     let met = damage.into_iter().map(|trouble| format!("{}: {}", trouble.subject, trouble.message));
     let is_complete = |read: &&ReadBack| {
         let mut own = caught_up.deliveries.iter().filter(|delivery| delivery.location == read.location);
-        read.state == LocationState::Ok && !own.any(is_lacking)
+        read.state == LocationState::Ok && own.all(Delivery::is_complete)
     };
     let brought = caught_up.read_back.iter().filter(is_complete);
     Ok(Caught {
@@ -128,16 +128,12 @@ pub(crate) fn catch_up(setup: &Setup, behind: &Behind) -> Result<Caught> {
     })
 }
 
-fn is_lacking(delivery: &Delivery) -> bool {
-    delivery.owed > 0 || delivery.failure.is_some()
-}
-
 /// Of locations that nothing was brought to, or not all of it could be read back: what they have of the point, as a look at
 /// the structure finds it; whoever does not even list it is owed it by somebody who is away himself.
 fn look_for(setup: &Setup, behind: &Behind, caught_up: &CaughtUp) -> Result<Vec<String>> {
     let mut owed = Vec::new();
     let lacking =
-        |location: &str| caught_up.deliveries.iter().any(|d| d.location == location && is_lacking(d));
+        |location: &str| caught_up.deliveries.iter().any(|d| d.location == location && !d.is_complete());
     for location in behind.locations.iter().filter(|location| !lacking(location)) {
         let read = caught_up.read_back.iter().find(|read| read.location == *location);
         let is_newest = |id: &Id| id.to_hex() == behind.newest;

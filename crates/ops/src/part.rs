@@ -22,11 +22,11 @@ pub(crate) fn tag(dataset: Dataset) -> String {
 
 /// Of which dataset of its class a point is. What a run of ours recorded counts, and else what the snapshot says of itself;
 /// one that says nothing, or what cannot be, is of the first.
-pub(crate) fn dataset_of(class: Class, recorded: Option<&Point>, snapshot: &Snapshot) -> Dataset {
+pub(crate) fn dataset_of(class: Class, recorded: Option<&Point>, snapshot: Option<&Snapshot>) -> Dataset {
     let datasets = class.datasets();
     let said = match recorded {
         Some(point) => Some(point.dataset.as_str()),
-        None => snapshot.tags.iter().find_map(|tag| tag.strip_prefix(TAG)),
+        None => snapshot.and_then(|snapshot| snapshot.tags.iter().find_map(|tag| tag.strip_prefix(TAG))),
     };
     let said = said.and_then(Dataset::parse).filter(|dataset| datasets.contains(dataset));
     said.unwrap_or(datasets[0])
@@ -44,10 +44,10 @@ mod tests {
     #[test]
     fn what_was_recorded_counts_and_not_what_a_tag_claims() {
         let mut snapshot = Snapshot::new(Timestamp::UNIX_EPOCH, Id([0; 32]));
-        assert_eq!(dataset_of(Class::Whmcs, None, &snapshot), Dataset::Database);
+        assert_eq!(dataset_of(Class::Whmcs, None, Some(&snapshot)), Dataset::Database);
         snapshot.tags = vec![tag(Dataset::Files)];
-        assert_eq!(dataset_of(Class::Whmcs, None, &snapshot), Dataset::Files);
-        assert_eq!(dataset_of(Class::Website, None, &snapshot), Dataset::Site);
+        assert_eq!(dataset_of(Class::Whmcs, None, Some(&snapshot)), Dataset::Files);
+        assert_eq!(dataset_of(Class::Website, None, Some(&snapshot)), Dataset::Site);
         let recorded = Point {
             id: "a".to_owned(),
             repository: "C-1".to_owned(),
@@ -57,7 +57,7 @@ mod tests {
             instant: Timestamp::UNIX_EPOCH,
             is_undated: false,
         };
-        assert_eq!(dataset_of(Class::Whmcs, Some(&recorded), &snapshot), Dataset::Database);
+        assert_eq!(dataset_of(Class::Whmcs, Some(&recorded), Some(&snapshot)), Dataset::Database);
         assert_eq!(
             (key("shop", Dataset::Site), key("shop", Dataset::Files)),
             ("shop".into(), "shop@files".into())

@@ -13,6 +13,7 @@ pub(crate) mod credit;
 mod delivering;
 pub(crate) mod expectation;
 mod judging;
+mod naming;
 mod notifying;
 mod orders;
 mod purging;

@@ -16,7 +16,6 @@ mod stream;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use holdfast_format::source::Source;
 use holdfast_format::{Id, Snapshot};
@@ -158,13 +157,7 @@ impl Repository {
         }
         // Under the locks of the run: a prune in between would look like damage.
         let took_it = (0..deliveries.len()).filter(|lane| outbox.has(*lane, &finished.id));
-        let brought: Vec<Brought> = took_it
-            .map(|lane| Brought {
-                mirror: Arc::clone(&catalog.mirrors[lane]),
-                number: lane,
-                objects: outbox.brought(lane),
-            })
-            .collect();
+        let brought: Vec<Brought> = took_it.map(|lane| Brought::by(&outbox, &catalog, lane)).collect();
         let locks = match (locks, needed) {
             (Some(plan), Some(needed)) => {
                 let new = New { id: finished.id, snapshot: &finished.snapshot, needed: &needed };
@@ -175,7 +168,7 @@ impl Repository {
         };
         let read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
         finished.cache.finish(&self.cipher, &self.writer, finished.names);
-        if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
+        if left_out.is_empty() && deliveries.iter().all(Delivery::is_complete) {
             spool.clear();
         }
         deliveries.append(&mut left_out);

@@ -4,7 +4,6 @@
 //! where the source is gone, for ever, and all that time its points lie in one place fewer than everybody believes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use holdfast_format::Id;
 
@@ -35,7 +34,7 @@ pub struct CaughtUp {
 impl CaughtUp {
     /// Whether no location is owed anything any more, as far as can be told.
     pub fn is_complete(&self) -> bool {
-        self.deliveries.iter().all(|delivery| delivery.owed == 0 && delivery.failure.is_none())
+        self.deliveries.iter().all(Delivery::is_complete)
     }
 }
 
@@ -65,23 +64,14 @@ impl Repository {
             outbox.finish(cancel)
         });
         Doubts::load(&self.folders.cache).note(outbox.whole_nowhere(), []);
-        let brought: Vec<Brought> = catalog
-            .mirrors
-            .iter()
-            .enumerate()
-            .map(|(number, mirror)| Brought {
-                mirror: Arc::clone(mirror),
-                number,
-                objects: outbox.brought(number),
-            })
-            .filter(|brought| !brought.objects.is_empty())
-            .collect();
+        let brought = (0..deliveries.len()).map(|lane| Brought::by(&outbox, &catalog, lane));
+        let brought: Vec<Brought> = brought.filter(|brought| !brought.objects.is_empty()).collect();
         // Under the locks: a prune in between would look like damage.
         let mut read_back = self.read_back(&brought, &index, early.into_packs(), monitor, cancel);
         // Nothing here tells that a point needs no more than what was brought.
         read_back.iter_mut().for_each(|read| read.is_everything = false);
         drop(held);
-        if left_out.is_empty() && deliveries.iter().all(|d| d.owed == 0 && d.failure.is_none()) {
+        if left_out.is_empty() && deliveries.iter().all(Delivery::is_complete) {
             spool.clear();
         }
         deliveries.append(&mut left_out);

@@ -54,6 +54,13 @@ pub struct Delivery {
     pub failure_kind: Option<ErrorKind>,
 }
 
+impl Delivery {
+    /// Whether the location has everything, as far as known.
+    pub fn is_complete(&self) -> bool {
+        self.owed == 0 && self.failure.is_none()
+    }
+}
+
 /// The lanes of one run.
 pub struct Outbox<'a> {
     mirrors: Vec<Arc<Mirror>>,

@@ -23,7 +23,7 @@ use crate::deletion::{Deleting, Deletions, first_good, merge};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mirror::Mirror;
 use crate::monitor::Monitor;
-use crate::outbox::{Delivery, Outbox};
+use crate::outbox::Outbox;
 use crate::packer::{Packer, Sink};
 use crate::progress::Progress;
 use crate::prune::plan::Decision;
@@ -160,7 +160,7 @@ impl Repository {
         });
         cancel.check()?;
         let pairs = catalog.mirrors.iter().zip(&deliveries);
-        Ok(pairs.filter(|(_, d)| is_complete(d)).map(|(m, _)| Arc::clone(m)).collect())
+        Ok(pairs.filter(|(_, d)| d.is_complete()).map(|(m, _)| Arc::clone(m)).collect())
     }
 
     /// Writes new packs and new index files to the complete mirrors; says of each why it failed, if it did.
@@ -195,7 +195,7 @@ impl Repository {
                     let text = delivery.failure.clone();
                     text.unwrap_or_else(|| "it did not confirm everything new".to_owned())
                 };
-                (Arc::clone(mirror), (!is_complete(&delivery)).then(reason))
+                (Arc::clone(mirror), (!delivery.is_complete()).then(reason))
             })
             .collect())
     }
@@ -261,10 +261,6 @@ impl Repository {
             Error::because(e.kind, context, e)
         })
     }
-}
-
-fn is_complete(delivery: &Delivery) -> bool {
-    delivery.owed == 0 && delivery.failure.is_none()
 }
 
 fn waiting(location: &str, failure: String, tombstones: &Tombstones) -> Deletions {

@@ -14,7 +14,7 @@ use holdfast_location::Area;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::record::{Record, Recording};
 use holdfast_repo::{Mirror, Repository};
-use support::{Bench, PASSWORD, REPOSITORY, assert_same, make_tree, must_succeed, restic, tree_of};
+use support::{Bench, PASSWORD, REPOSITORY, make_tree, must_succeed, restic, tree_of};
 
 #[test]
 fn restic_checks_and_restores_what_we_archive_at_both_locations() {
@@ -27,14 +27,7 @@ fn restic_checks_and_restores_what_we_archive_at_both_locations() {
     assert_eq!(troubles.list(), []);
     assert_eq!(archived.deliveries.len(), 2);
     for location in ["here", "there"] {
-        must_succeed(&bench.restic(&restic(), location, &["check", "--read-data"]));
-        let target = bench.path(&format!("restored-{location}"));
-        must_succeed(&bench.restic(
-            &restic(),
-            location,
-            &["restore", "latest", "--target", target.to_str().unwrap()],
-        ));
-        assert_same(&site, &target.join(site.strip_prefix("/").unwrap()));
+        bench.restic_restores(location, &site);
     }
 }
 

@@ -13,9 +13,9 @@ use holdfast_format::Id;
 use holdfast_location::Area;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::faulty::{Damage, Fault, Rule};
-use holdfast_repo::{Cancel, CaughtUp, LocationState, Progress, Read, Repository, Troubles, VerifyRequest};
+use holdfast_repo::{Cancel, CaughtUp, LocationState, Progress, Repository, Troubles};
 use holdfast_testkit::corpus::noise;
-use support::{Bench, assert_same, make_tree, must_succeed, restic};
+use support::{Bench, make_tree, must_succeed, restic, verified};
 
 /// A site with a first point everywhere, and two more that `there` missed.
 struct Away {
@@ -45,11 +45,7 @@ impl Away {
     #[track_caller]
     fn restic_restores_both(&self) {
         for location in ["here", "there"] {
-            must_succeed(&self.bench.restic(&restic(), location, &["check", "--read-data"]));
-            let target = self.bench.path(&format!("restored-{location}"));
-            let arguments = ["restore", "latest", "--target", target.to_str().unwrap()];
-            must_succeed(&self.bench.restic(&restic(), location, &arguments));
-            assert_same(&self.site, &target.join(self.site.strip_prefix("/").unwrap()));
+            self.bench.restic_restores(location, &self.site);
         }
     }
 }
@@ -58,20 +54,11 @@ fn catch_up(repository: &Repository) -> CaughtUp {
     repository.catch_up(&Troubles::default(), &Progress::default(), &Cancel::default()).unwrap()
 }
 
-#[track_caller]
-fn is_sound(repository: &Repository) -> bool {
-    let request = VerifyRequest { locations: None, read: Read::All };
-    repository
-        .verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default())
-        .unwrap()
-        .is_sound()
-}
-
 #[test]
 fn what_was_missed_arrives_without_a_new_point_and_is_read_back() {
     let away = Away::new();
     let both = away.bench.reopen(away.bench.mirrors());
-    assert!(!is_sound(&both));
+    assert!(!verified(&both).is_sound());
     let caught_up = catch_up(&both);
     assert!(caught_up.is_complete(), "{caught_up:?}");
     assert_eq!(caught_up.read_back.len(), 1, "{caught_up:?}");
@@ -83,7 +70,7 @@ fn what_was_missed_arrives_without_a_new_point_and_is_read_back() {
     missed.sort();
     assert_eq!(points, missed);
     assert_eq!((read.objects, read.bytes_read), (delivered.objects, delivered.bytes));
-    assert!(is_sound(&both));
+    assert!(verified(&both).is_sound());
     away.restic_restores_both();
     let again = catch_up(&both);
     assert!(again.is_complete() && again.read_back.is_empty(), "{again:?}");
@@ -122,7 +109,7 @@ fn whoever_wants_the_end_gets_it_and_the_next_time_goes_on() {
     must_succeed(&away.bench.restic(&restic(), "there", &["check", "--read-data"]));
     let both = away.bench.reopen(away.bench.mirrors());
     assert!(catch_up(&both).is_complete());
-    assert!(is_sound(&both));
+    assert!(verified(&both).is_sound());
     away.restic_restores_both();
 }
 

@@ -16,11 +16,11 @@ use holdfast_location::Area;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::faulty::{Damage, Fault, Rule};
 use holdfast_repo::{
-    Archived, Cancel, ErrorKind, Progress, PruneOptions, Read, RepairRequest, Repaired, Repository,
-    TroubleKind, Troubles, Verified, VerifyRequest,
+    Archived, Cancel, ErrorKind, Progress, PruneOptions, RepairRequest, Repaired, Repository, TroubleKind,
+    Troubles, Verified,
 };
 use holdfast_testkit::corpus::noise;
-use support::{Bench, assert_same, must_succeed, restic};
+use support::{Bench, assert_same, must_succeed, restic, verified};
 
 const BOTH: [&str; 2] = ["here", "there"];
 
@@ -68,8 +68,7 @@ fn damage_largest_pack(bench: &Bench, locations: &[&str]) {
 }
 
 fn verify(bench: &Bench) -> Verified {
-    let request = VerifyRequest { locations: None, read: Read::All };
-    open(bench).verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap()
+    verified(&open(bench))
 }
 
 fn repair(bench: &Bench, write_off: bool) -> Repaired {

@@ -16,10 +16,8 @@ use holdfast_format::Id;
 use holdfast_location::layers::Op;
 use holdfast_location::layers::faulty::{Damage, Fault, Faults, Rule};
 use holdfast_location::{Area, ErrorKind};
-use holdfast_repo::{
-    Cancel, Mirror, Progress, PruneOptions, Read, Repository, TroubleKind, Troubles, VerifyRequest,
-};
-use support::{Bench, assert_same, make_tree, must_succeed, restic};
+use holdfast_repo::{Cancel, Mirror, Progress, PruneOptions, Repository, TroubleKind, Troubles};
+use support::{Bench, make_tree, must_succeed, restic, verified};
 
 /// A location of which a test says how it fails, beside one that works; one point is at both.
 struct Pair {
@@ -54,12 +52,7 @@ impl Pair {
 
     #[track_caller]
     fn restic_is_content(&self, location: &str) {
-        must_succeed(&self.bench.restic(&restic(), location, &["check", "--read-data"]));
-        let target = self.bench.path(&format!("restored-{location}"));
-        let _ = fs::remove_dir_all(&target);
-        let arguments = ["restore", "latest", "--target", target.to_str().unwrap()];
-        must_succeed(&self.bench.restic(&restic(), location, &arguments));
-        assert_same(&self.site, &target.join(self.site.strip_prefix("/").unwrap()));
+        self.bench.restic_restores(location, &self.site);
     }
 
     #[track_caller]
@@ -169,10 +162,7 @@ fn lying_in_its_listing() {
         pair.faults.heal();
         pair.bench.archive(&pair.open(), &pair.site, false).0.unwrap();
         pair.both_hold_the_same();
-        let request = VerifyRequest { locations: None, read: Read::All };
-        let verified =
-            pair.open().verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default());
-        assert!(verified.unwrap().is_sound(), "{area:?}");
+        assert!(verified(&pair.open()).is_sound(), "{area:?}");
         pair.restic_is_content("there");
     }
 }

@@ -17,10 +17,10 @@ use holdfast_location::layers::record::{Record, Recording};
 use holdfast_location::{Area, ErrorKind as LocationErrorKind};
 use holdfast_repo::{
     Cancel, ErrorKind, LocationState, Mirror, Problem, ProblemKind, Progress, PruneOptions, Pruned, Read,
-    RepairRequest, Repository, Result, Tombstones, Troubles, Verified, VerifyRequest,
+    RepairRequest, Repository, Result, Tombstones, Troubles, VerifyRequest,
 };
 use holdfast_testkit::corpus::noise;
-use support::{Bench, REPOSITORY, assert_same, make_tree, must_succeed, restic};
+use support::{Bench, REPOSITORY, make_tree, verified};
 
 /// Four points; each holds a big file of its own beside what all share.
 fn four_points(bench: &Bench) -> (Repository, PathBuf, Vec<Id>) {
@@ -43,27 +43,12 @@ fn forget(repository: &Repository, points: &[Id]) {
     repository.forget(points, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap();
 }
 
-fn verify(repository: &Repository) -> Verified {
-    let request = VerifyRequest { locations: None, read: Read::All };
-    repository.verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap()
-}
-
 fn bytes_in(folder: &Path) -> u64 {
     fs::read_dir(folder)
         .unwrap()
         .map(|e| e.unwrap())
         .map(|e| if e.path().is_dir() { bytes_in(&e.path()) } else { e.metadata().unwrap().len() })
         .sum()
-}
-
-#[track_caller]
-fn restic_is_content(bench: &Bench, location: &str, site: &Path) {
-    must_succeed(&bench.restic(&restic(), location, &["check", "--read-data"]));
-    let target = bench.path(&format!("restored-{location}"));
-    let _ = fs::remove_dir_all(&target);
-    let arguments = ["restore", "latest", "--target", target.to_str().unwrap()];
-    must_succeed(&bench.restic(&restic(), location, &arguments));
-    assert_same(site, &target.join(site.strip_prefix("/").unwrap()));
 }
 
 #[test]
@@ -89,9 +74,9 @@ fn half_of_the_points_free_their_bytes_and_the_rest_restores() {
     for location in ["here", "there"] {
         let after = bytes_in(&bench.repository_path(location));
         assert!(before - after > plan.bytes_freed - 100_000, "{location}: {before} to {after}");
-        restic_is_content(&bench, location, &site);
+        bench.restic_restores(location, &site);
     }
-    assert!(verify(&repository).is_sound());
+    assert!(verified(&repository).is_sound());
     assert!(Tombstones::load(&bench.folders().tombstones).unwrap().is_empty());
     let again = prune(&repository).unwrap();
     assert_eq!((again.plan.packs_deleted, again.plan.packs_repacked), (0, 0), "{:?}", again.plan);
@@ -108,7 +93,7 @@ fn a_location_that_was_away_follows_and_resurrects_nothing() {
         forget(&alone, &points[..2]);
         let pruned = prune(&alone).unwrap();
         assert!(pruned.locations.iter().any(|l| l.location == "there" && l.waiting > 0), "{pruned:?}");
-        restic_is_content(&bench, "here", &site);
+        bench.restic_restores("here", &site);
         let deleted: Vec<PathBuf> =
             points[..2].iter().map(|p| Path::new("snapshots").join(p.to_hex())).collect();
         fs::rename(bench.path("away"), bench.path("there")).unwrap();
@@ -126,7 +111,7 @@ fn a_location_that_was_away_follows_and_resurrects_nothing() {
         assert_eq!(owed.points, points[2..], "{behind:#?}");
         fs::write(site.join("changing.bin"), noise(0, 6_000_000)).unwrap();
         bench.archive(&both, &site, false).0.unwrap();
-        restic_is_content(&bench, "here", &site);
+        bench.restic_restores("here", &site);
         if by_repair {
             let repaired = both
                 .repair(
@@ -145,9 +130,9 @@ fn a_location_that_was_away_follows_and_resurrects_nothing() {
             for snapshot in &deleted {
                 assert!(!bench.repository_path(location).join(snapshot).exists(), "{location}");
             }
-            restic_is_content(&bench, location, &site);
+            bench.restic_restores(location, &site);
         }
-        let verified = verify(&both);
+        let verified = verified(&both);
         assert!(verified.is_sound(), "{verified:#?}");
         assert!(Tombstones::load(&bench.folders().tombstones).unwrap().is_empty());
     }
@@ -189,9 +174,9 @@ fn a_point_that_only_the_absent_location_knows_keeps_its_packs() {
             bench.repository_path(location).join("snapshots").join(point.to_hex()).exists(),
             "{location}"
         );
-        restic_is_content(&bench, location, &site);
+        bench.restic_restores(location, &site);
     }
-    assert!(verify(&both).is_sound());
+    assert!(verified(&both).is_sound());
 }
 
 #[test]
@@ -266,7 +251,7 @@ fn what_cannot_be_listed_or_read_stops_a_prune_before_it_changes_anything() {
         faults.heal();
         assert_eq!(bytes_in(&bench.repository_path("here")), before, "{case}: {error}");
     }
-    restic_is_content(&bench, "here", &site);
+    bench.restic_restores("here", &site);
 }
 
 #[test]
@@ -311,10 +296,10 @@ fn a_prune_that_is_killed_at_any_deletion_or_write_loses_nothing_and_completes_l
         for lock in fs::read_dir(bench.repository_path("here").join("locks")).unwrap() {
             fs::remove_file(lock.unwrap().path()).unwrap();
         }
-        restic_is_content(&bench, "here", &site);
+        bench.restic_restores("here", &site);
         let repository = bench.reopen(bench.mirrors());
         prune(&repository).unwrap();
-        restic_is_content(&bench, "here", &site);
-        assert!(verify(&repository).is_sound(), "{op:?} {area:?} {nth}");
+        bench.restic_restores("here", &site);
+        assert!(verified(&repository).is_sound(), "{op:?} {area:?} {nth}");
     }
 }

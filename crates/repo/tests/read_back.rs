@@ -15,12 +15,9 @@ use holdfast_location::layers::Op;
 use holdfast_location::layers::faulty::{Damage, Fault, Faults, Faulty, Rule};
 use holdfast_location::layers::record::{Record, Recording};
 use holdfast_location::{Area, ErrorKind};
-use holdfast_repo::{
-    Archived, Cancel, LocationState, Mirror, ProblemKind, Progress, Read, ReadBack, Repository, Troubles,
-    VerifyRequest,
-};
+use holdfast_repo::{Archived, LocationState, Mirror, ProblemKind, ReadBack, Repository};
 use holdfast_world::SystemClock;
-use support::{Bench, REPOSITORY};
+use support::{Bench, REPOSITORY, verified};
 
 /// A place that works, and one of which the test says how it fails.
 struct Pair {
@@ -64,15 +61,6 @@ impl Pair {
 #[track_caller]
 fn at<'a>(archived: &'a Archived, location: &str) -> &'a ReadBack {
     archived.read_back.iter().find(|r| r.location == location).unwrap()
-}
-
-#[track_caller]
-fn is_sound(repository: &Repository) -> bool {
-    let request = VerifyRequest { locations: None, read: Read::All };
-    repository
-        .verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default())
-        .unwrap()
-        .is_sound()
 }
 
 #[test]
@@ -225,7 +213,7 @@ fn an_unchanged_run_costs_one_listing_and_one_read_more_at_each_location() {
     let data_read = recording.counts().get(&(Op::Get, Some(Area::Data))).map_or(0, |count| count.bytes_down);
     assert!(data_read < 10_000, "{data_read} bytes are no directories of the parent");
     assert_eq!((calls(Op::Get, Area::Snapshots), calls(Op::Get, Area::Index)), (1, 0));
-    assert!(is_sound(&repository));
+    assert!(verified(&repository).is_sound());
 }
 
 /// Otherwise a far location would take as long again after the last object was sent, with the way back idle until then.

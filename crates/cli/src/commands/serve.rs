@@ -23,6 +23,9 @@ use crate::output;
 /// must name who approved it. Both files are looked at every second, and a change that stays is taken over without a signal.
 /// One that makes no sense is told, kept as an alarm, and not used: what held before holds on.
 ///
+/// A location that was away gets what it is owed within about ten minutes of its return, without a run, and it is read back
+/// there.
+///
 /// Each day it reads a share of old data again at every location, so that all of it is read within 30 days, beside the runs and
 /// without holding any up. Damage is an alarm at once, and so is data that was not read for longer than that.
 ///

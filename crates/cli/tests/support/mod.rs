@@ -122,6 +122,17 @@ path = "{site}"
         fs::write(path, estate + text).unwrap();
     }
 
+    /// Somebody approves the policy as it stands in the file; returns its text.
+    pub fn approve(&self) -> String {
+        let path = self.path("etc/policy.toml");
+        let policy = fs::read_to_string(&path).unwrap();
+        let waits = "# approved_by = \"<who approved this version>\"";
+        assert!(policy.contains(waits));
+        let approved = policy.replacen(waits, "approved_by = \"D. Okafor\"", 1);
+        fs::write(path, &approved).unwrap();
+        approved
+    }
+
     /// What every command starts from, in this process and on a clock of the test's own.
     pub fn on_clock(&self, clock: &Arc<FakeClock>) -> Setup {
         let world = World { clock: clock.clone(), ..World::system() };

@@ -150,13 +150,13 @@ fn on_channel(
         }
         let Some(notice) = ledger.read().notice(&one.notice)? else { continue };
         let message = Message {
-            id: notice.id.clone(),
+            id: notice.id,
             date: notice.said_at,
-            topic: notice.topic.clone(),
-            team: notice.team.clone(),
-            subject: notice.subject.clone(),
-            text: notice.text.clone(),
-            items: notice.items.clone(),
+            topic: notice.topic,
+            team: notice.team,
+            subject: notice.subject,
+            text: notice.text,
+            items: notice.items,
         };
         let taken_by = tries.of(one).map(|tried| tried.taken_by).unwrap_or_default();
         let is_with_some = !taken_by.is_empty();
@@ -178,7 +178,7 @@ fn on_channel(
         tries.note(one, (!state.is_settled()).then(|| clock.now()), &taken_by);
         let is_known = state == one.state;
         let attempt = Attempt {
-            notice: message.id,
+            notice: message.id.clone(),
             channel: name.to_string(),
             state,
             detail: Some(detail.clone()),
@@ -187,7 +187,7 @@ fn on_channel(
         if !is_known {
             // What one channel never took, another one says.
             let elsewhere = match state {
-                DeliveryState::GivenUp => say::elsewhere(setup, ledger.read(), &notice, name, &detail)?,
+                DeliveryState::GivenUp => say::elsewhere(setup, ledger.read(), &message, name, &detail)?,
                 _ => None,
             };
             ledger.write(|transaction| {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger, NewNotice, Notice, Reader};
+use holdfast_ledger::{Attempt, Delivery, DeliveryState, Ledger, NewNotice, Reader};
 use holdfast_model::ChannelName;
 use holdfast_model::estate::{Alerts, Team};
 use holdfast_model::notice::{self, Item, Letter, Pace, Sender, Topic};
 use jiff::{SignedDuration, Timestamp};
 
+use super::deliver::Message;
 use super::gather::{self, Gathered};
 use crate::error::{Error, Result};
 use crate::setup::Setup;
@@ -82,12 +83,11 @@ fn channels(alerts: &Alerts, topic: &Topic, gathered: &Gathered) -> Vec<String> 
 pub(super) fn elsewhere(
     setup: &Setup,
     reader: &Reader,
-    notice: &Notice,
+    notice: &Message,
     given_up: &ChannelName,
     why: &str,
 ) -> Result<Option<NewNotice>> {
     let all = reader.deliveries_of(&notice.id)?;
-    let is_lost = |one: &Delivery| matches!(one.state, DeliveryState::Withdrawn | DeliveryState::GivenUp);
     if all.iter().any(|one| one.channel != given_up.as_str() && !is_lost(one)) {
         return Ok(None);
     }
@@ -97,14 +97,24 @@ pub(super) fn elsewhere(
     if channels.is_empty() {
         return Ok(None);
     }
-    Ok(Some(NewNotice {
-        topic: notice.topic.clone(),
-        team: notice.team.clone(),
-        subject: notice.subject.clone(),
-        text: format!("For a day {given_up} did not take this: {why}\n\n{}", notice.text),
-        items: serde_json::Value::Array(Vec::new()),
-        channels,
-    }))
+    let text = format!("For a day {given_up} did not take this: {why}\n\n{}", notice.text);
+    let (topic, team, subject) = (notice.topic.clone(), notice.team.clone(), notice.subject.clone());
+    Ok(Some(again((topic, team), (subject, text), channels)))
+}
+
+/// Whether nobody gets it on that channel any more.
+fn is_lost(one: &Delivery) -> bool {
+    matches!(one.state, DeliveryState::Withdrawn | DeliveryState::GivenUp)
+}
+
+/// What was said already, for others. What it says of which target stands in the first one.
+fn again(
+    (topic, team): (String, Option<String>),
+    (subject, text): (String, String),
+    channels: Vec<String>,
+) -> NewNotice {
+    let items = serde_json::Value::Array(Vec::new());
+    NewNotice { topic, team, subject, text, items, channels }
 }
 
 type Withdrawn = (Vec<Attempt>, Vec<NewNotice>);
@@ -112,7 +122,7 @@ type Withdrawn = (Vec<Attempt>, Vec<NewNotice>);
 /// Takes back what waits for channels that are not declared any more. What would reach nobody then is said again, to those
 /// who are there now.
 fn withdraw(alerts: &Alerts, waiting: &[(Delivery, Timestamp)], reader: &Reader) -> Result<Withdrawn> {
-    let (mut attempts, mut again) = (Vec::new(), Vec::new());
+    let (mut attempts, mut new) = (Vec::new(), Vec::new());
     let waits_in_vain =
         |one: &&Delivery| !one.state.is_settled() && !alerts.channels.contains_key(one.channel.as_str());
     let notices: BTreeSet<&str> =
@@ -126,21 +136,13 @@ fn withdraw(alerts: &Alerts, waiting: &[(Delivery, Timestamp)], reader: &Reader)
             detail: Some("there is no such channel any more".to_owned()),
             payload_sha256: None,
         }));
-        let is_lost = |one: &Delivery| matches!(one.state, DeliveryState::Withdrawn | DeliveryState::GivenUp);
         let reaches = |one: &Delivery| !is_lost(one) && !waits_in_vain(&one);
         let Some(old) = reader.notice(id)?.filter(|_| !all.iter().any(reaches)) else { continue };
         let team = old.team.as_deref().and_then(Team::parse);
         let all = || alerts.channels.keys().cloned().collect();
         let channels = team.map_or_else(all, |team| alerts.of_team(team));
-        again.push(NewNotice {
-            topic: old.topic,
-            team: old.team,
-            subject: old.subject,
-            text: old.text,
-            // What it says of which target stands in the first one.
-            items: serde_json::Value::Array(Vec::new()),
-            channels: channels.iter().map(ToString::to_string).collect(),
-        });
+        let channels = channels.iter().map(ToString::to_string).collect();
+        new.push(again((old.topic, old.team), (old.subject, old.text), channels));
     }
-    Ok((attempts, again))
+    Ok((attempts, new))
 }

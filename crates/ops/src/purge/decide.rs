@@ -44,8 +44,13 @@ impl Given<'_> {
         owners::note(&owners, known, self.clock);
         let mut expired = Vec::new();
         for owner in &owners {
+            if !self.found.snapshots.iter().any(|(_, snapshot)| owner.owns(snapshot)) {
+                continue;
+            }
+            let recorded = journal::points_of(self.setup, &owner.name)?;
             for dataset in owner.class.datasets() {
-                expired.extend(self.decide_on((owner, *dataset), repository, known, decisions)?);
+                let part = (owner, *dataset);
+                expired.extend(self.decide_on(part, &recorded, repository, known, decisions)?);
             }
         }
         Ok(expired)
@@ -54,16 +59,16 @@ impl Given<'_> {
     fn decide_on(
         &self,
         (owner, dataset): (&Owner<'_>, Dataset),
+        recorded: &BTreeMap<String, Point>,
         repository: &str,
         known: &mut KnownPoints,
         decisions: &mut Vec<Decision>,
     ) -> Result<Vec<Id>> {
         let (setup, found) = (self.setup, self.found);
         let asset_name = owner.name.as_str();
-        let recorded = journal::points_of(setup, asset_name)?;
         let belongs = |(id, snapshot): &&(Id, Snapshot)| {
             let is_of_part =
-                || dataset == part::dataset_of(owner.class, recorded.get(&id.to_hex()), snapshot);
+                || dataset == part::dataset_of(owner.class, recorded.get(&id.to_hex()), Some(snapshot));
             owner.owns(snapshot) && is_of_part()
         };
         let own: Vec<&(Id, Snapshot)> = found.snapshots.iter().filter(belongs).collect();
@@ -85,13 +90,13 @@ impl Given<'_> {
         };
         let ids: BTreeMap<String, (Id, Timestamp)> =
             own.iter().map(|(id, snapshot)| (id.to_hex(), (*id, snapshot.time))).collect();
-        let ages = self.ages(repository, &own, &recorded, known)?;
+        let ages = self.ages(repository, &own, recorded, known)?;
         let decided = retention::expired(&ages, &rule, &safeguards, self.clock)
             .map_err(|refusal| clock_reading::refused(asset_name, &refusal))?;
         self.tell_strange(asset_name, &ages, &rule);
-        self.tell_undated(asset_name, &own, &recorded);
+        self.tell_undated(asset_name, &own, recorded);
         if found.unasked.is_empty() {
-            self.give_up_missing((owner, dataset), &recorded, &rule, &safeguards, known);
+            self.give_up_missing((owner, dataset), recorded, &rule, &safeguards, known);
         }
         let mut expired = Vec::new();
         for decision in decided {
@@ -222,8 +227,7 @@ impl Given<'_> {
     ) {
         let listed = self.found.catalog.snapshots.keys().map(Id::to_hex).collect();
         let missing = known.missing(&listed).into_iter().filter(|missing| {
-            let said = recorded.get(&missing.point).and_then(|point| Dataset::parse(&point.dataset));
-            let of = said.unwrap_or(owner.class.datasets()[0]);
+            let of = part::dataset_of(owner.class, recorded.get(&missing.point), None);
             missing.asset.as_deref() == Some(&owner.name) && of == dataset
         });
         for missing in missing.collect::<Vec<_>>() {

@@ -84,7 +84,7 @@ pub(super) fn look(
                 found.points.push(Adopted {
                     point: id.to_hex(),
                     asset: asset.to_owned(),
-                    dataset: part::dataset_of(class, None, &snapshot),
+                    dataset: part::dataset_of(class, None, Some(&snapshot)),
                     repository: repository.clone(),
                     time: snapshot.time,
                 });

@@ -12,6 +12,7 @@ use holdfast_ledger::{AlarmKind, NewAlarm};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
+use super::naming::named;
 use super::{Daemon, Message, after, is_time, worker};
 use crate::catch_up::{self, Caught};
 use crate::error::Result;
@@ -120,14 +121,13 @@ impl CatchingUp {
 impl Daemon<'_> {
     pub(super) fn catch_up_when_due(&mut self, now: Timestamp) -> Result<()> {
         // Which repository it is at may have changed since the run began.
-        let runs: Vec<String> = self.under_way.values().map(|run| run.repository.clone()).collect();
-        runs.iter().for_each(|repository| self.catching_up.give_way(Some(repository)));
+        let busy: BTreeSet<String> = self.under_way.values().map(|run| run.repository.clone()).collect();
+        busy.iter().for_each(|repository| self.catching_up.give_way(Some(repository)));
         // What is shredded must not be brought anywhere.
         if self.shredding.is_busy() || self.purging.is_under_way || !self.catching_up.is_due(now) {
             return Ok(());
         }
         let setup = self.setup_beside(&self.catching_up.stop);
-        let busy = self.under_way.values().map(|run| run.repository.clone()).collect();
         self.catching_up.start(setup, busy, &self.sender);
         Ok(())
     }
@@ -184,7 +184,7 @@ impl Round {
             let message = format!(
                 "what was brought to {repository} late did not arrive whole: {}; `holdfast repair {repository}` heals what \
                  another location has",
-                damage.join("; ")
+                named(&damage)
             );
             self.alarms.push(NewAlarm {
                 kind: AlarmKind::DamageFound,

@@ -11,6 +11,7 @@ use holdfast_model::slot::SlotKind;
 use holdfast_model::{AssetName, Dataset, show_duration};
 use jiff::Timestamp;
 
+use super::naming::named;
 use super::worker::{self, Outcome};
 use super::{Daemon, translate};
 use crate::backup::{BackupReport, CopyReport, How};
@@ -100,7 +101,6 @@ impl Daemon<'_> {
         self.tell(format!("{asset}: {kind} run {id} begins, for {count} slots"));
         self.served.runs += 1;
         let repository = repository_name(setup.asset(asset.as_ref())?).to_string();
-        self.catching_up.give_way(Some(&repository));
         let under_way = UnderWay { id, asset: asset.clone(), dataset, repository, outcome: None };
         self.under_way.insert(run, under_way);
         worker::begin(run, setup, (asset, dataset), how, &self.sender);
@@ -255,13 +255,9 @@ fn summary(report: &BackupReport) -> String {
 }
 
 fn overload(late: &[LateSlot]) -> NewAlarm {
-    const NAMED_MAX: usize = 10;
-    let named = late.iter().take(NAMED_MAX);
-    let named: Vec<String> = named
-        .map(|slot| format!("{} is due {} and expected {}", slot.slot, slot.due, slot.expected))
-        .collect();
-    let more = late.len().saturating_sub(NAMED_MAX);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let message = format!("slots will be late, as things stand: {}{more}", named.join("; "));
+    let slots =
+        late.iter().map(|slot| format!("{} is due {} and expected {}", slot.slot, slot.due, slot.expected));
+    let slots: Vec<String> = slots.collect();
+    let message = format!("slots will be late, as things stand: {}", named(&slots));
     NewAlarm { kind: AlarmKind::Overload, subject: "schedule".to_owned(), message }
 }

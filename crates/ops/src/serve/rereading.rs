@@ -17,6 +17,7 @@ use holdfast_repo::{LocationState, Progress};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::naming::{and_more, named};
 use super::{Daemon, Message, after, is_time, worker};
 use crate::ending::Ending;
 use crate::error::Result;
@@ -31,8 +32,6 @@ const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(6);
 /// How often people are told that the same is overdue.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// How many places an alarm names.
-const NAMED_MAX: usize = 10;
 
 /// What the thread tells.
 pub(super) enum Heard {
@@ -172,13 +171,12 @@ impl Past {
             let Overdue { location, slices, of, .. } = overdue;
             format!("{slices} of {of} shares of {repository} at {location}")
         };
-        let named: Vec<String> = overdue.iter().take(NAMED_MAX).map(place).collect();
-        let more = and_more(overdue.len(), NAMED_MAX);
+        let places: Vec<String> = overdue.iter().map(place).collect();
         let message = format!(
-            "stored bytes were not read again within {} days, some not since {}: {}{more}",
+            "stored bytes were not read again within {} days, some not since {}: {}",
             reread::DAYS,
             first.since,
-            named.join("; ")
+            named(&places)
         );
         Some(NewAlarm { kind: AlarmKind::RereadOverdue, subject: "stored data".to_owned(), message })
     }
@@ -226,24 +224,16 @@ fn damage(report: &VerifyReport) -> Option<NewAlarm> {
         let problems = location.problems.iter().filter(|problem| !problem.is_notice());
         problems.map(|problem| (location.location.as_str(), problem))
     });
-    let mut found: Vec<String> = everywhere
+    let found: Vec<String> = everywhere
         .chain(somewhere)
         .map(|(place, problem)| format!("{} at {place}: {}", problem.object, problem.message))
         .collect();
-    let more = and_more(found.len(), NAMED_MAX);
-    found.truncate(NAMED_MAX);
     let name = &report.repository;
     let message = format!(
-        "reading old data of {name} again met damage: {}{more}; `holdfast repair {name}` heals what another location has",
-        found.join("; ")
+        "reading old data of {name} again met damage: {}; `holdfast repair {name}` heals what another location has",
+        named(&found)
     );
     Some(NewAlarm { kind: AlarmKind::DamageFound, subject: name.clone(), message })
-}
-
-/// How many are there beside those that are named.
-fn and_more(all: usize, named: usize) -> String {
-    let more = all.saturating_sub(named);
-    if more > 0 { format!("; and {more} more") } else { String::new() }
 }
 
 impl Daemon<'_> {

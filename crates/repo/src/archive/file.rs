@@ -52,8 +52,6 @@ pub(crate) struct Chunk {
 
 /// How often a file that changes is read again.
 const READINGS_MAX: usize = 3;
-/// Bytes of chunks that may wait for a worker. Beyond that the reader stores its chunks itself.
-pub(crate) const WAITING_CHUNK_BYTES_MAX: usize = 12 << 20;
 const READ_BYTES: usize = 8 << 20;
 /// A file is at most so many blobs: its list stands in one tree, whole in memory. Two terabytes, or sixteen of holes.
 const PIECES_MAX: u64 = 1 << 21;
@@ -302,13 +300,11 @@ impl Job<'_> {
                 ids.push(None);
                 ids.len() - 1
             };
-            let waiting = self.chunk_bytes.load(Ordering::Relaxed);
-            if waiting + chunk.len() > WAITING_CHUNK_BYTES_MAX || self.writer.threads == 1 {
+            if !self.reserve_chunk(chunk.len()) {
                 let id = self.save(hand, BlobKind::Data, chunk)?;
                 file.ids.lock()[number] = Some(id);
                 continue;
             }
-            self.chunk_bytes.fetch_add(chunk.len(), Ordering::Relaxed);
             file.remaining.fetch_add(1, Ordering::AcqRel);
             self.queue.push([Task::Chunk(Arc::clone(file), Chunk { number, data: chunk.to_vec() })]);
         }

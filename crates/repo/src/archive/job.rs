@@ -26,6 +26,9 @@ use crate::packer::Packer;
 use crate::progress::{Count, Progress};
 use crate::writer::Writer;
 
+/// Bytes of chunks that may wait for a worker.
+const WAITING_CHUNK_BYTES_MAX: usize = 12 << 20;
+
 /// One piece of work.
 pub(crate) enum Task {
     /// List a directory and decide what of it must be read.
@@ -210,6 +213,16 @@ impl Job<'_> {
         self.counts.unreadable.add(1);
         let path = display(&error.path);
         self.monitor.trouble(Trouble::new(TroubleKind::Unreadable, path, error.message.clone()));
+    }
+
+    /// Whether a chunk may wait for another worker. What may is counted until it is released; else the reader stores it itself.
+    pub(crate) fn reserve_chunk(&self, bytes: usize) -> bool {
+        let has_room = self.chunk_bytes.load(Ordering::Relaxed) + bytes <= WAITING_CHUNK_BYTES_MAX;
+        let may_wait = has_room && self.writer.threads > 1;
+        if may_wait {
+            self.chunk_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+        may_wait
     }
 
     pub(crate) fn release_chunk(&self, bytes: usize) {

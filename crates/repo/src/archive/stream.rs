@@ -12,7 +12,6 @@ use holdfast_format::{BlobKind, Id, TreeWriter, encode_tail};
 use parking_lot::Mutex;
 
 use crate::archive::directory::{Done, OpenDirectory};
-use crate::archive::file::WAITING_CHUNK_BYTES_MAX;
 use crate::archive::job::{Hand, Job, Task, display};
 use crate::archive::known::Value;
 use crate::chunker::CHUNK_BYTES_MAX;
@@ -127,13 +126,11 @@ impl Job<'_> {
             stored.ids.push(None);
             (file, stored.ids.len() - 1)
         };
-        let waiting = self.chunk_bytes.load(Ordering::Relaxed);
-        if waiting + chunk.len() > WAITING_CHUNK_BYTES_MAX || self.writer.threads == 1 {
+        if !self.reserve_chunk(chunk.len()) {
             let id = self.save(hand, BlobKind::Data, chunk)?;
             streamed.files.lock()[file].ids[number] = Some(id);
             return Ok(());
         }
-        self.chunk_bytes.fetch_add(chunk.len(), Ordering::Relaxed);
         streamed.remaining.fetch_add(1, Ordering::AcqRel);
         self.queue.push([Task::Piece(Arc::clone(streamed), Piece { file, number, data: chunk.to_vec() })]);
         Ok(())

@@ -23,11 +23,13 @@ use super::early::EarlyPacks;
 use super::packs;
 use super::{LocationState, Problem, ProblemKind};
 use crate::cancel::Cancel;
+use crate::catalog::Catalog;
 use crate::doubts::Doubts;
 use crate::error::ErrorKind;
 use crate::index::Index;
 use crate::mirror::Mirror;
 use crate::monitor::{Monitor, Trouble, TroubleKind};
+use crate::outbox::Outbox;
 use crate::repository::Repository;
 
 /// Requests in flight at one location: small objects, and packs, which are held in memory whole.
@@ -60,6 +62,14 @@ pub(crate) struct Brought {
     /// Its number in the index.
     pub number: usize,
     pub objects: Vec<(Area, Id)>,
+}
+
+impl Brought {
+    /// What the lane of an outbox brought to its mirror of the catalog.
+    pub fn by(outbox: &Outbox<'_>, catalog: &Catalog, lane: usize) -> Brought {
+        let mirror = Arc::clone(&catalog.mirrors[lane]);
+        Brought { mirror, number: lane, objects: outbox.brought(lane) }
+    }
 }
 
 /// One location on the way through.

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use holdfast_location::layers::faulty::{Faults, Faulty};
 use holdfast_location::{Location, Place, Surroundings};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Cancel, LocalFolders, Mirror, Progress, Repository, Troubles, Writer,
+    ArchiveRequest, Archived, Cancel, LocalFolders, Mirror, Progress, Read, Repository, Troubles, Verified,
+    VerifyRequest, Writer,
 };
 use holdfast_testkit::folder_source::FolderSource;
 use holdfast_world::{SystemClock, SystemRandom};
@@ -145,6 +146,17 @@ impl Bench {
         (outcome, troubles)
     }
 
+    /// Stock restic finds the copy at `location` sound, down to every byte, and restores the newest point of `site` as it is.
+    #[track_caller]
+    pub fn restic_restores(&self, location: &str, site: &Path) {
+        must_succeed(&self.restic(&restic(), location, &["check", "--read-data"]));
+        let target = self.path(&format!("restored-{location}"));
+        let _ = fs::remove_dir_all(&target);
+        let arguments = ["restore", "latest", "--target", target.to_str().unwrap()];
+        must_succeed(&self.restic(&restic(), location, &arguments));
+        assert_same(site, &target.join(site.strip_prefix("/").unwrap()));
+    }
+
     /// Runs stock restic on the copy at `location`.
     pub fn restic(&self, program: &Path, location: &str, arguments: &[&str]) -> std::process::Output {
         Command::new(program)
@@ -174,6 +186,13 @@ pub fn tree_of(bench: &Bench, location: &str, point: holdfast_format::Id, folder
 /// Debian's restic.
 pub fn restic() -> PathBuf {
     PathBuf::from("/usr/bin/restic")
+}
+
+/// Every byte at every location is read.
+#[track_caller]
+pub fn verified(repository: &Repository) -> Verified {
+    let request = VerifyRequest { locations: None, read: Read::All };
+    repository.verify(&request, &Troubles::default(), &Progress::default(), &Cancel::default()).unwrap()
 }
 
 /// Panics with everything it printed unless the command succeeded.
