@@ -4,6 +4,8 @@
 //! start. A program without a limit would hold a lock until somebody notices. A status that is not checked is how
 //! empty dumps get called backups.
 
+mod running;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,7 +19,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+pub use self::running::Running;
 
 /// A program to run. Nothing of our own environment is passed on unless it is named here.
 #[derive(Debug)]
@@ -27,7 +31,7 @@ pub struct Invocation {
     environment: Vec<(OsString, OsString)>,
     secrets: Vec<(OsString, SecretString)>,
     directory: Option<PathBuf>,
-    input: Option<Vec<u8>>,
+    input: Option<SecretSlice<u8>>,
     inherit: bool,
     time_limit: Duration,
     output_bytes_max: usize,
@@ -63,6 +67,8 @@ pub enum ProcessErrorKind {
     Start(io::Error),
     /// It took longer than this and was killed.
     TimeLimit(Duration),
+    /// It wrote nothing for this long and was killed.
+    Silent(Duration),
     /// It wrote more than this many bytes and was killed.
     TooMuchOutput(usize),
     /// We were interrupted, and killed it.
@@ -130,10 +136,11 @@ impl Invocation {
         self
     }
 
-    /// Feeds it these bytes.
+    /// Feeds it these bytes, which are shown nowhere and wiped afterwards: the way for a password that a program takes from a
+    /// file, which standard input can stand for.
     #[must_use]
     pub fn input(mut self, bytes: Vec<u8>) -> Invocation {
-        self.input = Some(bytes);
+        self.input = Some(SecretSlice::from(bytes));
         self
     }
 
@@ -234,6 +241,9 @@ impl fmt::Display for ProcessError {
             ProcessErrorKind::TimeLimit(limit) => {
                 write!(f, "{command} was ended after its limit of {limit:?}")
             }
+            ProcessErrorKind::Silent(limit) => {
+                write!(f, "{command} was ended after it said nothing for {limit:?}")
+            }
             ProcessErrorKind::TooMuchOutput(bytes) => {
                 write!(f, "{command} was ended after it wrote more than {bytes} bytes")
             }
@@ -333,13 +343,23 @@ struct Streams {
     bytes_max: usize,
 }
 
+/// Feeds a program its input while it runs.
+fn feed(child: &mut Child, input: Option<SecretSlice<u8>>) {
+    if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
+        // A program that does not want all of its input closes the pipe; its exit status says whether that is bad.
+        thread::spawn(move || drop(pipe.write_all(input.expose_secret())));
+    }
+}
+
 impl Streams {
-    fn attach(child: &mut Child, input: Option<Vec<u8>>, bytes_max: usize) -> Streams {
+    /// None: somebody else reads what the program says.
+    fn none() -> Streams {
+        Streams { outputs: [None, None], overflowed: std::sync::Arc::default(), bytes_max: 0 }
+    }
+
+    fn attach(child: &mut Child, input: Option<SecretSlice<u8>>, bytes_max: usize) -> Streams {
         let overflowed = std::sync::Arc::new(AtomicBool::new(false));
-        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
-            // A program that does not want all of its input closes the pipe; its exit status says whether that is bad.
-            thread::spawn(move || drop(pipe.write_all(&input)));
-        }
+        feed(child, input);
         let stdout = child.stdout.take().map(|pipe| capture(pipe, bytes_max, &overflowed));
         let stderr = child.stderr.take().map(|pipe| capture(pipe, bytes_max, &overflowed));
         Streams { outputs: [stdout, stderr], overflowed, bytes_max }
