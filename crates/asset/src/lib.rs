@@ -3,6 +3,7 @@
 //! An asset reaches the repository engine only as a [`holdfast_format::source::Source`]; the two never import each
 //! other.
 
+pub mod database;
 mod drivers;
 pub mod files;
 mod website;

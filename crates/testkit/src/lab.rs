@@ -5,12 +5,16 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian that bring a program.
-const PACKAGES: [(&str, &str); 12] = [
+const PACKAGES: [(&str, &str); 16] = [
     ("sshd", "the package openssh-server"),
     ("ssh-keygen", "the package openssh-client"),
     ("ssh-agent", "the package openssh-client"),
     ("ssh-add", "the package openssh-client"),
     ("openssl", "the package openssl"),
+    ("mariadbd", "the package mariadb-server"),
+    ("mariadb-install-db", "the package mariadb-server"),
+    ("mariadb", "the package mariadb-server"),
+    ("mariadb-dump", "the package mariadb-server"),
     ("promtool", "the package prometheus"),
     ("restic", "the package restic"),
     ("restic-newest", "the package restic of a newer Debian suite, as restic-newest"),

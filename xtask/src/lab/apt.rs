@@ -23,6 +23,7 @@ pub(super) const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "fuse3",
     "libgfshare-bin",
+    "mariadb-server",
     "openssh-client",
     "openssh-server",
     "openssh-sftp-server",
@@ -55,6 +56,7 @@ pub(super) fn ensure(packages: &[&str]) -> Result<String> {
     process::output(apt_get(&[&install[..], &missing].concat()))?;
     drop(services);
     let services = [
+        ("mariadb-server", "mariadb.service"),
         ("openssh-server", "ssh.service"),
         ("openssh-server", "ssh.socket"),
         ("prometheus", "prometheus.service"),

@@ -86,6 +86,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Waits, at most that long, until [`Running::read`] has something to give at once.
+    pub fn is_ready(&self, longest: Duration) -> bool {
+        let Ok(longest) = Timespec::try_from(longest) else { return false };
+        matches!(rustix::event::poll(&mut [PollFd::new(&self.stdout, PollFlags::IN)], Some(&longest)), Ok(1))
+    }
+
     /// Reads the next bytes of its standard output; 0 once it closed that, which says nothing about how it ended.
     ///
     /// # Errors
@@ -218,7 +224,7 @@ mod tests {
         let invocation = Invocation { time_limit: Duration::from_millis(600), ..sh("yes") };
         let mut running = invocation.start(Duration::from_millis(300), None).unwrap();
         pause(400);
-        assert!(running.read(&mut [0; 10]).is_ok(), "there was output all the time");
+        assert!(running.is_ready(Duration::ZERO) && running.read(&mut [0; 10]).is_ok(), "there was output all the time");
         pause(400);
         let error = running.read(&mut [0; 10]).unwrap_err();
         assert!(matches!(error.kind, ProcessErrorKind::TimeLimit(_)), "{error}");

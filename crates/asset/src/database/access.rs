@@ -1,0 +1,126 @@
+//! How a database server is reached, and how that is told to the dump tool without anybody seeing the password.
+//!
+//! Arguments and environment of a process can be read by others on the machine, and a file would have to be removed by
+//! somebody who may have been killed. So the tool reads an option file from its standard input, which nothing keeps.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use holdfast_world::{ExposeSecret, SecretString};
+use mysql::{Conn, OptsBuilder};
+
+/// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
+const VALUE_BYTES_MAX: usize = 1000;
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A unix socket.
+    Socket(PathBuf),
+    /// TCP. The connection is not encrypted: for 127.0.0.1 and tunnels.
+    Host {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
+/// One database, and who may read it.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The server.
+    pub place: Place,
+    /// An account of the server.
+    pub user: String,
+    /// Its password.
+    pub password: SecretString,
+    /// The database.
+    pub database: String,
+}
+
+impl Access {
+    /// The option file for the dump tool.
+    ///
+    /// # Errors
+    /// When a value cannot be said in one, which value and why; never the password itself.
+    pub(super) fn option_file(&self) -> Result<SecretString, String> {
+        let mut file = String::from("[client]\n");
+        let mut set = |name: &str, value: &str| {
+            let quoted = quote(value)
+                .map_err(|cause| format!("the {name} cannot be given to the dump tool: {cause}"))?;
+            file += &format!("{name}={quoted}\n");
+            Ok::<(), String>(())
+        };
+        set("user", &self.user)?;
+        set("password", self.password.expose_secret())?;
+        match &self.place {
+            Place::Socket(path) => {
+                set("socket", path.to_str().ok_or("the path of the socket is not UTF-8")?)?;
+                set("protocol", "socket")?;
+            }
+            Place::Host { host, port } => {
+                set("host", host)?;
+                set("port", &port.to_string())?;
+                set("protocol", "tcp")?;
+            }
+        }
+        Ok(SecretString::from(file))
+    }
+
+    /// A connection of our own to the server, without a database chosen.
+    pub(super) fn connect(&self) -> Result<Conn, mysql::Error> {
+        let options = OptsBuilder::new()
+            .user(Some(self.user.as_str()))
+            .pass(Some(self.password.expose_secret()))
+            .prefer_socket(false)
+            .tcp_connect_timeout(Some(CONNECT_MAX));
+        Conn::new(match &self.place {
+            Place::Socket(path) => options.socket(Some(path.to_string_lossy())),
+            Place::Host { host, port } => options.ip_or_hostname(Some(host.as_str())).tcp_port(*port),
+        })
+    }
+}
+
+/// A value as option files have it: in double quotes, within which `#` begins no comment, with escapes for the rest.
+fn quote(value: &str) -> Result<String, String> {
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(format!("it has {} bytes, more than {VALUE_BYTES_MAX}", value.len()));
+    }
+    let mut quoted = String::from("\"");
+    for character in value.chars() {
+        match character {
+            '\0' => return Err("it holds a NUL".to_owned()),
+            '\\' => quoted += "\\\\",
+            '"' => quoted += "\\\"",
+            '\n' => quoted += "\\n",
+            '\r' => quoted += "\\r",
+            '\t' => quoted += "\\t",
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    Ok(quoted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_said_is_refused_without_saying_it() {
+        let access = |password: String| Access {
+            place: Place::Socket("/run/s".into()),
+            user: "u".into(),
+            password: SecretString::from(password),
+            database: "d".into(),
+        };
+        for password in ["hunter2\0".to_owned(), "hunter2".repeat(200)] {
+            let error = access(password).option_file().unwrap_err();
+            assert!(error.contains("password") && !error.contains("hunter2"), "{error}");
+        }
+        assert!(!format!("{:?}", access("hunter2".into())).contains("hunter2"));
+    }
+}

@@ -1,0 +1,69 @@
+//! Locks on a server that others work with: taken for a moment, given back whatever happens.
+//!
+//! A lock that outlives its purpose stops every website on the server. So a lock waits only briefly to be granted, belongs to
+//! a connection that is closed on every way out, and the server itself closes that connection when we fall silent: a process of
+//! ours that hangs or is frozen cannot hold it.
+
+use std::time::Duration;
+
+use mysql::Conn;
+use mysql::prelude::Queryable;
+
+use super::inspect::quoted;
+
+/// Longest wait for the global lock; meanwhile the server holds back who wants to write.
+const GLOBAL_WAIT: Duration = Duration::from_secs(5);
+/// Longest that a dump may take from its start to its first section under the global lock.
+pub(super) const GLOBAL_HOLD_MAX: Duration = Duration::from_secs(10);
+/// After this much silence of ours the server gives the global lock back by itself.
+const GLOBAL_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for a lock on tables.
+const TABLES_WAIT: Duration = Duration::from_secs(30);
+/// After this much silence of ours the server gives the locks on tables back; a pass over them that takes longer is fuzzy.
+const TABLES_SILENCE_MAX: Duration = Duration::from_secs(4 * 3600);
+
+/// A lock that ends when dropped.
+pub(super) struct Lock {
+    connection: Conn,
+}
+
+impl Lock {
+    /// Stops all writing on the server.
+    pub(super) fn global(connection: Conn) -> Result<Lock, mysql::Error> {
+        Lock::take(connection, GLOBAL_WAIT, GLOBAL_SILENCE_MAX, "FLUSH TABLES WITH READ LOCK")
+    }
+
+    /// Stops writing into these tables.
+    pub(super) fn tables(connection: Conn, database: &str, tables: &[&str]) -> Result<Lock, mysql::Error> {
+        let database = quoted(database);
+        let names: Vec<String> =
+            tables.iter().map(|table| format!("{database}.{} READ", quoted(table))).collect();
+        Lock::take(connection, TABLES_WAIT, TABLES_SILENCE_MAX, &format!("LOCK TABLES {}", names.join(", ")))
+    }
+
+    fn take(
+        mut connection: Conn,
+        wait: Duration,
+        silence: Duration,
+        statement: &str,
+    ) -> Result<Lock, mysql::Error> {
+        let settings = format!(
+            "SET SESSION lock_wait_timeout = {}, SESSION wait_timeout = {}",
+            wait.as_secs(),
+            silence.as_secs()
+        );
+        connection.query_drop(settings)?;
+        connection.query_drop(statement)?;
+        Ok(Lock { connection })
+    }
+
+    /// The connection that holds it, for questions under the lock.
+    pub(super) fn connection(&mut self) -> &mut Conn {
+        &mut self.connection
+    }
+
+    /// Gives it back. That this succeeds proves that it was held until now: a lost lock is a lost connection.
+    pub(super) fn release(mut self) -> Result<(), mysql::Error> {
+        self.connection.query_drop("UNLOCK TABLES")
+    }
+}

@@ -1,0 +1,165 @@
+//! A server with databases worth dumping, and a reader that takes a stream as an archive does.
+
+#![allow(dead_code, reason = "each test binary uses its part of this")]
+
+use std::process::Command;
+use std::sync::Arc;
+
+use holdfast_asset::database::{Access, DumpSource, Place, Tool};
+use holdfast_format::source::{Source, SourceError, Stream, StreamedFile};
+use holdfast_testkit::servers::{Mariadb, PASSWORD};
+use holdfast_world::{SecretString, World};
+use serde_json::Value;
+
+/// The account that reads, with the rights that the documentation asks for.
+pub const READER: &str = "holdfast-reader";
+
+/// One file of a dump.
+pub struct Dumped {
+    pub file: StreamedFile,
+    pub bytes: Vec<u8>,
+}
+
+pub fn access(server: &Mariadb, database: &str) -> Access {
+    Access {
+        place: Place::Socket(server.socket.clone()),
+        user: READER.to_owned(),
+        password: SecretString::from(PASSWORD.to_owned()),
+        database: database.to_owned(),
+    }
+}
+
+/// Makes the account.
+pub fn create_reader(server: &Mariadb, rights: &str) {
+    server
+        .sql(&format!("CREATE OR REPLACE USER '{READER}'@'localhost' IDENTIFIED BY '{PASSWORD}'; {rights}"));
+}
+
+/// All rights that a complete dump uses.
+pub fn all_rights() -> String {
+    format!(
+        "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS, BINLOG MONITOR ON *.* TO \
+         '{READER}'@'localhost';"
+    )
+}
+
+pub fn server(options: &[&str]) -> Mariadb {
+    let server = Mariadb::start(options);
+    create_reader(&server, &all_rights());
+    server
+}
+
+pub fn tool() -> Tool {
+    Tool::find(None, &World::system().environment, None).unwrap()
+}
+
+pub fn source(access: Access) -> DumpSource {
+    DumpSource::new(access, tool(), World::system().clock)
+}
+
+pub fn stream(source: &DumpSource) -> Box<dyn Stream> {
+    source.root().unwrap().1.stream().unwrap()
+}
+
+/// Reads all of a stream.
+pub fn read_all(stream: &mut dyn Stream) -> Result<Vec<Dumped>, SourceError> {
+    let mut files = Vec::new();
+    while let Some(file) = stream.next()? {
+        let (mut bytes, mut part) = (Vec::new(), vec![0; 50_000]);
+        loop {
+            match stream.read(&mut part)? {
+                0 => break,
+                count => bytes.extend_from_slice(&part[..count]),
+            }
+        }
+        files.push(Dumped { file, bytes });
+    }
+    Ok(files)
+}
+
+pub fn dump(server: &Mariadb, database: &str) -> Result<Vec<Dumped>, SourceError> {
+    read_all(&mut *stream(&source(access(server, database))))
+}
+
+pub fn name(dumped: &Dumped) -> String {
+    String::from_utf8(dumped.file.name.clone()).unwrap()
+}
+
+pub fn names(files: &[Dumped]) -> Vec<String> {
+    files.iter().map(name).collect()
+}
+
+pub fn manifest(files: &[Dumped]) -> Value {
+    let last = files.last().unwrap();
+    assert_eq!(name(last), "manifest.json");
+    serde_json::from_slice(&last.bytes).unwrap()
+}
+
+/// Joins what the manifest says is SQL of the dump, and checks sizes and hashes on the way.
+pub fn join(files: &[Dumped]) -> Vec<u8> {
+    use sha2::Digest;
+    let manifest = manifest(files);
+    let listed = manifest["files"].as_array().unwrap();
+    assert_eq!(listed.len() + 1, files.len());
+    let mut joined = Vec::new();
+    for (listed, dumped) in listed.iter().zip(files) {
+        assert_eq!(listed["name"], name(dumped));
+        assert_eq!(listed["bytes"], dumped.bytes.len(), "{}", name(dumped));
+        let hash: String =
+            sha2::Sha256::digest(&dumped.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(listed["sha256"], hash, "{}", name(dumped));
+        if listed["is_dump"] == true {
+            joined.extend_from_slice(&dumped.bytes);
+        }
+    }
+    joined
+}
+
+/// What the tool itself writes, asked by hand with the options that count.
+pub fn plain_dump(server: &Mariadb, database: &str) -> Vec<u8> {
+    let output = server
+        .client("mariadb-dump")
+        .args(["--single-transaction", "--quick", "--routines", "--triggers", "--events", "--hex-blob"])
+        .args(["--skip-dump-date", "--max-allowed-packet=1G", database])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Loads a joined dump into a new database of its manifest's character set.
+pub fn restore(server: &Mariadb, files: &[Dumped], into: &str) {
+    let manifest = manifest(files);
+    let (set, collation) =
+        (manifest["character_set"].as_str().unwrap(), manifest["collation"].as_str().unwrap());
+    server.sql(&format!("CREATE DATABASE `{into}` CHARACTER SET {set} COLLATE {collation}"));
+    let output = server.load(into, &join(files));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The checksums of all tables of a database, by name.
+pub fn checksums(server: &Mariadb, database: &str) -> Vec<(String, String)> {
+    let tables = server.sql(&format!(
+        "SELECT REPLACE(table_name, '`', '``') FROM information_schema.tables \
+         WHERE table_schema = '{database}' AND table_type = 'BASE TABLE' ORDER BY 1"
+    ));
+    let checksum = |table: &str| {
+        let line = server.sql(&format!("CHECKSUM TABLE `{database}`.`{table}`"));
+        (table.to_owned(), line.trim().rsplit('\t').next().unwrap().to_owned())
+    };
+    tables.lines().map(checksum).collect()
+}
+
+/// Everything that a small shop may hold: engines, views on views, triggers, routines, events, and rows of every kind.
+pub fn create_shop(server: &Mariadb) {
+    server.sql(SHOP);
+}
+
+/// The dump tools that run below this process.
+pub fn running_dumps() -> Vec<u32> {
+    let own = std::process::id().to_string();
+    let output = Command::new("pgrep").args(["-P", &own, "-f", "mariadb-dump"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+const SHOP: &str = include_str!("shop.sql");
