@@ -93,7 +93,7 @@ fn the_manifest_knows_each_table_and_how_its_rows_belong_together() {
             .parse()
             .unwrap();
         assert_eq!(table["checksum"], checksum, "{table}");
-        let file = files.iter().find(|dumped| dumping::name(dumped) == table["file"]).unwrap();
+        let file = files.iter().find(|dumped| name(dumped) == table["file"]).unwrap();
         assert!(String::from_utf8_lossy(&file.bytes).contains(&format!("CREATE TABLE `{table_name}`")));
     }
     let instant = |name: &str| tables.iter().find(|table| table["name"] == name).unwrap()["instant"].clone();

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses its part of this")]
 
 use std::process::Command;
-use std::sync::Arc;
 
 use holdfast_asset::database::{Access, DumpSource, Place, Tool};
 use holdfast_format::source::{Source, SourceError, Stream, StreamedFile};

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::process::{folder, run};
+use super::process::{below, folder, run};
 use crate::lab;
 
 /// Longest wait for the server to answer.
@@ -33,6 +33,8 @@ impl Mariadb {
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ])
+            // Servers that share a folder for temporary tables remove each other's.
+            .arg(format!("--tmpdir={}", below(folder.path(), "tmp").display()))
             .arg(format!("--datadir={}", folder.path().join("data").display())));
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut server = Mariadb { socket: folder.path().join("socket"), options, child: None, folder };
@@ -49,6 +51,7 @@ impl Mariadb {
             .args(["--no-defaults", "--user=root", "--skip-networking", "--innodb-buffer-pool-size=64M"])
             .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=32M"])
             .arg(format!("--datadir={folder}/data"))
+            .arg(format!("--tmpdir={folder}/tmp"))
             .arg(format!("--socket={}", self.socket.display()))
             .arg(format!("--pid-file={folder}/pid"))
             .args(&self.options)
