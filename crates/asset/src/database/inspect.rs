@@ -83,6 +83,14 @@ pub(super) fn inspect(connection: &mut Conn, database: &str) -> Result<Option<Fa
     }))
 }
 
+/// Events over which `mariadb-dump` never ends: it looks for a delimiter that the event does not hold, and looks for ever
+/// where that holds `;;` (seen in 10.11).
+pub(super) fn endless_events(connection: &mut Conn, database: &str) -> Result<Vec<String>, mysql::Error> {
+    let events = "SELECT event_name FROM information_schema.events WHERE event_schema = ? \
+                  AND CONCAT(event_name, event_definition, event_comment, definer) LIKE '%;;%' ORDER BY 1";
+    connection.exec(events, (database,))
+}
+
 /// Where the binary log stands: file, position, and MariaDB's GTID or MySQL's set of them. `None` where there is none or the
 /// account may not ask.
 pub(super) fn binary_log_position(

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::access::Access;
 use super::failure::{failure, query_failure};
 use super::grants::grants;
-use super::inspect::{Facts, binary_log_position, inspect};
+use super::inspect::{Facts, binary_log_position, endless_events, inspect};
 use super::manifest::{BinaryLog, Counts, MANIFEST_FORMAT, MANIFEST_NAME, Manifest};
 use super::pass::Pass;
 use super::record::Record;
@@ -21,7 +21,7 @@ use super::rights::missing_rights;
 use super::section::Section;
 use super::snapshot::{Snapshot, TablesPass};
 use super::splitter::Piece;
-use super::tool::Tool;
+use super::tool::{Tool, ToolKind};
 
 /// What a stream needs to start.
 pub(super) struct Setting {
@@ -126,6 +126,16 @@ impl DumpStream {
             .map_err(|error| self.query_failure("ask for the rights of the account", &error))?;
         if let Some(missing) = missing {
             return Err(failure(&self.setting.path, io::ErrorKind::PermissionDenied, missing));
+        }
+        let endless = endless_events(&mut connection, &access.database)
+            .map_err(|error| self.query_failure("ask for the events", &error))?;
+        if !endless.is_empty() && self.setting.tool.kind == ToolKind::Mariadb {
+            let message = format!(
+                "the dump would never end: mariadb-dump does not get past an event that holds ';;'; write it with a space \
+                 between the two: {}",
+                endless.join(", ")
+            );
+            return Err(failure(&self.setting.path, io::ErrorKind::InvalidData, message));
         }
         let is_locked = |table: &&super::inspect::TableFacts| !table.is_transactional;
         let locked: Vec<String> =

@@ -138,13 +138,17 @@ pub fn restore(server: &Mariadb, files: &[Dumped], into: &str) {
 
 /// The checksums of all tables of a database, by name.
 pub fn checksums(server: &Mariadb, database: &str) -> Vec<(String, String)> {
+    // As hex: a name may hold a line break.
     let tables = server.sql(&format!(
-        "SELECT REPLACE(table_name, '`', '``') FROM information_schema.tables \
+        "SELECT HEX(table_name) FROM information_schema.tables \
          WHERE table_schema = '{database}' AND table_type = 'BASE TABLE' ORDER BY 1"
     ));
-    let checksum = |table: &str| {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let checksum = |hex: &str| {
+        let table =
+            String::from_utf8(hex.as_bytes().chunks(2).map(byte).collect()).unwrap().replace('`', "``");
         let line = server.sql(&format!("CHECKSUM TABLE `{database}`.`{table}`"));
-        (table.to_owned(), line.trim().rsplit('\t').next().unwrap().to_owned())
+        (table, line.trim().rsplit('\t').next().unwrap().to_owned())
     };
     tables.lines().map(checksum).collect()
 }
@@ -154,11 +158,49 @@ pub fn create_shop(server: &Mariadb) {
     server.sql(SHOP);
 }
 
-/// The dump tools that run below this process.
+/// The dump tools that this process started and that still run.
 pub fn running_dumps() -> Vec<u32> {
     let own = std::process::id().to_string();
-    let output = Command::new("pgrep").args(["-P", &own, "-f", "mariadb-dump"]).output().unwrap();
+    let output = Command::new("pgrep").args(["-P", &own, "mariadb-dump"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// A table that does not fit into the pipes between server, tool and us, so that a dump of it stands still until it is read.
+pub fn create_large(server: &Mariadb, database: &str, table: &str) {
+    server.sql(&format!(
+        "CREATE DATABASE IF NOT EXISTS {database}; USE {database}; CREATE TABLE {database}.{table} (id INT PRIMARY KEY, t TEXT); \
+         INSERT INTO {database}.{table} SELECT seq, REPEAT('x', 1000) FROM seq_1_to_30000"
+    ));
+}
+
+/// Reads on until a file of this name began and gave its first bytes.
+pub fn read_into(stream: &mut dyn Stream, name: &str) {
+    while let Some(file) = stream.next().unwrap() {
+        if file.name == name.as_bytes() {
+            assert!(stream.read(&mut [0; 1000]).unwrap() > 0);
+            return;
+        }
+    }
+    panic!("there is no {name}");
+}
+
+/// Reads the rest, which must fail, and gives what is said.
+pub fn failure_of_rest(stream: &mut dyn Stream) -> String {
+    let mut part = vec![0; 50_000];
+    loop {
+        match stream.read(&mut part) {
+            Ok(1..) => {}
+            Ok(0) => match stream.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended as if it were whole"),
+                Err(error) => return error.to_string(),
+            },
+            Err(error) => {
+                assert!(stream.next().is_err(), "an error is the end");
+                return error.to_string();
+            }
+        }
+    }
 }
 
 const SHOP: &str = include_str!("shop.sql");

@@ -76,7 +76,7 @@ END//
 SET sql_mode = ''//
 CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DO
 BEGIN
-  DELETE FROM orders WHERE note = 'it''s;;';
+  DELETE FROM orders WHERE note = 'it''s; \\ ';
 END//
 DELIMITER ;
 DROP USER gone@localhost;
