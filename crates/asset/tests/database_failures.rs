@@ -1,5 +1,7 @@
 //! Dumps that must not pass for whole, each against a real server: what ends them, and what is said then.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+
 mod dumping;
 
 use std::os::unix::fs::PermissionsExt;
@@ -255,4 +257,63 @@ fn writers_wait_only_for_tables_without_transactions_and_only_until_these_were_r
     while stream.read(&mut part).unwrap() > 0 {}
     while stream.next().unwrap().is_some() {}
     create_reader(&server, &all_rights());
+}
+
+#[test]
+fn a_tool_that_is_slow_to_begin_does_not_keep_writers_waiting() {
+    let server = server(&[]);
+    server
+        .sql("CREATE DATABASE shop; CREATE TABLE shop.a (id INT PRIMARY KEY); INSERT INTO shop.a VALUES (1)");
+    let source = bent_tool(&server, "[ \"$1\" = --version ] || sleep 14; exec $real \"$@\"");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let clock = World::system().clock;
+            clock.sleep(std::time::Duration::from_secs(2));
+            let start = clock.monotonic();
+            server.sql("INSERT INTO shop.a VALUES (2)");
+            (clock.monotonic() - start).as_secs_f64()
+        });
+        let manifest = manifest(&read_all(&mut *stream(&source)).unwrap());
+        let waited = writing.join().unwrap();
+        assert!((5.0..11.0).contains(&waited), "it waited {waited} seconds");
+        assert_eq!(manifest["counts"]["from"], "dump");
+        assert!(manifest["counts"]["why"].as_str().unwrap().contains("others were waiting"), "{manifest:#}");
+        // The row of the writer is in the dump, which a count of the moment before would contradict.
+        assert_eq!(manifest["tables"][0]["rows"], 2);
+    });
+}
+
+#[test]
+fn who_does_not_read_for_longer_than_the_server_waits_is_told_so() {
+    let server = server(&["--net-write-timeout=2"]);
+    create_large(&server, "big", "a");
+    let mut stream = stream(&source(access(&server, "big")));
+    read_into(&mut *stream, "table.a.sql");
+    World::system().clock.sleep(std::time::Duration::from_secs(5));
+    assert_says(&failure_of_rest(&mut *stream), &["at the table `a`", "2013", "net_write_timeout"]);
+}
+
+#[test]
+fn tables_whose_rows_lie_elsewhere_or_have_a_history_say_so() {
+    let server = server(&[]);
+    server.sql(
+        "CREATE DATABASE d; USE d; CREATE TABLE one (id INT) ENGINE = MyISAM; INSERT INTO one VALUES (1), (2); \
+         CREATE TABLE merged (id INT) ENGINE = MERGE UNION = (one); \
+         CREATE TABLE aged (id INT) WITH SYSTEM VERSIONING; INSERT INTO aged VALUES (1), (2); DELETE FROM aged WHERE id = 1",
+    );
+    let files = dump(&server, "d").unwrap();
+    let manifest = manifest(&files);
+    let table = |name: &str| {
+        manifest["tables"].as_array().unwrap().iter().find(|table| table["name"] == name).unwrap()
+    };
+    assert_eq!(
+        (&table("merged")["rows"], &table("merged")["rows_counted"]),
+        (&0.into(), &serde_json::Value::Null)
+    );
+    for (name, note) in [("merged", "keeps no rows here"), ("aged", "history is not in it")] {
+        assert!(table(name)["note"].as_str().unwrap().contains(note), "{}", table(name));
+    }
+    assert_eq!((&table("aged")["rows"], &table("aged")["rows_counted"]), (&1.into(), &1.into()));
+    dumping::restore(&server, &files, "again");
+    assert_eq!(server.sql("SELECT COUNT(*) FROM again.merged; SELECT COUNT(*) FROM again.aged"), "2\n1\n");
 }

@@ -1,5 +1,7 @@
 //! A dump while it runs: others write, others look, and memory stays what it is.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+
 mod dumping;
 
 use std::sync::atomic::{AtomicBool, Ordering};

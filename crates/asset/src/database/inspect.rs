@@ -27,6 +27,7 @@ pub(super) struct TableFacts {
     pub engine: String,
     pub is_transactional: bool,
     pub has_rows_of_its_own: bool,
+    pub is_versioned: bool,
 }
 
 impl Facts {
@@ -36,6 +37,15 @@ impl Facts {
 
     pub(super) fn has_rows_of_its_own(&self, table: &str) -> bool {
         self.table(table).is_none_or(|table| table.has_rows_of_its_own)
+    }
+
+    /// What is to be known about a table that its dump does not show.
+    pub(super) fn note(&self, table: &str) -> Option<&'static str> {
+        let facts = self.table(table)?;
+        if !facts.has_rows_of_its_own {
+            return Some("its engine keeps no rows here: the dump has its structure alone");
+        }
+        facts.is_versioned.then_some("the dump has its current rows; their history is not in it")
     }
 
     fn table(&self, name: &str) -> Option<&TableFacts> {
@@ -54,18 +64,22 @@ pub(super) fn inspect(connection: &mut Conn, database: &str) -> Result<Option<Fa
     let settings = "SELECT CONCAT(VERSION(), ''), @@log_bin + 0, CONCAT(@@GLOBAL.sql_mode, '')";
     let (version, log_bin, sql_mode): (String, i64, String) =
         connection.query_first(settings)?.expect("a SELECT without a table has one row");
-    let tables = "SELECT t.table_name, IFNULL(t.engine, '?'), IFNULL(e.transactions, 'NO') FROM information_schema.tables t \
+    let tables = "SELECT t.table_name, IFNULL(t.engine, '?'), IFNULL(e.transactions, 'NO'), t.table_type FROM information_schema.tables t \
                   LEFT JOIN information_schema.engines e ON e.engine = t.engine \
                   WHERE t.table_schema = ? AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY t.table_name";
-    let tables = connection.exec_map(
-        tables,
-        (database,),
-        |(name, engine, transactions): (String, String, String)| {
-            let has_rows_of_its_own =
-                !ENGINES_WITHOUT_ROWS.iter().any(|other| other.eq_ignore_ascii_case(&engine));
-            TableFacts { name, engine, is_transactional: transactions == "YES", has_rows_of_its_own }
-        },
-    )?;
+    let table = |(name, engine, transactions, kind): (String, String, String, String)| {
+        let has_rows_of_its_own =
+            !ENGINES_WITHOUT_ROWS.iter().any(|other| other.eq_ignore_ascii_case(&engine));
+        let is_versioned = kind == "SYSTEM VERSIONED";
+        TableFacts {
+            name,
+            engine,
+            is_transactional: transactions == "YES",
+            has_rows_of_its_own,
+            is_versioned,
+        }
+    };
+    let tables = connection.exec_map(tables, (database,), table)?;
     let definers = "SELECT definer FROM information_schema.views WHERE table_schema = ? \
                     UNION SELECT definer FROM information_schema.triggers WHERE trigger_schema = ? \
                     UNION SELECT definer FROM information_schema.routines WHERE routine_schema = ? \

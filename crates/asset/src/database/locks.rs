@@ -67,3 +67,44 @@ impl Lock {
         self.connection.query_drop("UNLOCK TABLES")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use holdfast_testkit::servers::Mariadb;
+    use holdfast_world::{Clock, SecretString, SystemClock};
+
+    use super::*;
+    use crate::database::{Access, Place};
+
+    #[test]
+    fn a_lock_ends_when_it_is_dropped_and_when_its_owner_falls_silent() {
+        let server = Mariadb::start(&[]);
+        server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT)");
+        let access = Access {
+            place: Place::Socket(server.socket.clone()),
+            user: "root".to_owned(),
+            password: SecretString::from(String::new()),
+            database: "d".to_owned(),
+        };
+        let write = |wait: u32| {
+            let insert = format!("SET lock_wait_timeout = {wait}; INSERT INTO d.t VALUES (1)");
+            server.try_sql(&insert).status.success()
+        };
+        let lock = Lock::global(access.connect().unwrap()).unwrap();
+        assert!(!write(1), "nobody writes meanwhile");
+        drop(lock);
+        assert!(write(5));
+        let silence = Duration::from_secs(2);
+        let connection = access.connect().unwrap();
+        let lock = Lock::take(connection, GLOBAL_WAIT, silence, "FLUSH TABLES WITH READ LOCK").unwrap();
+        assert!(!write(1));
+        // The owner is still there, and says nothing.
+        SystemClock::new().sleep(silence);
+        assert!(write(5));
+        assert!(lock.release().is_err(), "it is told that it lost the lock");
+        let busy = Lock::tables(access.connect().unwrap(), "d", &["t"]).unwrap();
+        assert!(!write(1));
+        busy.release().unwrap();
+        assert!(write(5));
+    }
+}

@@ -90,7 +90,7 @@ impl Record {
             checksum: table.measured.and_then(|measured| measured.checksum),
             instant: table.instant.clone(),
             consistency: table.consistency.clone(),
-            note: table.note.clone(),
+            note: table.note.clone().or_else(|| facts.note(&table.name).map(str::to_owned)),
         };
         (self.tables.iter().map(table).collect(), self.files.clone())
     }

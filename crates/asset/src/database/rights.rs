@@ -19,9 +19,9 @@ pub(super) fn missing_rights(
     let has = |right: &str| rights.iter().any(|granted| granted.eq_ignore_ascii_case(right));
     let mut missing: Vec<&str> =
         ["SELECT", "TRIGGER", "EVENT", "SHOW VIEW"].into_iter().filter(|right| !has(right)).collect();
-    let readable = if is_mariadb { "SELECT 1 FROM mysql.proc LIMIT 0" } else { "DO 1" };
     let sees_routines = ["EXECUTE", "ALTER ROUTINE", "CREATE ROUTINE", "SHOW CREATE ROUTINE", "SHOW_ROUTINE"];
-    if !sees_routines.into_iter().any(has) && (!is_mariadb || connection.query_drop(readable).is_err()) {
+    let mut reads_all = || is_mariadb && connection.query_drop("SELECT 1 FROM mysql.proc LIMIT 0").is_ok();
+    if !sees_routines.into_iter().any(has) && !reads_all() {
         missing.push("EXECUTE");
     }
     if missing.is_empty() {

@@ -1,6 +1,5 @@
 //! The two kinds of pass: one snapshot of all tables with transactions, and a lock on those without.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use holdfast_format::source::SourceError;
@@ -70,11 +69,9 @@ impl Snapshot {
 
     /// Without a lock.
     fn alone(setting: &Setting, scope: &Scope<'_>, why: String) -> Result<Snapshot, SourceError> {
-        let mut pass = Pass::start(&setting.tool, &setting.access, scope, &setting.path)?;
-        // The snapshot is opened somewhere between the start and the first section; the later reading is the one before
-        // which nothing that was committed can be missing without being younger.
+        // Somewhat before the tool opens its snapshot: whatever was committed until then is in it.
         let instant = setting.clock.now();
-        pass.wait_for_section(&*setting.clock, GLOBAL_HOLD_MAX)?;
+        let pass = Pass::start(&setting.tool, &setting.access, scope, &setting.path)?;
         Ok(Snapshot { pass, instant, beside: Err(why) })
     }
 
@@ -135,25 +132,31 @@ impl TablesPass {
     }
 
     /// Counts under the lock, gives it back, and completes what is recorded about the tables.
-    pub(super) fn finish(self, setting: &Setting, record: &mut Record) -> Result<(), SourceError> {
+    pub(super) fn finish(
+        self,
+        setting: &Setting,
+        facts: &Facts,
+        record: &mut Record,
+    ) -> Result<(), SourceError> {
         let (mut lock, why) = match self.lock {
             Ok(lock) => (Some(lock), String::new()),
             Err(why) => (None, why),
         };
-        let mut names = BTreeSet::new();
         for table in record.tables_since() {
             table.instant = self.instant.to_string();
             if let Some(lock) = &mut lock {
+                table.consistency = Consistency::Locked;
+                if !facts.has_rows_of_its_own(&table.name) {
+                    continue;
+                }
                 match measure(lock.connection(), &setting.access.database, &table.name) {
                     Ok(measured) => table.measured = Some(measured),
                     Err(error) => table.note = Some(format!("not counted: {error}")),
                 }
-                table.consistency = Consistency::Locked;
                 compare(setting, table)?;
             } else {
                 table.consistency = Consistency::Fuzzy { why: why.clone() };
             }
-            names.insert(table.name.clone());
         }
         if let Some(Err(error)) = lock.map(Lock::release) {
             let message = format!(

@@ -164,7 +164,8 @@ impl DumpStream {
     fn end_pass(&mut self) -> Result<(), SourceError> {
         match std::mem::replace(&mut self.stage, Stage::Grants) {
             Stage::Tables(pass) => {
-                pass.finish(&self.setting, &mut self.record)?;
+                let facts = self.facts.as_ref().expect("the server was asked first");
+                pass.finish(&self.setting, facts, &mut self.record)?;
                 self.start_snapshot()
             }
             Stage::Snapshot(snapshot) => snapshot.finish(&self.setting, &mut self.record),

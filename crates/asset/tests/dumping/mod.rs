@@ -1,6 +1,8 @@
 //! A server with databases worth dumping, and a reader that takes a stream as an archive does.
 
 #![allow(dead_code, reason = "each test binary uses its part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops, with the place in the message")]
+#![allow(clippy::disallowed_methods, reason = "tests look at the machine directly")]
 
 use std::process::Command;
 

@@ -49,7 +49,8 @@ impl Mariadb {
         let folder = self.folder.path().display();
         let child = Command::new(lab::program("mariadbd"))
             .args(["--no-defaults", "--user=root", "--skip-networking", "--innodb-buffer-pool-size=64M"])
-            .args(["--innodb-flush-log-at-trx-commit=0", "--innodb-log-file-size=32M"])
+            // What was committed outlives the server, though not the machine.
+            .args(["--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=32M"])
             .arg(format!("--datadir={folder}/data"))
             .arg(format!("--tmpdir={folder}/tmp"))
             .arg(format!("--socket={}", self.socket.display()))

@@ -224,7 +224,10 @@ mod tests {
         let invocation = Invocation { time_limit: Duration::from_millis(600), ..sh("yes") };
         let mut running = invocation.start(Duration::from_millis(300), None).unwrap();
         pause(400);
-        assert!(running.is_ready(Duration::ZERO) && running.read(&mut [0; 10]).is_ok(), "there was output all the time");
+        assert!(
+            running.is_ready(Duration::ZERO) && running.read(&mut [0; 10]).is_ok(),
+            "there was output all the time"
+        );
         pause(400);
         let error = running.read(&mut [0; 10]).unwrap_err();
         assert!(matches!(error.kind, ProcessErrorKind::TimeLimit(_)), "{error}");
