@@ -7,13 +7,13 @@ use holdfast_format::source::{Source, SourceError};
 use holdfast_model::estate::{Asset, Settings};
 use holdfast_model::{AssetName, Class};
 
-use crate::Website;
+use crate::Folder;
 
 /// What can read an asset.
 #[derive(Debug)]
 pub enum Driver {
-    /// A website.
-    Website(Website),
+    /// A folder.
+    Folder(Folder),
 }
 
 /// Why an asset cannot be read.
@@ -68,13 +68,14 @@ impl std::error::Error for AssetError {
     }
 }
 
-/// The driver for an asset. Nothing is read yet.
+/// The driver for the files of an asset. Nothing is read yet.
 ///
 /// # Errors
 /// When its class is not built yet, or its rules cannot be compiled.
 pub fn driver(asset: &Asset) -> Result<Driver, AssetError> {
     match &asset.settings {
-        Settings::Website(settings) => Ok(Driver::Website(Website::new(&asset.name, settings)?)),
+        Settings::Website(folder) => Ok(Driver::Folder(Folder::new(&asset.name, folder)?)),
+        Settings::Whmcs(whmcs) => Ok(Driver::Folder(Folder::new(&asset.name, &whmcs.folder)?)),
         Settings::NotBuilt(class) => {
             Err(AssetError { asset: asset.name.clone(), kind: AssetErrorKind::NotBuilt(*class) })
         }
@@ -88,7 +89,7 @@ impl Driver {
     /// What is the matter with it.
     pub fn validate(&self) -> Result<(), AssetError> {
         match self {
-            Driver::Website(website) => website.validate(),
+            Driver::Folder(folder) => folder.validate(),
         }
     }
 
@@ -98,7 +99,7 @@ impl Driver {
     /// What is the matter with it.
     pub fn source(&self) -> Result<Box<dyn Source>, AssetError> {
         match self {
-            Driver::Website(website) => Ok(Box::new(website.source()?)),
+            Driver::Folder(folder) => Ok(Box::new(folder.source()?)),
         }
     }
 }

@@ -6,8 +6,8 @@
 pub mod database;
 mod drivers;
 pub mod files;
-mod website;
+mod folder;
 
 pub use drivers::{AssetError, AssetErrorKind, Driver, driver};
 pub use files::{FilesSource, Rules};
-pub use website::Website;
+pub use folder::Folder;

@@ -178,6 +178,17 @@ struct WhichPoint {
     /// The newest point from this time or before, e.g. 2026-11-23T04:00:00+00:00
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// The part of an asset that has several: of WHMCS `database` or `files`
+    #[arg(long, value_name = "NAME", value_parser = dataset)]
+    dataset: Option<Dataset>,
+}
+
+/// A dataset as it is written.
+fn dataset(text: &str) -> std::result::Result<Dataset, String> {
+    Dataset::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = Dataset::ALL.iter().map(|dataset| dataset.as_str()).collect();
+        format!("there are: {}", known.join(", "))
+    })
 }
 
 impl WhichPoint {

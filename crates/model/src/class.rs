@@ -80,7 +80,7 @@ impl Class {
 
     /// Whether assets of this class can be backed up by this version.
     pub fn is_built(self) -> bool {
-        self == Class::Website
+        matches!(self, Class::Website | Class::Whmcs)
     }
 }
 

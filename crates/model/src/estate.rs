@@ -121,14 +121,16 @@ pub struct Asset {
 #[derive(Clone, Debug)]
 pub enum Settings {
     /// A website.
-    Website(WebsiteSettings),
+    Website(FolderSettings),
+    /// A WHMCS installation.
+    Whmcs(WhmcsSettings),
     /// A class that this version cannot back up yet.
     NotBuilt(Class),
 }
 
-/// Settings of a website.
+/// What is read of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebsiteSettings {
+pub struct FolderSettings {
     /// Its root folder; absolute.
     pub path: PathBuf,
     /// Where the path stands in the file.
@@ -143,11 +145,63 @@ pub struct WebsiteSettings {
     pub file_size_bytes_max: Option<u64>,
 }
 
+/// Settings of a WHMCS installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhmcsSettings {
+    /// The folder that it is installed in.
+    pub folder: FolderSettings,
+    /// Its database.
+    pub database: DatabaseSettings,
+}
+
+/// A database, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseSettings {
+    /// Its name on its server.
+    pub name: String,
+    /// Where the server listens.
+    pub server: DatabaseServer,
+    /// Where user and password of an account stand.
+    pub credentials: Credentials,
+}
+
+/// Where a database server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseServer {
+    /// A unix socket of this machine; absolute.
+    Socket(PathBuf),
+    /// TCP, unencrypted: this machine, or a tunnel.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+}
+
 impl Asset {
+    /// What is read of its folder, where it has one.
+    pub fn folder(&self) -> Option<&FolderSettings> {
+        match &self.settings {
+            Settings::Website(folder) => Some(folder),
+            Settings::Whmcs(whmcs) => Some(&whmcs.folder),
+            Settings::NotBuilt(_) => None,
+        }
+    }
+
+    /// Its database, where it has one of its own.
+    pub fn database(&self) -> Option<&DatabaseSettings> {
+        match &self.settings {
+            Settings::Whmcs(whmcs) => Some(&whmcs.database),
+            Settings::Website(_) | Settings::NotBuilt(_) => None,
+        }
+    }
+
     /// What kind of thing it is.
     pub fn class(&self) -> Class {
         match &self.settings {
             Settings::Website(_) => Class::Website,
+            Settings::Whmcs(_) => Class::Whmcs,
             Settings::NotBuilt(class) => *class,
         }
     }

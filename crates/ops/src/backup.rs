@@ -1,8 +1,7 @@
 //! Backs up assets, now.
 
-use holdfast_asset::driver;
 use holdfast_model::Dataset;
-use holdfast_model::estate::{Asset, Settings, repository_name};
+use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::{
     ArchiveRequest, Archived, Delivery, LocationState, LockPlan, Monitor, Progress, ReadBack, Repository,
     Totals, Trouble, TroubleKind, Troubles,
@@ -14,7 +13,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
-use crate::{attest, clock_reading, journal, known_points, part, source_size};
+use crate::{attest, clock_reading, journal, known_points, part, source, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -169,9 +168,7 @@ pub(crate) fn carry_out(
         progress.bytes_total.set(size.bytes);
     }
     let outcome = (|| {
-        let driver = driver(asset).map_err(|e| Error::usage(e.to_string()))?;
-        driver.validate().map_err(|e| Error::not_done(e.to_string()))?;
-        let source = driver.source().map_err(|e| Error::not_done(e.to_string()))?;
+        let source = source::of(setup, asset, dataset)?;
         let repository = setup.open_for_writing(&repository_name)?;
         // A point without a lock is better than none.
         let plan = Plan::of(setup, &repository_name, Some((asset_name, dataset))).unwrap_or_else(|error| {
@@ -188,7 +185,7 @@ pub(crate) fn carry_out(
                 part::tag(dataset),
                 format!("kind:{}", report.kind),
             ],
-            excludes: excludes(asset),
+            excludes: if dataset == Dataset::Database { Vec::new() } else { excludes(asset) },
             full,
             locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
         };
@@ -276,10 +273,12 @@ fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archi
 
 /// The rules by which an asset leaves things out, as the snapshot shall tell them.
 fn excludes(asset: &Asset) -> Vec<String> {
-    match &asset.settings {
-        Settings::Website(site) => site.exclude.iter().map(|pattern| pattern.text.clone()).collect(),
-        Settings::NotBuilt(_) => Vec::new(),
-    }
+    asset
+        .folder()
+        .into_iter()
+        .flat_map(|folder| &folder.exclude)
+        .map(|pattern| pattern.text.clone())
+        .collect()
 }
 
 /// Degraded or owed is never green, and damage is worse. What could not be read back is among the troubles.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use holdfast_format::source::EntryKind;
 use holdfast_ledger::{ActionKind, NewAction};
+use holdfast_model::Dataset;
 use holdfast_model::estate::repository_name;
 use holdfast_repo::{Trouble, Troubles};
 use jiff::Timestamp;
@@ -12,7 +13,8 @@ use serde::Serialize;
 use crate::action;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::points::{Which, find, pick, root_of};
+use crate::part;
+use crate::points::{Which, find, pick, root_in};
 use crate::restore::{components, ending_of};
 use crate::setup::Setup;
 
@@ -51,7 +53,7 @@ pub struct LsReport {
 /// Lists a point of an asset: the folder `path` below its root, or everything below it. The log has it first.
 pub fn ls(
     setup: &Setup,
-    asset_name: &str,
+    (asset_name, dataset): (&str, Option<Dataset>),
     which: &Which,
     path: Option<&str>,
     recursive: bool,
@@ -59,7 +61,12 @@ pub fn ls(
     see: &mut dyn FnMut(ListedEntry),
 ) -> Result<LsReport> {
     let troubles = Troubles::default();
-    let found = find(setup, asset_name, None, &troubles)?;
+    let asset = setup.asset(asset_name)?;
+    let dataset = match (which, dataset) {
+        (Which::Id(_), None) => None,
+        (_, named) => Some(part::meant(asset, named)?),
+    };
+    let found = find(setup, (asset_name, dataset), None, &troubles)?;
     let (id, snapshot) = pick(setup, asset_name, &found, which, &troubles)?;
     let entry = action::begin(
         setup,
@@ -72,8 +79,7 @@ pub fn ls(
         },
     )?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
-    let root = root_of(setup.asset(asset_name)?).unwrap_or(Path::new("/"));
-    let mut below = components(root);
+    let mut below = components(&root_in(asset, snapshot));
     below.extend(components(&Path::new("/").join(path.unwrap_or_default().trim_start_matches('/'))));
     let mut visit = |path: &[u8], node: &holdfast_format::Node| {
         let metadata = &node.metadata;

@@ -5,7 +5,10 @@
 
 use holdfast_format::Snapshot;
 use holdfast_ledger::Point;
+use holdfast_model::estate::Asset;
 use holdfast_model::{Class, Dataset};
+
+use crate::error::{Error, Result};
 
 /// Under which name something is remembered about a part of an asset. No asset has such a sign in its name.
 pub(crate) fn key(asset: &str, dataset: Dataset) -> String {
@@ -30,6 +33,26 @@ pub(crate) fn dataset_of(class: Class, recorded: Option<&Point>, snapshot: Optio
     };
     let said = said.and_then(Dataset::parse).filter(|dataset| datasets.contains(dataset));
     said.unwrap_or(datasets[0])
+}
+
+/// The part of an asset that somebody means who names one or none; of one that has several, one must be named.
+///
+/// # Errors
+/// When there is no such part, or several and none is named.
+pub fn meant(asset: &Asset, named: Option<Dataset>) -> Result<Dataset> {
+    let datasets = asset.class().datasets();
+    let known: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
+    let known = known.join(", ");
+    match named {
+        Some(dataset) if datasets.contains(&dataset) => Ok(dataset),
+        Some(dataset) => {
+            Err(Error::usage(format!("{} has no part {dataset}", asset.name))
+                .hint(format!("there is: {known}")))
+        }
+        None if datasets.len() == 1 => Ok(datasets[0]),
+        None => Err(Error::usage(format!("{} has several parts", asset.name))
+            .hint(format!("say which with --dataset: {known}"))),
+    }
 }
 
 const TAG: &str = "dataset:";

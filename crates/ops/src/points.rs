@@ -6,7 +6,8 @@ mod pick;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
-use holdfast_model::estate::{Asset, Settings, repository_name};
+use holdfast_model::Dataset;
+use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::{Catalog, MirrorState, Monitor, Repository, Trouble, TroubleKind};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::known_points::{self, KnownPoints};
 use crate::setup::{Setup, unusable};
-use crate::{evidence, journal};
+use crate::{evidence, journal, part};
 
 pub(crate) use self::judge::Goodness;
 use self::judge::Judge;
@@ -27,6 +28,8 @@ pub struct Point {
     pub id: String,
     /// The instant that it stands for.
     pub time: Timestamp,
+    /// Of which part of the asset it is.
+    pub dataset: Dataset,
     /// `full`, `full, not read back`, `incremental`, or `foreign` for one that no run of ours recorded, whatever it claims.
     pub kind: String,
     /// The repository that holds it.
@@ -87,11 +90,21 @@ pub(crate) fn look(repository: Repository, monitor: &dyn Monitor) -> Result<Foun
     Ok(Found { repository, catalog, unasked: unasked.into_keys().collect(), snapshots })
 }
 
-/// Opens the asset's repository and finds its snapshots.
-pub fn find(setup: &Setup, asset_name: &str, only: Option<&str>, monitor: &dyn Monitor) -> Result<Found> {
+/// Opens the asset's repository and finds the snapshots of one of its parts, or of all.
+pub fn find(
+    setup: &Setup,
+    (asset_name, dataset): (&str, Option<Dataset>),
+    only: Option<&str>,
+    monitor: &dyn Monitor,
+) -> Result<Found> {
     let asset = setup.asset(asset_name)?;
     let mut found = look(setup.open(repository_name(asset).as_str(), only)?, monitor)?;
-    found.snapshots.retain(|(_, snapshot)| belongs(asset_name, asset, snapshot));
+    // A restore needs no ledger, so one that cannot be read counts as none.
+    let recorded = journal::points_of(setup, asset_name).unwrap_or_default();
+    found.snapshots.retain(|(id, snapshot)| {
+        let of = || part::dataset_of(asset.class(), recorded.get(&id.to_hex()), snapshot);
+        belongs(asset_name, asset, snapshot) && dataset.is_none_or(|dataset| dataset == of())
+    });
     Ok(found)
 }
 
@@ -103,7 +116,8 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
     let opened = setup.open(&repository, None)?;
     // Every place was reached, and none has anything: that is no place to look for points, and all of them are missing.
     if opened.states().all(|(_, state)| *state == MirrorState::Absent) && !known.points.is_empty() {
-        return Ok(lost(asset_name, &repository, &known, &BTreeSet::new(), &BTreeSet::new()));
+        let none = BTreeSet::new();
+        return Ok(lost(setup, asset, &repository, &known, (&none, &none)));
     }
     let mut found = look(opened, monitor)?;
     let absent: BTreeSet<String> = absent_at(&found.repository).collect();
@@ -127,6 +141,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         Point {
             id: id.to_hex(),
             time: snapshot.time,
+            dataset: part::dataset_of(asset.class(), judge.recorded.get(&id.to_hex()), snapshot),
             kind: if judge.is_ours(id) { kind(snapshot, checked.is_some()) } else { "foreign".to_owned() },
             repository: repository.clone(),
             bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
@@ -140,7 +155,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         }
     };
     let mut points: Vec<Point> = found.snapshots.iter().map(describe).collect();
-    points.extend(lost(asset_name, &repository, &known, &listed, &unasked));
+    points.extend(lost(setup, asset, &repository, &known, (&listed, &unasked)));
     points.sort_by(|a, b| (a.time, &a.id).cmp(&(b.time, &b.id)));
     Ok(points)
 }
@@ -153,13 +168,16 @@ pub(crate) fn absent_at(repository: &Repository) -> impl Iterator<Item = String>
 
 /// The asset's points that are known to have been made, were not purged, and lie nowhere.
 fn lost(
-    asset_name: &str,
+    setup: &Setup,
+    asset: &Asset,
     repository: &str,
     known: &KnownPoints,
-    listed: &BTreeSet<String>,
-    unasked: &BTreeSet<String>,
+    (listed, unasked): (&BTreeSet<String>, &BTreeSet<String>),
 ) -> Vec<Point> {
-    let missing = known.missing(listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset_name));
+    let recorded = journal::points_of(setup, asset.name.as_ref()).unwrap_or_default();
+    let of = |id: &str| recorded.get(id).and_then(|point| Dataset::parse(&point.dataset));
+    let missing =
+        known.missing(listed).into_iter().filter(|m| m.asset.as_deref() == Some(asset.name.as_ref()));
     let (verdict, reason) = if unasked.is_empty() {
         ("FAIL", "missing: it was made, was not purged, and no location has it".to_owned())
     } else {
@@ -168,6 +186,7 @@ fn lost(
     };
     let describe = |missing: known_points::MissingPoint| Point {
         kind: known.points.get(&missing.point).map_or_else(String::new, |p| p.kind.clone()),
+        dataset: of(&missing.point).unwrap_or(asset.class().datasets()[0]),
         id: missing.point,
         time: missing.time,
         repository: repository.to_owned(),
@@ -195,10 +214,16 @@ pub(crate) fn belongs(asset_name: &str, asset: &Asset, snapshot: &Snapshot) -> b
 
 /// The folder that an asset's points hold.
 pub(crate) fn root_of(asset: &Asset) -> Option<&std::path::Path> {
-    match &asset.settings {
-        Settings::Website(site) => Some(&site.path),
-        Settings::NotBuilt(_) => None,
-    }
+    asset.folder().map(|folder| folder.path.as_path())
+}
+
+/// The folder in a point that is restored as its root: the asset's, or where a dump has its files.
+pub(crate) fn root_in(asset: &Asset, snapshot: &Snapshot) -> std::path::PathBuf {
+    let root = match part::dataset_of(asset.class(), None, snapshot) {
+        Dataset::Database => snapshot.paths.first().map(std::path::Path::new),
+        _ => root_of(asset),
+    };
+    root.unwrap_or(std::path::Path::new("/")).to_owned()
 }
 
 /// A full is one only once it was read back everywhere.

@@ -9,6 +9,7 @@ mod witness;
 use std::path::{Path, PathBuf};
 
 use holdfast_format::Snapshot;
+use holdfast_model::Dataset;
 use holdfast_repo::{
     self as repo, ErrorKind, Progress, RestoreRequest, Restored, Trouble, TroubleKind, Troubles,
 };
@@ -17,7 +18,8 @@ use serde::Serialize;
 
 use crate::ending::Ending;
 use crate::error::{Error, Result};
-use crate::points::{Found, Which, find, pick, root_of};
+use crate::part;
+use crate::points::{Found, Which, find, pick, root_in};
 use crate::setup::Setup;
 
 pub use self::all::{recovery_order, restore_one_of_all};
@@ -30,6 +32,8 @@ use self::witness::Witness;
 pub struct Wish {
     /// The asset.
     pub asset: String,
+    /// The part of it; of an asset that has several, one must be named, or the point.
+    pub dataset: Option<Dataset>,
     /// The folder.
     pub to: PathBuf,
     /// The point.
@@ -75,7 +79,13 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
     let start = setup.world.clock.monotonic();
     check_target(setup, &wish.to)?;
     Selection::new(&wish.include)?;
-    let found = find(setup, &wish.asset, wish.location.as_deref(), &troubles)?;
+    let asset = setup.asset(&wish.asset)?;
+    // Who names a point names its part.
+    let dataset = match (&wish.which, wish.dataset) {
+        (Which::Id(_), None) => None,
+        (_, named) => Some(part::meant(asset, named)?),
+    };
+    let found = find(setup, (&wish.asset, dataset), wish.location.as_deref(), &troubles)?;
     let (id, snapshot) = pick(setup, &wish.asset, &found, &wish.which, &troubles)?;
     let witness = Witness::call(setup, wish, id, &troubles)?;
     let restored = carry_out(setup, wish, &found, snapshot, progress, &troubles);
@@ -108,7 +118,7 @@ fn carry_out(
     let select = |path: &[u8], _is_directory: bool| selection.holds(path);
     let enter = |path: &[u8]| selection.may_hold_below(path);
     let index = found.repository.load_index(&found.catalog, troubles).index;
-    let root = components(root_of(asset).unwrap_or(Path::new("/")));
+    let root = components(&root_in(asset, snapshot));
     let request = RestoreRequest {
         snapshot,
         root: &root,

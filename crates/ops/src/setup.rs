@@ -186,7 +186,7 @@ impl Setup {
         self.location(name)?;
         let spec = self.spec(name)?;
         let credentials = match &spec.credentials {
-            Some(source) => self.credentials(name, source)?,
+            Some(source) => self.credentials(&format!("location {name}"), source)?,
             None => Credentials::default(),
         };
         Ok((spec.address.clone(), credentials))

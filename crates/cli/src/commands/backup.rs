@@ -9,6 +9,7 @@ use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::setup::Setup;
 use holdfast_ops::{Progress, Trouble, TroubleKind, state_lock};
 
 use crate::context::Context;
@@ -31,6 +32,9 @@ pub struct Backup {
     /// Every asset of the estate
     #[arg(long, conflicts_with = "asset")]
     all: bool,
+    /// Only this part of an asset that has several: of WHMCS `database` or `files`
+    #[arg(long, value_parser = super::dataset)]
+    dataset: Option<Dataset>,
     /// Read every byte, ignoring what is known to be unchanged, and read everything back from every location
     #[arg(long)]
     full: bool,
@@ -46,10 +50,8 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     } else {
         command.asset.clone()
     };
-    let mut parts: Vec<(&str, Dataset)> = Vec::new();
     for asset in &assets {
-        let datasets = setup.asset(asset)?.class().datasets();
-        parts.extend(datasets.iter().map(|dataset| (asset.as_str(), *dataset)));
+        setup.asset(asset)?;
     }
     if assets.is_empty() {
         return Err(Error::usage("estate.toml has no assets yet").hint("add an [assets.\"name\"] table"));
@@ -59,7 +61,7 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();
-    for (asset, dataset) in parts {
+    for (asset, dataset) in parts(&setup, &assets, (command.dataset, command.all))? {
         let progress = Arc::new(Progress::default());
         let report = {
             let _line = progress_line::show(context, asset, &progress, Totals::Estimated);
@@ -88,6 +90,30 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
         );
     }
     Ok(ending)
+}
+
+/// The datasets of these assets, each by itself; those that are backed up together come one after the other.
+fn parts<'a>(
+    setup: &Setup,
+    assets: &'a [String],
+    (only, is_all): (Option<Dataset>, bool),
+) -> Result<Vec<(&'a str, Dataset)>> {
+    let mut parts = Vec::new();
+    for asset in assets {
+        let datasets = setup.asset(asset)?.class().datasets();
+        let chosen: Vec<Dataset> =
+            datasets.iter().copied().filter(|dataset| only.is_none_or(|only| only == *dataset)).collect();
+        if chosen.is_empty() && is_all {
+            continue;
+        }
+        if chosen.is_empty() {
+            let known: Vec<&str> = datasets.iter().map(|dataset| dataset.as_str()).collect();
+            return Err(Error::usage(format!("{asset} has no such part"))
+                .hint(format!("it has: {}", known.join(", "))));
+        }
+        parts.extend(chosen.into_iter().map(|dataset| (asset.as_str(), dataset)));
+    }
+    Ok(parts)
 }
 
 fn print(context: &Context, report: &BackupReport, told: &mut BTreeSet<String>) {

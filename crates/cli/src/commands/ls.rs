@@ -34,7 +34,15 @@ pub fn run(context: &Context, command: &Ls) -> Result<Ending> {
     let is_json = context.options.json;
     let mut see = |entry: ListedEntry| if is_json { entries.push(entry) } else { print(&entry) };
     let (path, purpose) = (command.path.as_deref(), command.purpose.purpose.as_deref());
-    let report = ls::ls(&setup, &command.asset, &which, path, command.recursive, purpose, &mut see)?;
+    let report = ls::ls(
+        &setup,
+        (&command.asset, command.which.dataset),
+        &which,
+        path,
+        command.recursive,
+        purpose,
+        &mut see,
+    )?;
     if is_json {
         output::json(&entries);
     }

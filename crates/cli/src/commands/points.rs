@@ -24,13 +24,19 @@ pub fn run(context: &Context, command: &Points) -> Result<Ending> {
     if context.options.json {
         output::json(&points);
     } else {
+        // Of an asset that has one part alone nobody needs to read which.
+        let is_of_several = setup.asset(&command.asset)?.class().datasets().len() > 1;
         let rows = points
             .iter()
             .map(|point| {
                 vec![
                     words::short(&point.id).to_owned(),
                     words::time(point.time),
-                    point.kind.clone(),
+                    if is_of_several {
+                        format!("{}, {}", point.dataset, point.kind)
+                    } else {
+                        point.kind.clone()
+                    },
                     point.bytes.map_or_else(|| "?".to_owned(), words::bytes),
                     point.copies.join(", "),
                     point.checked.map_or_else(|| "-".to_owned(), words::time),

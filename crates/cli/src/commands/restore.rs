@@ -59,6 +59,7 @@ pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
     let setup = context.setup()?;
     let wish = Wish {
         asset: command.asset.clone().unwrap_or_default(),
+        dataset: command.which.dataset,
         to: command.to.clone(),
         which: command.which.which()?,
         location: command.location.clone(),
@@ -82,9 +83,10 @@ pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
 fn all(context: &Context, setup: &Setup, wish: &Wish) -> Result<Ending> {
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
-    for name in restore::recovery_order(setup) {
-        let restored =
-            watched(context, &name, &|progress| restore::restore_one_of_all(setup, wish, &name, progress));
+    for (name, dataset) in restore::recovery_order(setup) {
+        let restored = watched(context, &name, &|progress| {
+            restore::restore_one_of_all(setup, wish, (&name, dataset), progress)
+        });
         match restored {
             Ok(report) => {
                 ending = ending.and(report.ending);

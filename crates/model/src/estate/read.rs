@@ -8,7 +8,8 @@ use toml::de::DeTable;
 use super::alerts::{read_alerts, read_metrics};
 use super::object_lock::read_object_lock;
 use super::relations;
-use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, WebsiteSettings};
+use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
+use super::{DatabaseServer, DatabaseSettings, FolderSettings, WhmcsSettings};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
@@ -252,7 +253,8 @@ fn read_asset(
     let has_client = client.is_some();
     let client = client.and_then(|client| named(problems, &client, ClientId::parse));
     let settings = match class {
-        Some(Class::Website) => read_website(problems, &mut fields).map(Settings::Website),
+        Some(Class::Website) => read_folder(problems, &mut fields).map(Settings::Website),
+        Some(Class::Whmcs) => read_whmcs(problems, &mut fields).map(Settings::Whmcs),
         Some(class) => {
             problems
                 .warning(
@@ -268,7 +270,7 @@ fn read_asset(
         }
         None => {
             // Without a class nobody knows which keys belong here.
-            let _ = read_website(&mut Problems::new("estate", "", ""), &mut fields);
+            let _ = read_folder(&mut Problems::new("estate", "", ""), &mut fields);
             None
         }
     };
@@ -293,7 +295,72 @@ fn read_class(problems: &mut Problems<'_>, class: &Located<String>) -> Option<Cl
     parsed
 }
 
-fn read_website(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<WebsiteSettings> {
+fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<WhmcsSettings> {
+    let folder = read_folder(problems, fields);
+    let Some(table) = fields.table(problems, "database") else {
+        let span = fields.span().clone();
+        problems.error("missing-key", &span, "database is missing: without it WHMCS is only half a copy").hint(
+            "write database = { name = \"whmcs\", socket = \"/run/mysqld/mysqld.sock\", credentials = { file = \"keys/whmcs.toml\" } }",
+        );
+        return None;
+    };
+    Some(WhmcsSettings { database: read_database(problems, table)?, folder: folder? })
+}
+
+fn read_database(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Option<DatabaseSettings> {
+    let span = fields.span().clone();
+    let name = fields.required_text(problems, "name").filter(|name| {
+        let is_name = !name.value.is_empty() && name.value.chars().count() <= DATABASE_NAME_MAX;
+        if !is_name {
+            problems.error("bad-name", &name.span.range(), "no database has such a name");
+        }
+        is_name
+    });
+    let (socket, host) = (fields.text(problems, "socket"), fields.text(problems, "host"));
+    let port = fields.whole(problems, "port");
+    let credentials = fields.table(problems, "credentials");
+    if credentials.is_none() {
+        problems
+            .error(
+                "missing-key",
+                &span,
+                "credentials are missing: user and password of an account that may read it",
+            )
+            .hint("write credentials = { file = \"keys/name.toml\" }; secrets never stand in estate.toml");
+    }
+    let credentials = credentials.and_then(|table| read_credentials(problems, "credentials", table));
+    fields.finish(problems);
+    let server = match (socket, host) {
+        (Some(socket), None) if port.is_none() => source_path(problems, &socket).map(DatabaseServer::Socket),
+        (None, Some(host)) if !host.value.is_empty() => {
+            let port = match port {
+                None => Some(DATABASE_PORT),
+                Some(port) => {
+                    let number = u16::try_from(port.value).ok().filter(|port| *port > 0);
+                    if number.is_none() {
+                        problems.error("bad-value", &port.span.range(), "there is no such port");
+                    }
+                    number
+                }
+            };
+            port.map(|port| DatabaseServer::Tcp { host: host.value, port })
+        }
+        _ => {
+            problems
+                .error("missing-key", &span, "database needs either a socket, or a host and maybe a port")
+                .hint("write socket = \"/run/mysqld/mysqld.sock\"");
+            None
+        }
+    };
+    Some(DatabaseSettings { name: name?.value, server: server?, credentials: credentials? })
+}
+
+/// The longest name that a database has, in characters.
+const DATABASE_NAME_MAX: usize = 64;
+/// Where MariaDB and MySQL listen by default.
+const DATABASE_PORT: u16 = 3306;
+
+fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<FolderSettings> {
     let path = fields.required_text(problems, "path");
     let exclude = fields.texts(problems, "exclude");
     let exclude = exclude.into_iter().filter_map(|text| {
@@ -308,7 +375,7 @@ fn read_website(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opt
         size.map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string())).ok()
     });
     let path = path?;
-    Some(WebsiteSettings {
+    Some(FolderSettings {
         path: source_path(problems, &path)?,
         path_span: path.span,
         exclude,

@@ -27,8 +27,10 @@ pub fn relations_resolved(
         }
     }
     for asset in resolved.assets.values_mut() {
-        if let Settings::Website(website) = &mut asset.settings {
-            website.path = resolve(&website.path);
+        match &mut asset.settings {
+            Settings::Website(folder) => folder.path = resolve(&folder.path),
+            Settings::Whmcs(whmcs) => whmcs.folder.path = resolve(&whmcs.folder.path),
+            Settings::NotBuilt(_) => {}
         }
     }
     let known = findings(estate);
@@ -86,7 +88,7 @@ fn locations_outside_sources(estate: &Estate, problems: &mut Problems<'_>) {
     for (name, location) in &estate.locations {
         let Some(place) = location.address.local_path() else { continue };
         for asset in estate.assets.values() {
-            let Settings::Website(website) = &asset.settings else { continue };
+            let Some(website) = asset.folder() else { continue };
             if place.starts_with(&website.path) {
                 problems
                     .error(
@@ -109,14 +111,8 @@ fn locations_outside_sources(estate: &Estate, problems: &mut Problems<'_>) {
 }
 
 fn assets_apart(estate: &Estate, problems: &mut Problems<'_>) {
-    let websites: Vec<_> = estate
-        .assets
-        .values()
-        .filter_map(|asset| match &asset.settings {
-            Settings::Website(website) => Some((asset, website)),
-            Settings::NotBuilt(_) => None,
-        })
-        .collect();
+    let websites: Vec<_> =
+        estate.assets.values().filter_map(|asset| Some((asset, asset.folder()?))).collect();
     for (position, (asset, website)) in websites.iter().enumerate() {
         for (other, other_website) in &websites[..position] {
             if asset.host != other.host {

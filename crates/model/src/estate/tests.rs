@@ -335,9 +335,44 @@ fn what_is_not_built_says_so() {
         one_error(&without("\"local\"", "\"ssh://root@web1.example\"")),
         is("not-built-yet", "\"ssh://root@web1.example\"")
     );
-    let text = with("[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"/srv/whmcs\"\n");
-    assert_eq!(findings(&text), [("class-not-built".to_owned(), Severity::Warning, "billing".to_owned())]);
-    assert_eq!(read_estate("e", &text).value.unwrap().assets["billing"].class(), Class::Whmcs);
+    let text = with("[assets.kvm1]\nclass = \"vm\"\nhost = \"web1\"\npath = \"/srv/kvm1\"\n");
+    assert_eq!(findings(&text), [("class-not-built".to_owned(), Severity::Warning, "kvm1".to_owned())]);
+    assert_eq!(read_estate("e", &text).value.unwrap().assets["kvm1"].class(), Class::Vm);
+}
+
+#[test]
+fn whmcs_is_its_files_and_its_database() {
+    let whmcs = |database: &str| {
+        with(&format!(
+            "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"/srv/whmcs\"\n{database}"
+        ))
+    };
+    let credentials = "credentials = { file = \"keys/whmcs.toml\" }";
+    let by_socket =
+        whmcs(&format!("database = {{ name = \"whmcs\", socket = \"/run/s\", {credentials} }}\n"));
+    assert!(findings(&by_socket).is_empty(), "{:?}", findings(&by_socket));
+    let estate = read_estate("e", &by_socket).value.unwrap();
+    let billing = &estate.assets["billing"];
+    assert_eq!(billing.class(), Class::Whmcs);
+    assert_eq!(billing.folder().unwrap().path, std::path::Path::new("/srv/whmcs"));
+    assert_eq!(billing.database().unwrap().server, DatabaseServer::Socket("/run/s".into()));
+    let by_host = whmcs(&format!("database = {{ name = \"whmcs\", host = \"127.0.0.1\", {credentials} }}\n"));
+    let estate = read_estate("e", &by_host).value.unwrap();
+    let tcp = DatabaseServer::Tcp { host: "127.0.0.1".to_owned(), port: 3306 };
+    assert_eq!(estate.assets["billing"].database().unwrap().server, tcp);
+    for wrong in [
+        String::new(),
+        "database = { name = \"whmcs\", socket = \"/run/s\" }\n".to_owned(),
+        format!("database = {{ name = \"\", socket = \"/run/s\", {credentials} }}\n"),
+        format!("database = {{ name = \"whmcs\", {credentials} }}\n"),
+        format!("database = {{ name = \"whmcs\", socket = \"/run/s\", host = \"h\", {credentials} }}\n"),
+        format!("database = {{ name = \"whmcs\", host = \"h\", port = 70000, {credentials} }}\n"),
+        format!("database = {{ name = \"whmcs\", socket = \"run/s\", {credentials} }}\n"),
+        format!("database = {{ name = \"whmcs\", socket = \"/run/s\", password = \"x\", {credentials} }}\n"),
+    ] {
+        let found = findings(&whmcs(&wrong));
+        assert!(found.iter().any(|(_, severity, _)| *severity == Severity::Error), "{wrong}: {found:?}");
+    }
 }
 
 #[test]

@@ -233,15 +233,15 @@ fn an_estate_makes_the_sums_its_own() {
 fn what_the_estate_names_and_nothing_backs_up_is_a_hole() {
     let host = "[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n";
     let shop = "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\npath = \"/var/www/shop\"\n";
-    let billing = "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\n";
+    let machine = "[assets.kvm1]\nclass = \"vm\"\nhost = \"web1\"\n";
     let found = |estate: &str| {
         let of_rule = lint_all(DECIDED, Some(estate), SPRING).into_iter().filter(|f| f.rule == "R3");
         of_rule.collect::<Vec<_>>()
     };
     assert!(found(&format!("{host}{shop}")).is_empty());
-    let unbuilt = found(&format!("{host}{shop}{billing}"));
-    assert!(unbuilt[0].arithmetic[0].contains("billing is of the class whmcs"), "{unbuilt:?}");
-    assert_eq!(unbuilt[0].sentences.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2.3"]);
+    let unbuilt = found(&format!("{host}{shop}{machine}"));
+    assert!(unbuilt[0].arithmetic[0].contains("kvm1 is of the class vm"), "{unbuilt:?}");
+    assert_eq!(unbuilt[0].sentences.iter().map(ToString::to_string).collect::<Vec<_>>(), ["2.1"]);
     let empty = found(host);
     assert!(empty[0].arithmetic[0].contains("no asset lies on the host web1"), "{empty:?}");
 }

@@ -159,10 +159,6 @@ impl<'f> Look<'f> {
         self.by_asset.points(part.asset).iter().filter(is_own).copied().collect()
     }
 
-    pub(super) fn points_of_asset(&self, asset: &str) -> &[&'f PointFact] {
-        self.by_asset.points(asset)
-    }
-
     /// Whether these locations are as many places as the policy asks for, one of them off site.
     pub(super) fn is_enough<'n>(&self, locations: impl Iterator<Item = &'n str>) -> bool {
         let copies = self.words().storage.copies.value;

@@ -4,7 +4,7 @@
 //! first control never passes while inventories of hosts are not read.
 
 use super::rows::Finding;
-use super::{Evidence, Look, Row, Verdict};
+use super::{Evidence, Look, Part, Row, Verdict};
 use crate::Class;
 
 /// SCOPE-01.
@@ -76,16 +76,35 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
             )
             .next("dump its databases into its folder until this is built");
         }
-        let newest = look.points_of_asset(asset).last().copied();
-        match newest {
-            None => row(Verdict::NoEvidence, "no point of it was ever made".to_owned()),
-            Some(point) => match &point.lacks {
-                Some(lacks) => row(Verdict::Fail, format!("its newest point lacks something: {lacks}"))
-                    .next("see `holdfast runs`; read rights are the usual cause"),
-                None => row(Verdict::Pass, "all parts are in its newest point".to_owned()),
-            }
-            .by(Evidence::of("point", &point.id), point.recorded),
+        let parts: Vec<Part<'_>> = look.parts().filter(|part| part.asset == asset).collect();
+        let newest = parts.iter().map(|part| (part, look.points_of(part).last().copied()));
+        let newest: Vec<_> = newest.collect();
+        let is_alone = class.datasets().len() == 1;
+        if let Some((part, _)) = newest.iter().find(|(_, point)| point.is_none()) {
+            let why = match is_alone {
+                true => "no point of it was ever made".to_owned(),
+                false => format!("no point of its part {} was ever made", part.dataset),
+            };
+            return row(Verdict::NoEvidence, why)
+                .next(format!("`holdfast backup {asset}`, or start `holdfast serve`"));
         }
+        let points = newest.iter().filter_map(|(part, point)| Some((*part, (*point)?)));
+        let lacking = points.clone().find_map(|(part, point)| Some((part, point, point.lacks.as_ref()?)));
+        let cited = |mut row: Row| {
+            for (_, point) in points.clone() {
+                row = row.by(Evidence::of("point", &point.id), point.recorded);
+            }
+            row
+        };
+        cited(match lacking {
+            Some((part, _, lacks)) => {
+                let whose = if is_alone { String::new() } else { format!(" of its part {}", part.dataset) };
+                row(Verdict::Fail, format!("its newest point{whose} lacks something: {lacks}"))
+                    .next("see `holdfast runs`; read rights are the usual cause")
+            }
+            None if is_alone => row(Verdict::Pass, "all parts are in its newest point".to_owned()),
+            None => row(Verdict::Pass, "each of its parts has a point that lacks nothing".to_owned()),
+        })
     });
     Finding::of_rows(
         rows.collect(),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_location::LEDGER_REPOSITORY;
-use holdfast_model::estate::Settings;
+use holdfast_model::estate::Asset;
 use holdfast_model::verdict::Kit;
 use holdfast_world::{ExposeSecret, secrets};
 use serde::Serialize;
@@ -85,10 +85,7 @@ pub fn make_kit(setup: &Setup, request: &KitRequest) -> Result<KitReport> {
 fn refuse_own_folders(setup: &Setup, request: &KitRequest) -> Result<()> {
     let out = std::path::absolute(&request.out)
         .map_err(|e| Error::usage(format!("{}: {e}", request.out.display())))?;
-    let sites = setup.estate.assets.values().filter_map(|asset| match &asset.settings {
-        Settings::Website(site) => Some(site.path.clone()),
-        Settings::NotBuilt(_) => None,
-    });
+    let sites = setup.estate.assets.values().filter_map(|asset| Some(asset.folder()?.path.clone()));
     let places = setup.estate.locations.values().filter_map(|l| l.address.local_path().map(PathBuf::from));
     let own = [setup.places.config.clone(), setup.places.state.clone()];
     for folder in own.into_iter().chain(sites).chain(places) {
@@ -207,8 +204,8 @@ fn sites(setup: &Setup) -> Vec<Site> {
     let mut sites = Vec::new();
     for (repository, assets) in setup.repositories() {
         for name in assets {
-            let settings = setup.estate.assets.get(name.as_str()).map(|asset| &asset.settings);
-            if let Some(Settings::Website(site)) = settings {
+            let asset = setup.estate.assets.get(name.as_str());
+            if let Some(site) = asset.and_then(Asset::folder) {
                 sites.push(Site {
                     repository: repository.clone(),
                     asset: name,

@@ -123,7 +123,7 @@ impl Contents {
         which: &str,
         source: &CredentialSource,
     ) -> Option<Credentials> {
-        let text = match setup.credentials_text(name, source) {
+        let text = match setup.credentials_text(&format!("location {name}"), source) {
             Ok(text) => text,
             Err(error) => {
                 self.missing.push(error.message);

@@ -99,7 +99,8 @@ impl Setup {
         spec: &LocationSpec,
         source: Option<&CredentialSource>,
     ) -> Result<Arc<dyn Location>> {
-        let credentials = source.map(|source| self.credentials(name, source)).transpose()?;
+        let credentials =
+            source.map(|source| self.credentials(&format!("location {name}"), source)).transpose()?;
         let object_lock = spec.object_lock.as_ref().map(|mode| match mode.value {
             LockMode::Governance => ObjectLock::Governance,
             LockMode::Compliance => ObjectLock::Compliance,
@@ -112,34 +113,34 @@ impl Setup {
         surroundings(&self.world)
     }
 
-    pub(super) fn credentials(&self, name: &str, source: &CredentialSource) -> Result<Credentials> {
-        let text = self.credentials_text(name, source)?;
+    pub(crate) fn credentials(&self, whose: &str, source: &CredentialSource) -> Result<Credentials> {
+        let text = self.credentials_text(whose, source)?;
         Credentials::parse(text.expose_secret()).map_err(|cause| match source {
             CredentialSource::File(path) => {
-                wrong(name, format!("{}: {cause}", self.places.config.join(path).display()))
+                wrong(whose, format!("{}: {cause}", self.places.config.join(path).display()))
             }
             CredentialSource::Environment(prefix) => {
-                wrong(name, format!("from the environment ({prefix}_…): {cause}"))
+                wrong(whose, format!("from the environment ({prefix}_…): {cause}"))
             }
         })
     }
 
     /// The credentials as a file of theirs has them, wherever they come from.
-    pub(crate) fn credentials_text(&self, name: &str, source: &CredentialSource) -> Result<SecretString> {
+    pub(crate) fn credentials_text(&self, whose: &str, source: &CredentialSource) -> Result<SecretString> {
         match source {
             CredentialSource::File(path) => {
                 let path = self.places.config.join(path);
-                secrets::read_text(&path).map_err(|e| wrong(name, e.to_string()))
+                secrets::read_text(&path).map_err(|e| wrong(whose, e.to_string()))
             }
             CredentialSource::Environment(prefix) => {
-                credentials_from_environment(&self.world, prefix).map_err(|cause| wrong(name, cause))
+                credentials_from_environment(&self.world, prefix).map_err(|cause| wrong(whose, cause))
             }
         }
     }
 }
 
-fn wrong(name: &str, cause: String) -> Error {
-    Error::usage(format!("the credentials of location {name}: {cause}"))
+fn wrong(whose: &str, cause: String) -> Error {
+    Error::usage(format!("the credentials of {whose}: {cause}"))
 }
 
 /// Credentials in variables that begin with a prefix, as a file of theirs has them.

@@ -1,26 +1,26 @@
-//! A website: its folder, with everything in it.
+//! A folder, with everything in it: a website, or the files of WHMCS.
 
 use holdfast_format::source::Source;
 use holdfast_model::AssetName;
-use holdfast_model::estate::WebsiteSettings;
+use holdfast_model::estate::FolderSettings;
 
 use crate::drivers::{AssetError, AssetErrorKind};
 use crate::files::{FilesSource, Rules};
 
-/// The driver of one website.
+/// The driver of one folder.
 #[derive(Debug)]
-pub struct Website {
+pub struct Folder {
     name: AssetName,
-    settings: WebsiteSettings,
+    settings: FolderSettings,
     rules: Rules,
 }
 
-impl Website {
+impl Folder {
     /// Compiles the rules; nothing is read yet.
     ///
     /// # Errors
     /// When the patterns together are too large.
-    pub fn new(name: &AssetName, settings: &WebsiteSettings) -> Result<Website, AssetError> {
+    pub fn new(name: &AssetName, settings: &FolderSettings) -> Result<Folder, AssetError> {
         let mut rules = Rules::excluding(&settings.exclude).map_err(|error| AssetError {
             asset: name.clone(),
             kind: AssetErrorKind::Rules(error.to_string()),
@@ -28,7 +28,7 @@ impl Website {
         rules.exclude_caches = settings.exclude_caches;
         rules.one_file_system = settings.one_file_system;
         rules.file_size_bytes_max = settings.file_size_bytes_max;
-        Ok(Website { name: name.clone(), settings: settings.clone(), rules })
+        Ok(Folder { name: name.clone(), settings: settings.clone(), rules })
     }
 
     /// Looks whether the folder is there, is a folder, and can be listed.
