@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use holdfast_model::Dataset;
 use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};

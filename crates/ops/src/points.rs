@@ -102,7 +102,7 @@ pub fn find(
     // A restore needs no ledger, so one that cannot be read counts as none.
     let recorded = journal::points_of(setup, asset_name).unwrap_or_default();
     found.snapshots.retain(|(id, snapshot)| {
-        let of = || part::dataset_of(asset.class(), recorded.get(&id.to_hex()), snapshot);
+        let of = || part::dataset_of(asset.class(), recorded.get(&id.to_hex()), Some(snapshot));
         belongs(asset_name, asset, snapshot) && dataset.is_none_or(|dataset| dataset == of())
     });
     Ok(found)
@@ -141,7 +141,7 @@ pub fn points(setup: &Setup, asset_name: &str, monitor: &dyn Monitor) -> Result<
         Point {
             id: id.to_hex(),
             time: snapshot.time,
-            dataset: part::dataset_of(asset.class(), judge.recorded.get(&id.to_hex()), snapshot),
+            dataset: part::dataset_of(asset.class(), judge.recorded.get(&id.to_hex()), Some(snapshot)),
             kind: if judge.is_ours(id) { kind(snapshot, checked.is_some()) } else { "foreign".to_owned() },
             repository: repository.clone(),
             bytes: snapshot.summary.as_ref().map(|s| s.total_bytes_processed),
@@ -219,7 +219,7 @@ pub(crate) fn root_of(asset: &Asset) -> Option<&std::path::Path> {
 
 /// The folder in a point that is restored as its root: the asset's, or where a dump has its files.
 pub(crate) fn root_in(asset: &Asset, snapshot: &Snapshot) -> std::path::PathBuf {
-    let root = match part::dataset_of(asset.class(), None, snapshot) {
+    let root = match part::dataset_of(asset.class(), None, Some(snapshot)) {
         Dataset::Database => snapshot.paths.first().map(std::path::Path::new),
         _ => root_of(asset),
     };
