@@ -1,20 +1,13 @@
-//! One driver per class. A class that is not built yet is a typed error here, so that no command can pass over such
-//! an asset and report success.
+//! How an asset is read. A class that is not built yet is a typed error here, so that no command can pass over such an asset
+//! and report success.
 
 use std::fmt;
 
-use holdfast_format::source::{Source, SourceError};
-use holdfast_model::estate::{Asset, Settings};
+use holdfast_format::source::SourceError;
+use holdfast_model::estate::Asset;
 use holdfast_model::{AssetName, Class};
 
 use crate::Folder;
-
-/// What can read an asset.
-#[derive(Debug)]
-pub enum Driver {
-    /// A folder.
-    Folder(Folder),
-}
 
 /// Why an asset cannot be read.
 #[derive(Debug)]
@@ -68,74 +61,15 @@ impl std::error::Error for AssetError {
     }
 }
 
-/// The driver for the files of an asset. Nothing is read yet.
+/// The folder of an asset. Nothing is read yet.
 ///
 /// # Errors
 /// When its class is not built yet, or its rules cannot be compiled.
-pub fn driver(asset: &Asset) -> Result<Driver, AssetError> {
-    match &asset.settings {
-        Settings::Website(folder) => Ok(Driver::Folder(Folder::new(&asset.name, folder)?)),
-        Settings::Whmcs(whmcs) => Ok(Driver::Folder(Folder::new(&asset.name, &whmcs.folder)?)),
-        Settings::NotBuilt(class) => {
-            Err(AssetError { asset: asset.name.clone(), kind: AssetErrorKind::NotBuilt(*class) })
+pub fn folder(asset: &Asset) -> Result<Folder, AssetError> {
+    match asset.folder() {
+        Some(settings) => Folder::new(&asset.name, settings),
+        None => {
+            Err(AssetError { asset: asset.name.clone(), kind: AssetErrorKind::NotBuilt(asset.class()) })
         }
-    }
-}
-
-impl Driver {
-    /// Looks whether the asset is there and is what the estate says.
-    ///
-    /// # Errors
-    /// What is the matter with it.
-    pub fn validate(&self) -> Result<(), AssetError> {
-        match self {
-            Driver::Folder(folder) => folder.validate(),
-        }
-    }
-
-    /// Its files, for the repository engine.
-    ///
-    /// # Errors
-    /// What is the matter with it.
-    pub fn source(&self) -> Result<Box<dyn Source>, AssetError> {
-        match self {
-            Driver::Folder(folder) => Ok(Box::new(folder.source()?)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use holdfast_model::read_estate;
-
-    use super::*;
-
-    #[test]
-    fn a_class_that_is_not_built_is_an_error_that_says_so() {
-        let text = "[sites.a]\n[hosts.h]\nsite = \"a\"\nconnect = \"local\"\n[assets.vm1]\nclass = \"vm\"\nhost = \"h\"\n";
-        let estate = read_estate("estate.toml", text).value.unwrap();
-        let error = driver(&estate.assets["vm1"]).unwrap_err();
-        assert!(matches!(error.kind, AssetErrorKind::NotBuilt(Class::Vm)));
-        assert!(error.to_string().contains("unprotected"), "{error}");
-    }
-
-    #[test]
-    fn a_website_is_validated_and_read() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("index.php"), "<?php").unwrap();
-        std::fs::write(folder.path().join("error.log"), "x").unwrap();
-        let text = format!(
-            "[sites.a]\n[hosts.h]\nsite = \"a\"\nconnect = \"local\"\n[assets.shop]\nclass = \"website\"\nhost = \"h\"\n\
-             path = \"{}\"\nexclude = [\"*.log\"]\n",
-            folder.path().display()
-        );
-        let estate = read_estate("estate.toml", &text).value.unwrap();
-        let driver = driver(&estate.assets["shop"]).unwrap();
-        driver.validate().unwrap();
-        let listing = driver.source().unwrap().root().unwrap().1.list().unwrap();
-        assert_eq!((listing.entries.len(), listing.excluded), (1, 1));
-        folder.close().unwrap();
-        let error = driver.validate().unwrap_err();
-        assert!(matches!(error.kind, AssetErrorKind::Unusable(_)), "{error}");
     }
 }

@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use holdfast_format::source::{Directory, Metadata, Source, SourceError};
+use holdfast_format::source::{Directory, EntryKind, Metadata, Source, SourceError};
 use rustix::fs::CWD;
 
 pub use self::rules::Rules;
@@ -53,6 +53,12 @@ impl FilesSource {
     }
 }
 
+/// Whether something is there that is no folder. Symlinks are not followed.
+pub fn is_no_folder(path: &Path) -> bool {
+    let listed = directory::examine(CWD, path);
+    listed.is_ok_and(|listed| listed.metadata.kind != EntryKind::Directory)
+}
+
 impl Source for FilesSource {
     fn path(&self) -> Vec<Vec<u8>> {
         let parts = self.root.components().filter_map(|part| match part {
@@ -81,8 +87,8 @@ impl Source for FilesSource {
         let listed = directory::examine(CWD, &self.root)
             .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
         match listed.metadata.kind {
-            holdfast_format::source::EntryKind::Directory => {}
-            holdfast_format::source::EntryKind::Symlink => {
+            EntryKind::Directory => {}
+            EntryKind::Symlink => {
                 let hint = "the root is a symlink; name the folder that it leads to";
                 return Err(refusal(path.to_vec(), hint));
             }

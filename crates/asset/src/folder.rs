@@ -1,11 +1,15 @@
-//! A folder, with everything in it: a website, or the files of WHMCS.
+//! A folder, with everything in it, and what belongs to it elsewhere: a website, or the files of WHMCS.
 
-use holdfast_format::source::Source;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use holdfast_format::source::{Source, SourceError};
 use holdfast_model::AssetName;
 use holdfast_model::estate::FolderSettings;
 
 use crate::drivers::{AssetError, AssetErrorKind};
-use crate::files::{FilesSource, Rules};
+use crate::files::{self, FilesSource, Rules};
+use crate::joined::Part;
 
 /// The driver of one folder.
 #[derive(Debug)]
@@ -41,15 +45,37 @@ impl Folder {
         Ok(())
     }
 
-    /// The folder, for the repository engine.
+    /// The folder, and then what belongs to it and lies elsewhere, of which nothing is left out but caches and other file systems.
     ///
     /// # Errors
-    /// When the path cannot be one.
-    pub fn source(&self) -> Result<FilesSource, AssetError> {
+    /// When a path cannot be one.
+    pub fn parts(&self) -> Result<Vec<Part>, AssetError> {
+        let mut parts = vec![Part::Tree(Box::new(self.source()?))];
+        for (path, _) in &self.settings.also {
+            parts.push(self.beside(path)?);
+        }
+        Ok(parts)
+    }
+
+    /// One that is not there is taken for a folder, and told when it is opened.
+    fn beside(&self, path: &Path) -> Result<Part, AssetError> {
+        let mut rules = Rules::none();
+        rules.exclude_caches = self.rules.exclude_caches;
+        rules.one_file_system = self.rules.one_file_system;
+        let of = |path| FilesSource::new(path, rules.clone()).map_err(|error| self.unusable(error));
+        match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) if files::is_no_folder(path) => {
+                Ok(Part::File { folder: Box::new(of(folder)?), name: name.as_bytes().to_vec() })
+            }
+            _ => Ok(Part::Tree(Box::new(of(path)?))),
+        }
+    }
+
+    fn source(&self) -> Result<FilesSource, AssetError> {
         FilesSource::new(&self.settings.path, self.rules.clone()).map_err(|error| self.unusable(error))
     }
 
-    fn unusable(&self, error: holdfast_format::source::SourceError) -> AssetError {
+    fn unusable(&self, error: SourceError) -> AssetError {
         AssetError { asset: self.name.clone(), kind: AssetErrorKind::Unusable(error) }
     }
 }

@@ -7,7 +7,9 @@ pub mod database;
 mod drivers;
 pub mod files;
 mod folder;
+mod joined;
 
-pub use drivers::{AssetError, AssetErrorKind, Driver, driver};
+pub use drivers::{AssetError, AssetErrorKind, folder};
 pub use files::{FilesSource, Rules};
 pub use folder::Folder;
+pub use joined::{Joined, Part};

@@ -119,6 +119,11 @@ pub trait Source: Send + Sync {
     /// root in the snapshot, so that stock restic shows the familiar path.
     fn path(&self) -> Vec<Vec<u8>>;
 
+    /// The folders that the tree is there for, as the snapshot names them: the root, unless that only joins what lies below it.
+    fn paths(&self) -> Vec<Vec<Vec<u8>>> {
+        vec![self.path()]
+    }
+
     /// Metadata of the root's parents: one for each component of [`Source::path`] but the last, from the top down. A
     /// stock restic that restores to `/` sets them, so they must be real.
     fn ancestors(&self) -> Result<Vec<Metadata>, SourceError>;

@@ -12,7 +12,7 @@ mod read;
 mod relations;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Address;
 pub use crate::reading::{Located, Span};
@@ -121,7 +121,7 @@ pub struct Asset {
 #[derive(Clone, Debug)]
 pub enum Settings {
     /// A website.
-    Website(FolderSettings),
+    Website(WebsiteSettings),
     /// A WHMCS installation.
     Whmcs(WhmcsSettings),
     /// A class that this version cannot back up yet.
@@ -133,6 +133,9 @@ pub enum Settings {
 pub struct FolderSettings {
     /// Its root folder; absolute.
     pub path: PathBuf,
+    /// What lies elsewhere and belongs to it: certificates, configuration of the web server, uploads outside of the web root;
+    /// absolute, with where they stand in the file.
+    pub also: Vec<(PathBuf, Span)>,
     /// Where the path stands in the file.
     pub path_span: Span,
     /// What is left out.
@@ -143,6 +146,24 @@ pub struct FolderSettings {
     pub one_file_system: bool,
     /// Files larger than this are left out.
     pub file_size_bytes_max: Option<u64>,
+}
+
+/// Settings of a website.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebsiteSettings {
+    /// What is read of its folder.
+    pub folder: FolderSettings,
+    /// Its databases.
+    pub databases: SiteDatabases,
+}
+
+/// The databases of a website, which become one point with its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteDatabases {
+    /// Those that the configuration of its own applications names, with the accounts that stand there.
+    Detected,
+    /// These and no others.
+    Named(Vec<DatabaseSettings>),
 }
 
 /// Settings of a WHMCS installation.
@@ -179,17 +200,25 @@ pub enum DatabaseServer {
     },
 }
 
+impl FolderSettings {
+    /// Every place that is read, with where it stands in the file.
+    pub fn places(&self) -> impl Iterator<Item = (&Path, &Span)> {
+        let also = self.also.iter().map(|(path, span)| (path.as_path(), span));
+        std::iter::once((self.path.as_path(), &self.path_span)).chain(also)
+    }
+}
+
 impl Asset {
     /// What is read of its folder, where it has one.
     pub fn folder(&self) -> Option<&FolderSettings> {
         match &self.settings {
-            Settings::Website(folder) => Some(folder),
+            Settings::Website(website) => Some(&website.folder),
             Settings::Whmcs(whmcs) => Some(&whmcs.folder),
             Settings::NotBuilt(_) => None,
         }
     }
 
-    /// Its database, where it has one of its own.
+    /// Its database, where that is a part of its own.
     pub fn database(&self) -> Option<&DatabaseSettings> {
         match &self.settings {
             Settings::Whmcs(whmcs) => Some(&whmcs.database),

@@ -164,6 +164,23 @@ impl<'t, 'i> Fields<'t, 'i> {
         as_table(problems, key, value, format!("{key:?}"), span)
     }
 
+    /// The tables of a list; `None` where the key is missing.
+    pub(crate) fn list(
+        &mut self,
+        problems: &mut Problems<'_>,
+        key: &'static str,
+    ) -> Option<Vec<Fields<'t, 'i>>> {
+        let value = self.value(key)?;
+        let DeValue::Array(values) = value.get_ref() else {
+            wrong_type::<()>(problems, key, "a list of tables", value.get_ref(), &value.span());
+            return Some(Vec::new());
+        };
+        let read = values.iter().filter_map(|value| {
+            as_table(problems, key, value, format!("an entry of {key:?}"), value.span())
+        });
+        Some(read.collect())
+    }
+
     /// The tables inside the table `key`: names as they were written, with their places.
     pub(crate) fn tables(
         &mut self,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use holdfast_asset::database::{Access, DumpSource, Place, Tool};
-use holdfast_asset::driver;
+use holdfast_asset::{Joined, Part, folder};
 use holdfast_format::source::Source;
 use holdfast_model::Dataset;
-use holdfast_model::estate::{Asset, DatabaseServer, DatabaseSettings};
+use holdfast_model::estate::{
+    Asset, DatabaseServer, DatabaseSettings, Settings, SiteDatabases, WebsiteSettings,
+};
 use holdfast_world::ExposeSecret;
 
 use crate::error::{Error, Result};
@@ -17,14 +19,24 @@ use crate::setup::Setup;
 /// # Errors
 /// When it is not there, or nobody can read it.
 pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Box<dyn Source>> {
-    match (dataset, asset.database()) {
-        (Dataset::Database, Some(database)) => Ok(Box::new(dump(setup, asset, database)?)),
-        _ => {
-            let driver = driver(asset).map_err(|error| Error::usage(error.to_string()))?;
-            driver.validate().map_err(|error| Error::not_done(error.to_string()))?;
-            driver.source().map_err(|error| Error::not_done(error.to_string()))
+    if let (Dataset::Database, Some(database)) = (dataset, asset.database()) {
+        return Ok(Box::new(dump(setup, asset, database)?));
+    }
+    let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
+    folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
+    let mut parts = folder.parts().map_err(|error| Error::not_done(error.to_string()))?;
+    if let Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) = &asset.settings {
+        for database in databases {
+            parts.push(Part::Tree(Box::new(dump(setup, asset, database)?)));
         }
     }
+    // A folder with nothing beside it stays what it is: its points have its path alone.
+    if parts.len() == 1
+        && let Some(Part::Tree(alone)) = parts.pop()
+    {
+        return Ok(alone);
+    }
+    Ok(Box::new(Joined::new(parts, Vec::new())))
 }
 
 fn dump(setup: &Setup, asset: &Asset, database: &DatabaseSettings) -> Result<DumpSource> {

@@ -182,13 +182,10 @@ impl Repository {
         })
     }
 
-    /// The newest snapshot of the same host and path.
+    /// The newest snapshot of the same host and paths.
     fn parent_of(&self, source: &dyn Source, snapshots: Vec<(Id, Snapshot)>) -> Option<(Id, Snapshot)> {
-        let path = display_path(source);
-        snapshots
-            .into_iter()
-            .rev()
-            .find(|(_, s)| s.hostname == self.writer.hostname && s.paths == [path.clone()])
+        let paths = display_paths(source);
+        snapshots.into_iter().rev().find(|(_, s)| s.hostname == self.writer.hostname && s.paths == paths)
     }
 
     /// Where the stat cache of a source lies.
@@ -228,9 +225,17 @@ fn locking<'a>(
     Locking { catalog, index, points, new: Some(new.id), brought }
 }
 
-/// The source's path as the snapshot tells it.
+/// The source's paths as the snapshot tells them.
+fn display_paths(source: &dyn Source) -> Vec<String> {
+    source.paths().iter().map(|path| display(path)).collect()
+}
+
+/// The source's root, for messages.
 fn display_path(source: &dyn Source) -> String {
-    let path = source.path();
+    display(&source.path())
+}
+
+fn display(path: &[Vec<u8>]) -> String {
     if path.is_empty() {
         return "/".to_owned();
     }

@@ -9,7 +9,7 @@ use super::alerts::{read_alerts, read_metrics};
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
-use super::{DatabaseServer, DatabaseSettings, FolderSettings, WhmcsSettings};
+use super::{DatabaseServer, DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
@@ -253,7 +253,7 @@ fn read_asset(
     let has_client = client.is_some();
     let client = client.and_then(|client| named(problems, &client, ClientId::parse));
     let settings = match class {
-        Some(Class::Website) => read_folder(problems, &mut fields).map(Settings::Website),
+        Some(Class::Website) => read_website(problems, &mut fields).map(Settings::Website),
         Some(Class::Whmcs) => read_whmcs(problems, &mut fields).map(Settings::Whmcs),
         Some(class) => {
             problems
@@ -270,7 +270,7 @@ fn read_asset(
         }
         None => {
             // Without a class nobody knows which keys belong here.
-            let _ = read_folder(&mut Problems::new("estate", "", ""), &mut fields);
+            let _ = read_website(&mut Problems::new("estate", "", ""), &mut fields);
             None
         }
     };
@@ -293,6 +293,19 @@ fn read_class(problems: &mut Problems<'_>, class: &Located<String>) -> Option<Cl
         });
     }
     parsed
+}
+
+fn read_website(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<WebsiteSettings> {
+    let folder = read_folder(problems, fields);
+    let databases = match fields.list(problems, "databases") {
+        None => Some(SiteDatabases::Detected),
+        Some(tables) => {
+            let read: Vec<Option<DatabaseSettings>> =
+                tables.into_iter().map(|table| read_database(problems, table)).collect();
+            read.into_iter().collect::<Option<_>>().map(SiteDatabases::Named)
+        }
+    };
+    Some(WebsiteSettings { folder: folder?, databases: databases? })
 }
 
 fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<WhmcsSettings> {
@@ -374,9 +387,12 @@ fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opti
         let size = parse_size(&text.value);
         size.map_err(|error| problems.error("bad-value", &text.span.range(), error.to_string())).ok()
     });
+    let also = fields.texts(problems, "also");
+    let also = also.into_iter().filter_map(|text| Some((source_path(problems, &text)?, text.span))).collect();
     let path = path?;
     Some(FolderSettings {
         path: source_path(problems, &path)?,
+        also,
         path_span: path.span,
         exclude,
         exclude_caches,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::overlap::{self, Overlap};
-use super::{Estate, Settings};
+use super::{Estate, FolderSettings, Settings};
 use crate::Address;
 use crate::diagnostic::{Diagnostic, Problems};
 
@@ -27,11 +27,13 @@ pub fn relations_resolved(
         }
     }
     for asset in resolved.assets.values_mut() {
-        match &mut asset.settings {
-            Settings::Website(folder) => folder.path = resolve(&folder.path),
-            Settings::Whmcs(whmcs) => whmcs.folder.path = resolve(&whmcs.folder.path),
-            Settings::NotBuilt(_) => {}
-        }
+        let folder = match &mut asset.settings {
+            Settings::Website(website) => &mut website.folder,
+            Settings::Whmcs(whmcs) => &mut whmcs.folder,
+            Settings::NotBuilt(_) => continue,
+        };
+        folder.path = resolve(&folder.path);
+        folder.also.iter_mut().for_each(|(path, _)| *path = resolve(path));
     }
     let known = findings(estate);
     findings(&resolved).into_iter().filter(|finding| !known.contains(finding)).collect()
@@ -88,23 +90,24 @@ fn locations_outside_sources(estate: &Estate, problems: &mut Problems<'_>) {
     for (name, location) in &estate.locations {
         let Some(place) = location.address.local_path() else { continue };
         for asset in estate.assets.values() {
-            let Some(website) = asset.folder() else { continue };
-            if place.starts_with(&website.path) {
-                problems
-                    .error(
-                        "location-in-source",
-                        &location.url.span.range(),
-                        format!("the location {name} lies inside what the asset {} backs up", asset.name),
-                    )
-                    .hint("every backup would back up the backups; move the location out");
-            } else if website.path.starts_with(place) {
-                problems
-                    .error(
-                        "source-in-location",
-                        &website.path_span.range(),
-                        format!("the asset {} lies inside the location {name}", asset.name),
-                    )
-                    .hint("a place for copies holds nothing else; move one of them");
+            for (path, span) in asset.folder().into_iter().flat_map(FolderSettings::places) {
+                if place.starts_with(path) {
+                    problems
+                        .error(
+                            "location-in-source",
+                            &location.url.span.range(),
+                            format!("the location {name} lies inside what the asset {} backs up", asset.name),
+                        )
+                        .hint("every backup would back up the backups; move the location out");
+                } else if path.starts_with(place) {
+                    problems
+                        .error(
+                            "source-in-location",
+                            &span.range(),
+                            format!("the asset {} lies inside the location {name}", asset.name),
+                        )
+                        .hint("a place for copies holds nothing else; move one of them");
+                }
             }
         }
     }

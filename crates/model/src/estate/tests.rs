@@ -89,7 +89,7 @@ fn the_estate_of_the_interface_is_read_as_it_is_written() {
     assert_eq!(location.credentials, Some(Credentials::File("keys/nas.toml".into())));
     let asset = &estate.assets["shop.example"];
     assert_eq!(repository_name(asset).as_str(), "C-1042");
-    let Settings::Website(website) = &asset.settings else { panic!("{asset:?}") };
+    let website = asset.folder().unwrap();
     assert_eq!(website.path, PathBuf::from("/var/www/vhosts/shop.example"));
     assert!(website.exclude_caches && website.one_file_system);
     assert_eq!(website.file_size_bytes_max, None);
@@ -102,13 +102,39 @@ fn website_settings_are_read() {
         "exclude = [\"*.log\", \"/tmp\"]\nexclude_caches = false\none_file_system = false\nmax_file_size = \"2GiB\"\n",
     );
     let estate = read_estate("estate.toml", &text).value.unwrap();
-    let Settings::Website(website) = &estate.assets["shop.example"].settings else { panic!() };
+    let website = estate.assets["shop.example"].folder().unwrap();
     assert_eq!(
         website.exclude.iter().map(|pattern| &pattern.text[..]).collect::<Vec<_>>(),
         ["*.log", "/tmp"]
     );
     assert!(!website.exclude_caches && !website.one_file_system);
     assert_eq!(website.file_size_bytes_max, Some(2 << 30));
+}
+
+#[test]
+fn what_belongs_to_a_website_beside_its_folder_is_read_and_lies_in_no_location() {
+    let databases = |text: &str| {
+        let estate = read_estate("estate.toml", &with(text)).value?;
+        match &estate.assets["shop.example"].settings {
+            Settings::Website(website) => Some(website.databases.clone()),
+            _ => None,
+        }
+    };
+    let one = "{ name = \"shop\", socket = \"/run/s\", credentials = { env = \"DB\" } }";
+    assert_eq!(databases(""), Some(SiteDatabases::Detected));
+    assert_eq!(databases("databases = []\n"), Some(SiteDatabases::Named(Vec::new())));
+    let Some(SiteDatabases::Named(named)) = databases(&format!("databases = [{one}, {one}]\n")) else { panic!() };
+    assert_eq!(named.iter().map(|database| &database.name[..]).collect::<Vec<_>>(), ["shop", "shop"]);
+    for wrong in ["databases = \"shop\"\n", "databases = [\"shop\"]\n", "databases = [{ name = \"shop\" }]\n"] {
+        assert!(read_estate("estate.toml", &with(wrong)).value.is_none(), "{wrong}");
+    }
+    let estate = read_estate("estate.toml", &with("also = [\"/etc/nginx/shop\", \"/srv/uploads\"]\n")).value.unwrap();
+    let places: Vec<_> = estate.assets["shop.example"].folder().unwrap().places().map(|(path, _)| path).collect();
+    assert_eq!(places.len(), 3);
+    let inside = with("also = [\"/srv/copies/x\"]\n")
+        + "[locations.disk]\nurl = \"file:///srv/copies\"\nsite = \"london\"\nhost = \"web1\"\n";
+    let found = findings(&inside);
+    assert!(found.iter().any(|(rule, ..)| rule == "source-in-location"), "{found:?}");
 }
 
 #[test]
@@ -354,7 +380,7 @@ fn whmcs_is_its_files_and_its_database() {
     let estate = read_estate("e", &by_socket).value.unwrap();
     let billing = &estate.assets["billing"];
     assert_eq!(billing.class(), Class::Whmcs);
-    assert_eq!(billing.folder().unwrap().path, std::path::Path::new("/srv/whmcs"));
+    assert_eq!(billing.folder().unwrap().path, Path::new("/srv/whmcs"));
     assert_eq!(billing.database().unwrap().server, DatabaseServer::Socket("/run/s".into()));
     let by_host = whmcs(&format!("database = {{ name = \"whmcs\", host = \"127.0.0.1\", {credentials} }}\n"));
     let estate = read_estate("e", &by_host).value.unwrap();

@@ -16,7 +16,7 @@ use super::directory::Opening;
 use super::job::{Counts, Hand, Job, ParentTrees, Task};
 use super::queue::Queue;
 use super::stat_cache::{Names, NewStatCache, StatCache};
-use super::{ArchiveRequest, Totals, display_path};
+use super::{ArchiveRequest, Totals, display_path, display_paths};
 use crate::blob_reader::BlobReader;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -180,7 +180,7 @@ impl Run<'_> {
             .and_then(|time| Timestamp::new(time.seconds, i32::try_from(time.nanoseconds).ok()?).ok());
         let mut snapshot = Snapshot::new(instant.unwrap_or(self.start), tree);
         snapshot.parent = parent;
-        snapshot.paths = vec![display_path(self.request.source)];
+        snapshot.paths = display_paths(self.request.source);
         snapshot.hostname.clone_from(&writer.hostname);
         snapshot.username.clone_from(&writer.username);
         snapshot.uid = writer.uid;
