@@ -226,6 +226,15 @@ impl Asset {
         }
     }
 
+    /// The databases that estate.toml names for it.
+    pub fn databases(&self) -> &[DatabaseSettings] {
+        match &self.settings {
+            Settings::Whmcs(whmcs) => std::slice::from_ref(&whmcs.database),
+            Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) => databases,
+            Settings::Website(_) | Settings::NotBuilt(_) => &[],
+        }
+    }
+
     /// What kind of thing it is.
     pub fn class(&self) -> Class {
         match &self.settings {
@@ -240,6 +249,16 @@ impl Estate {
     /// The assets whose points lie in `repository`.
     pub fn assets_of<'e>(&'e self, repository: &'e RepositoryName) -> impl Iterator<Item = &'e Asset> {
         self.assets.values().filter(move |asset| repository_name(asset) == *repository)
+    }
+
+    /// Every place where credentials stand: of locations, channels and databases. Keys of repositories are none.
+    pub fn credentials(&self) -> impl Iterator<Item = &Credentials> {
+        let locations = self.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]).flatten();
+        let channels = self.alerts.channels.values().map(|channel| &channel.credentials);
+        let ping = self.alerts.ping.iter().map(|ping| &ping.credentials);
+        let told = channels.chain(ping).flatten();
+        let databases = self.assets.values().flat_map(Asset::databases).map(|database| &database.credentials);
+        locations.chain(told).chain(databases)
     }
 
     /// Every repository, in order.

@@ -284,8 +284,7 @@ impl Contents {
 /// Whether a file among the keys is surely none: estate.toml names it as credentials, or it has none of a key's fields. One that
 /// is damaged, or may not be read, could be one.
 fn is_other(setup: &Setup, path: &Path) -> bool {
-    let named = setup.estate.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]);
-    let mut named = named.flatten().filter_map(|source| match source {
+    let mut named = setup.estate.credentials().filter_map(|source| match source {
         CredentialSource::File(file) => Some(setup.places.config.join(file)),
         CredentialSource::Environment(_) => None,
     });

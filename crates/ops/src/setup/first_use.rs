@@ -52,13 +52,10 @@ impl Setup {
 
     /// Whether no repository was ever made or taken up. A key file that cannot be read is one, too.
     fn is_first_use(&self) -> Result<bool> {
-        let sources = self.estate.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]);
-        // Passwords of mail servers lie beside the keys, and are none.
-        let alerts = &self.estate.alerts;
-        let channels = alerts.channels.values().map(|channel| &channel.credentials);
-        let sources = sources.chain(channels).chain(alerts.ping.as_ref().map(|ping| &ping.credentials));
-        let credentials: BTreeSet<PathBuf> = sources
-            .flatten()
+        // Passwords of mail servers and databases lie beside the keys, and are none.
+        let credentials: BTreeSet<PathBuf> = self
+            .estate
+            .credentials()
             .filter_map(|source| match source {
                 CredentialSource::File(path) => Some(resolved(&self.places.config.join(path))),
                 CredentialSource::Environment(_) => None,
