@@ -28,7 +28,7 @@ use holdfast_format::source::{
 };
 use holdfast_world::Clock;
 
-pub use self::access::{Access, Place};
+pub use self::access::{Access, Place, reach};
 pub use self::manifest::{
     BinaryLog, Consistency, Counts, File, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Table,
 };

@@ -56,12 +56,15 @@ fn points(customer: &Customer, asset: &str) -> Vec<Value> {
 fn is_the_same_database(server: &Mariadb, dump: &Path) {
     let manifest: Value = serde_json::from_slice(&fs::read(dump.join("manifest.json")).unwrap()).unwrap();
     let files = manifest["files"].as_array().unwrap().iter().filter(|file| file["is_dump"] == true);
-    let joined: Vec<u8> = files.flat_map(|file| fs::read(dump.join(file["name"].as_str().unwrap())).unwrap()).collect();
+    let joined: Vec<u8> =
+        files.flat_map(|file| fs::read(dump.join(file["name"].as_str().unwrap())).unwrap()).collect();
     server.sql("CREATE OR REPLACE DATABASE again");
     let output = server.load("again", &joined);
     assert!(output.status.success(), "{}", text(&output));
     for table in ["invoices", "sessions"] {
-        let checksum = |database: &str| server.sql(&format!("CHECKSUM TABLE {database}.{table}")).split_off(database.len());
+        let checksum = |database: &str| {
+            server.sql(&format!("CHECKSUM TABLE {database}.{table}")).split_off(database.len())
+        };
         assert_eq!(checksum("again"), checksum("shop"), "{table}");
     }
 }
@@ -96,7 +99,8 @@ fn whmcs_has_points_of_its_database_and_of_its_files() {
     is_the_same_database(&server, &all.join("billing/database"));
 
     // One part alone, and what did not change is not stored again.
-    let output = customer.command(&["backup", "billing", "--dataset", "database", "--json"]).output().unwrap();
+    let output =
+        customer.command(&["backup", "billing", "--dataset", "database", "--json"]).output().unwrap();
     let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(reports.as_array().unwrap().len(), 1);
     let totals = &reports[0]["totals"];
@@ -112,7 +116,8 @@ fn stock_restic_restores_the_dump() {
     let customer = billing(&server);
     customer.run(0, &["backup", "billing"]);
     let to = customer.path("by-restic");
-    let id = points(&customer, "billing").iter().find(|point| point["dataset"] == "database").unwrap()["id"].clone();
+    let id = points(&customer, "billing").iter().find(|point| point["dataset"] == "database").unwrap()["id"]
+        .clone();
     let target = to.to_str().unwrap();
     customer.run(0, &["restic", "billing", "--", "restore", id.as_str().unwrap(), "--target", target]);
     is_the_same_database(&server, &to.join("databases/shop"));
@@ -136,7 +141,11 @@ fn a_database_that_cannot_be_had_leaves_no_point_and_the_files_get_theirs() {
             "broken",
         ),
     ] {
-        server.sql(&change.replace("'PASSWORD'", &format!("'{PASSWORD}'")).replace("'holdfast'", &format!("'{PASSWORD}'")));
+        server.sql(
+            &change
+                .replace("'PASSWORD'", &format!("'{PASSWORD}'"))
+                .replace("'holdfast'", &format!("'{PASSWORD}'")),
+        );
         let output = customer.holdfast(&["backup", "billing"]);
         let said = text(&output);
         assert_eq!(code(&output), 3, "{said}");
@@ -180,14 +189,73 @@ fn a_website_is_one_point_with_its_database_and_what_lies_elsewhere() {
     assert!(place("certificates/key.pem").exists() && place("vhost.conf").exists());
     assert!(!place("another.conf").exists(), "of its folder nothing else is taken");
 
-    // What lies elsewhere and is not there makes the point degraded; without the database there is none.
+    // What lies elsewhere and is not there makes the point degraded, and so does a database that cannot be had.
     fs::remove_file(customer.path("vhost.conf")).unwrap();
     let said = customer.run(1, &["backup", ASSET]);
     assert!(said.contains("vhost.conf"), "{said}");
     fs::write(customer.path("vhost.conf"), "server").unwrap();
     server.sql("DROP USER reader@localhost");
-    let said = customer.run(3, &["backup", ASSET]);
-    assert!(said.contains("Access denied"), "{said}");
-    assert_eq!(points(&customer, ASSET).len(), 2);
-    assert!(customer.repository("here").ends_with(REPOSITORY));
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("/databases: not in this point") && said.contains("Access denied"), "{said}");
+    let listed = points(&customer, ASSET);
+    let warnings: Vec<usize> =
+        listed.iter().map(|point| point["warnings"].as_array().unwrap().len()).collect();
+    assert_eq!(warnings, [0, 1, 1]);
+    let again = customer.path("again");
+    customer.run(0, &["restore", ASSET, "--to", again.to_str().unwrap()]);
+    assert!(again.join("index.php").exists());
+}
+
+/// A WordPress as far as its configuration says it.
+fn wordpress(customer: &Customer, folder: &str, database: &str, host: &str) {
+    let folder = customer.path("site").join(folder);
+    fs::create_dir_all(folder.join("wp-includes")).unwrap();
+    fs::write(folder.join("wp-includes/version.php"), "<?php\n$wp_version = '6.1.9';\n").unwrap();
+    fs::write(
+        folder.join("wp-config.php"),
+        format!(
+            "<?php\ndefine( 'DB_NAME', '{database}' );\ndefine( 'DB_USER', 'site' );\n\
+             define( 'DB_PASSWORD', '{PASSWORD}' );\ndefine( 'DB_HOST', {host} );\n$table_prefix = 'wp_';\n"
+        ),
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_website_tells_by_itself_which_database_it_needs() {
+    let server = server();
+    // Its own account, as a hosting panel makes it: all on its database, and nothing else.
+    server.sql(&format!("GRANT ALL ON shop.* TO site@localhost IDENTIFIED BY '{PASSWORD}'"));
+    let customer = Customer::new();
+    let host = format!("'localhost:{}'", server.socket.display());
+    wordpress(&customer, "", "shop", &host);
+    wordpress(&customer, "staging", "shop", &host);
+    customer.run(0, &["backup", ASSET]);
+    let whole = customer.path("whole");
+    let id = points(&customer, ASSET)[0]["id"].clone();
+    let target = whole.to_str().unwrap();
+    customer.run(0, &["restic", REPOSITORY, "--", "restore", id.as_str().unwrap(), "--target", target]);
+    is_the_same_database(&server, &whole.join("databases/shop"));
+    let scope = customer.json(4, &["status"]);
+    let scope = scope["controls"].as_array().unwrap().iter().find(|c| c["id"] == "SCOPE-02").unwrap().clone();
+    assert_eq!(scope["verdict"], "PASS", "{scope:#}");
+
+    // What cannot be told, or is not there, is told with every run; the rest is backed up all the same.
+    wordpress(&customer, "old", "dropped", &host);
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(
+        said.contains("old/wp-config.php: the database of this WordPress: is not in this point"),
+        "{said}"
+    );
+    assert!(!said.contains(PASSWORD), "{said}");
+    wordpress(&customer, "old", "shop", "getenv('DB_HOST')");
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("getenv") && said.contains("name it in estate.toml"), "{said}");
+    fs::remove_dir_all(customer.path("site/old")).unwrap();
+    customer.run(0, &["backup", ASSET]);
+
+    // Who names them himself is told of the one that he left out.
+    customer.declare("databases = []\n");
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("shop, is not among the databases that estate.toml names"), "{said}");
 }

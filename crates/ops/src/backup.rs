@@ -3,8 +3,8 @@
 use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::{
-    ArchiveRequest, Archived, Delivery, LocationState, LockPlan, Monitor, Progress, ReadBack, Repository,
-    Totals, Trouble, TroubleKind, Troubles,
+    ArchiveRequest, Archived, Delivery, ErrorKind, LocationState, LockPlan, Monitor, Progress, ReadBack,
+    Repository, Totals, Trouble, TroubleKind, Troubles,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -168,7 +168,7 @@ pub(crate) fn carry_out(
         progress.bytes_total.set(size.bytes);
     }
     let outcome = (|| {
-        let source = source::of(setup, asset, dataset)?;
+        let opened = source::of(setup, asset, dataset)?;
         let repository = setup.open_for_writing(&repository_name)?;
         // A point without a lock is better than none.
         let plan = Plan::of(setup, &repository_name, Some((asset_name, dataset))).unwrap_or_else(|error| {
@@ -176,8 +176,8 @@ pub(crate) fn carry_out(
             troubles.trouble(Trouble::new(TroubleKind::Warning, "object lock", message));
             None
         });
-        let request = ArchiveRequest {
-            source: &*source,
+        let mut request = ArchiveRequest {
+            source: &*opened.source,
             cache_name: &part_key,
             tags: vec![
                 format!("asset:{asset_name}"),
@@ -189,7 +189,16 @@ pub(crate) fn carry_out(
             full,
             locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
         };
-        let archived = repository.archive(&request, &troubles, progress, &setup.cancel())?;
+        let files;
+        let archived = match repository.archive(&request, &troubles, progress, &setup.cancel()) {
+            // No dump is a reason to leave the files of a website without a copy.
+            Err(error) if opened.is_with_dumps && error.kind == ErrorKind::Source => {
+                files = source::without_databases(asset, &error.to_string())?;
+                request.source = &*files;
+                repository.archive(&request, &troubles, progress, &setup.cancel())?
+            }
+            archived => archived?,
+        };
         Ok::<_, Error>((repository, archived))
     })();
     match outcome {

@@ -1,60 +1,76 @@
 //! What a part of an asset is read from.
+//!
+//! A website is its files and its databases, in one point. That one of them cannot be had is no reason to leave the other unprotected:
+//! what of the databases is missing makes the point a degraded one, with the reason, and the files are in it all the same.
 
-use std::sync::Arc;
+mod dump;
+mod site;
 
-use holdfast_asset::database::{Access, DumpSource, Place, Tool};
+use std::io;
+
 use holdfast_asset::{Joined, Part, folder};
-use holdfast_format::source::Source;
+use holdfast_format::source::{Source, SourceError};
 use holdfast_model::Dataset;
-use holdfast_model::estate::{
-    Asset, DatabaseServer, DatabaseSettings, Settings, SiteDatabases, WebsiteSettings,
-};
-use holdfast_world::ExposeSecret;
+use holdfast_model::estate::{Asset, Settings};
 
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 
-/// Opens it. A folder is looked at; of a database nothing is asked before it is dumped.
+/// What is to be archived.
+pub(crate) struct Opened {
+    /// The tree.
+    pub(crate) source: Box<dyn Source>,
+    /// Whether a dump in it may fail while the rest could be had.
+    pub(crate) is_with_dumps: bool,
+}
+
+/// Opens it. A folder is looked at; of a database nothing is asked before it is dumped, unless a website named it.
 ///
 /// # Errors
 /// When it is not there, or nobody can read it.
-pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Box<dyn Source>> {
+pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Opened> {
     if let (Dataset::Database, Some(database)) = (dataset, asset.database()) {
-        return Ok(Box::new(dump(setup, asset, database)?));
+        let source = Box::new(dump::of(setup, asset, database)?);
+        return Ok(Opened { source, is_with_dumps: false });
     }
-    let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
-    folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
-    let mut parts = folder.parts().map_err(|error| Error::not_done(error.to_string()))?;
-    if let Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) = &asset.settings {
-        for database in databases {
-            parts.push(Part::Tree(Box::new(dump(setup, asset, database)?)));
-        }
+    let mut parts = files(asset)?;
+    let mut missing = Vec::new();
+    let files = parts.len();
+    if let Settings::Website(website) = &asset.settings {
+        let databases = site::databases(setup, asset, website)?;
+        parts.extend(databases.dumps.into_iter().map(|dump| Part::Tree(Box::new(dump))));
+        missing = databases.missing;
     }
-    // A folder with nothing beside it stays what it is: its points have its path alone.
-    if parts.len() == 1
-        && let Some(Part::Tree(alone)) = parts.pop()
-    {
-        return Ok(alone);
-    }
-    Ok(Box::new(Joined::new(parts, Vec::new())))
+    let is_with_dumps = parts.len() > files;
+    Ok(Opened { source: joined(parts, missing), is_with_dumps })
 }
 
-fn dump(setup: &Setup, asset: &Asset, database: &DatabaseSettings) -> Result<DumpSource> {
-    let whose = format!("the database of {}", asset.name);
-    let credentials = setup.credentials(&whose, &database.credentials)?;
-    let (Some(user), Some(password)) = (credentials.user, credentials.password) else {
-        return Err(Error::usage(format!("the credentials of {whose} need both user and password")));
+/// Opens a website without its databases, which could not be dumped.
+///
+/// # Errors
+/// As [`of`].
+pub(crate) fn without_databases(asset: &Asset, why: &str) -> Result<Box<dyn Source>> {
+    let missing = SourceError {
+        path: b"/databases".to_vec(),
+        kind: io::ErrorKind::Other,
+        message: format!("not in this point: {why}"),
     };
-    let place = match &database.server {
-        DatabaseServer::Socket(path) => Place::Socket(path.clone()),
-        DatabaseServer::Tcp { host, port } => Place::Host { host: host.clone(), port: *port },
-    };
-    let interrupted = Some(Arc::clone(&setup.interrupted));
-    let tool = Tool::find(None, &setup.world.environment, interrupted).map_err(|error| {
-        Error::not_done(format!("{whose} cannot be dumped: {error}"))
-            .hint("install Debian's mariadb-client, or MySQL's own client")
-    })?;
-    let user = user.expose_secret().to_owned();
-    let access = Access { place, user, password, database: database.name.clone() };
-    Ok(DumpSource::new(access, tool, Arc::clone(&setup.world.clock)))
+    Ok(joined(files(asset)?, vec![missing]))
+}
+
+fn files(asset: &Asset) -> Result<Vec<Part>> {
+    let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
+    folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
+    folder.parts().map_err(|error| Error::not_done(error.to_string()))
+}
+
+/// A folder with nothing beside it stays what it is: its points have its path alone.
+fn joined(mut parts: Vec<Part>, missing: Vec<SourceError>) -> Box<dyn Source> {
+    if parts.len() == 1
+        && missing.is_empty()
+        && let Some(Part::Tree(alone)) = parts.pop()
+    {
+        return alone;
+    }
+    Box::new(Joined::new(parts, missing))
 }

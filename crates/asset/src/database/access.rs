@@ -3,11 +3,16 @@
 //! Arguments and environment of a process can be read by others on the machine, and a file would have to be removed by
 //! somebody who may have been killed. So the tool reads an option file from its standard input, which nothing keeps.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use holdfast_format::source::SourceError;
 use holdfast_world::{ExposeSecret, SecretString};
+use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
+
+use super::failure::{failure, query_failure};
 
 /// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
@@ -81,6 +86,23 @@ impl Access {
             Place::Socket(path) => options.socket(Some(path.to_string_lossy())),
             Place::Host { host, port } => options.ip_or_hostname(Some(host.as_str())).tcp_port(*port),
         })
+    }
+}
+
+/// Whether a server can be reached, and has the database; `Err` says what to do.
+///
+/// # Errors
+/// When it is not so.
+pub fn reach(access: &Access) -> Result<(), SourceError> {
+    let path = format!("/databases/{}", access.database.escape_debug()).into_bytes();
+    let asked = access.connect().and_then(|mut connection| {
+        let known = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
+        connection.exec_first::<u64, _, _>(known, (&access.database,))
+    });
+    match asked {
+        Ok(Some(1..)) => Ok(()),
+        Ok(_) => Err(failure(&path, io::ErrorKind::NotFound, "there is no such database on its server")),
+        Err(error) => Err(query_failure(&path, "reach the server", &error)),
     }
 }
 

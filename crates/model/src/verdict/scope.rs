@@ -60,6 +60,7 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
     let rows = look.inventory.assets.iter().map(|(asset, declared)| {
         let class = Class::parse(&declared.class);
         let row = |verdict, why: String| Row::new(asset, verdict, why).about(asset);
+        // A website's files and its databases are one point, which lacks what could not be had of either.
         let Some(class) = class.filter(|class| class.is_built()) else {
             return row(
                 Verdict::Fail,
@@ -67,15 +68,6 @@ pub(super) fn complete(look: &Look<'_>) -> Finding {
             )
             .next("protect it by other means until this is built");
         };
-        let asked = look.words().scope.get(&class).map(|rule| rule.value.clone()).unwrap_or_default();
-        // A website is captured as files; what the policy calls media and code are files, too.
-        if asked.iter().any(|part| part == "databases") {
-            return row(
-                Verdict::NoEvidence,
-                "its files are captured; its databases are not: that is not built".to_owned(),
-            )
-            .next("dump its databases into its folder until this is built");
-        }
         let parts: Vec<Part<'_>> = look.parts().filter(|part| part.asset == asset).collect();
         let newest = parts.iter().map(|part| (part, look.points_of(part).last().copied()));
         let newest: Vec<_> = newest.collect();

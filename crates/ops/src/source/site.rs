@@ -1,0 +1,149 @@
+//! Which databases a website's point holds: those that estate.toml names, or those that its own applications use.
+//!
+//! What an application uses and the point does not hold is told with every run. A website whose database nobody backs up looks
+//! whole until somebody restores it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use holdfast_asset::database::{Access, DumpSource, Place, reach};
+use holdfast_asset::site::{DatabaseUse, Kind, Search, Setting, detect};
+use holdfast_format::source::SourceError;
+use holdfast_model::estate::{Asset, SiteDatabases, WebsiteSettings};
+
+use super::dump;
+use crate::error::Error;
+use crate::setup::Setup;
+
+/// Where `localhost` leads, as Debian has it.
+const DEFAULT_SOCKET: &str = "/run/mysqld/mysqld.sock";
+
+/// The databases of a website.
+#[derive(Default)]
+pub(super) struct Databases {
+    pub(super) dumps: Vec<DumpSource>,
+    /// What is known not to be among them, and why.
+    pub(super) missing: Vec<SourceError>,
+}
+
+/// Finds them.
+///
+/// # Errors
+/// When nothing of the folder can be looked at.
+pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings) -> Result<Databases, Error> {
+    let root = &website.folder.path;
+    let found = detect(root, &Search::usual(DEFAULT_SOCKET)).map_err(|e| Error::not_done(e.to_string()))?;
+    let mut databases = Databases::default();
+    databases.missing.extend(found.troubles.iter().map(|trouble| {
+        missing(root, &trouble.file, format!("which databases it uses could not be told: {trouble}"))
+    }));
+    // Of several candidates for one connection, in branches of one file, only the website knows which is right.
+    let mut connections: BTreeMap<(&Path, &str), Vec<&DatabaseUse>> = BTreeMap::new();
+    let mut kinds: BTreeMap<&Path, Kind> = BTreeMap::new();
+    for application in &found.applications {
+        for used in &application.databases {
+            connections.entry((&used.configuration, &used.connection)).or_default().push(used);
+            kinds.insert(&used.configuration, application.kind);
+        }
+    }
+    let names = match &website.databases {
+        SiteDatabases::Detected => None,
+        SiteDatabases::Named(named) => {
+            for database in named {
+                match dump::of(setup, asset, database) {
+                    Ok(dump) => databases.dumps.push(dump),
+                    Err(error) => databases.missing.push(missing(root, Path::new(""), error.message)),
+                }
+            }
+            Some(named.iter().map(|database| &database.name[..]).collect::<BTreeSet<_>>())
+        }
+    };
+    let mut seen = BTreeSet::new();
+    for ((configuration, _), candidates) in &connections {
+        let outcome = match &names {
+            Some(names) => is_named(candidates, names),
+            None => detected(setup, asset, candidates, &mut seen, &mut databases.dumps),
+        };
+        if let Err(why) = outcome {
+            let kind = kinds[configuration];
+            databases.missing.push(missing(
+                root,
+                configuration,
+                format!("the database of this {kind}: {why}"),
+            ));
+        }
+    }
+    Ok(databases)
+}
+
+/// Whether estate.toml names a database that an application uses.
+fn is_named(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Result<(), String> {
+    let known: Vec<&str> =
+        candidates.iter().filter_map(|used| used.name.known()).map(String::as_str).collect();
+    if known.iter().any(|name| names.contains(name)) {
+        return Ok(());
+    }
+    let shown = if known.is_empty() { "one that could not be told".to_owned() } else { known.join(" or ") };
+    Err(format!("{shown}, is not among the databases that estate.toml names for this website"))
+}
+
+/// Adds what an application uses, unless it is there already. One that cannot be had leaves the others and the files.
+fn detected(
+    setup: &Setup,
+    asset: &Asset,
+    candidates: &[&DatabaseUse],
+    seen: &mut BTreeSet<(String, String)>,
+    dumps: &mut Vec<DumpSource>,
+) -> Result<(), String> {
+    let mut reasons = Vec::new();
+    let mut is_there = false;
+    for used in candidates {
+        let outcome = access(used).and_then(|access| {
+            if seen.contains(&(shown(&access.place), access.database.clone())) {
+                return Ok(());
+            }
+            reach(&access).map_err(|error| error.to_string())?;
+            let tool = dump::tool(setup, asset).map_err(|error| error.message)?;
+            seen.insert((shown(&access.place), access.database.clone()));
+            dumps.push(dump::with(setup, access, tool));
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => is_there = true,
+            Err(why) => reasons.push(why),
+        }
+    }
+    if is_there { Ok(()) } else { Err(format!("is not in this point: {}", reasons.join("; "))) }
+}
+
+/// How an application reaches a database, if it says so.
+fn access(used: &DatabaseUse) -> Result<Access, String> {
+    fn told<T: Clone>(setting: &Setting<T>) -> Result<T, String> {
+        match setting {
+            Setting::Known(value) => Ok(value.clone()),
+            Setting::Unresolved(trouble) => {
+                Err(format!("{trouble}; name it in estate.toml: databases = [{{ name = ... }}]"))
+            }
+        }
+    }
+    Ok(Access {
+        place: told(&used.place)?,
+        user: told(&used.user)?,
+        password: told(&used.password)?,
+        database: told(&used.name)?,
+    })
+}
+
+fn shown(place: &Place) -> String {
+    match place {
+        Place::Socket(path) => path.display().to_string(),
+        Place::Host { host, port } => format!("{host}:{port}"),
+    }
+}
+
+fn missing(root: &Path, file: &Path, message: String) -> SourceError {
+    let path = root.join(file).as_os_str().as_bytes().to_vec();
+    SourceError { path, kind: io::ErrorKind::Other, message }
+}
