@@ -22,6 +22,7 @@ use std::sync::Arc;
 use holdfast_format::source::{Directory, EntryKind, Metadata, Source, SourceError};
 use rustix::fs::CWD;
 
+pub(crate) use self::directory::{examine, open as open_folder, open_file};
 pub use self::rules::Rules;
 
 use self::directory::OpenDirectory;
@@ -84,8 +85,8 @@ impl Source for FilesSource {
         let path = self.root.as_os_str().as_bytes();
         // A root that is itself a symlink is refused rather than followed: whoever may replace it would choose what is
         // backed up. Symlinks above it are the administrator's.
-        let listed = directory::examine(CWD, &self.root)
-            .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
+        let listed =
+            examine(CWD, &self.root).map_err(|error| failure(path.to_vec(), "examine the root", error))?;
         match listed.metadata.kind {
             EntryKind::Directory => {}
             EntryKind::Symlink => {
@@ -94,8 +95,8 @@ impl Source for FilesSource {
             }
             _ => return Err(refusal(path.to_vec(), "the root is not a folder")),
         }
-        let fd = directory::open(CWD, &self.root)
-            .map_err(|error| failure(path.to_vec(), "open the root", error))?;
+        let fd =
+            open_folder(CWD, &self.root).map_err(|error| failure(path.to_vec(), "open the root", error))?;
         let metadata = directory::examine_open(&fd)
             .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
         let place = Place::root(path.to_vec());

@@ -8,6 +8,7 @@ mod drivers;
 pub mod files;
 mod folder;
 mod joined;
+pub mod site;
 
 pub use drivers::{AssetError, AssetErrorKind, folder};
 pub use files::{FilesSource, Rules};

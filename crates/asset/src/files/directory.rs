@@ -30,8 +30,8 @@ pub(super) struct OpenDirectory {
 }
 
 /// What `statx` tells, beyond what an archive keeps.
-pub(super) struct Examined {
-    pub(super) metadata: Metadata,
+pub(crate) struct Examined {
+    pub(crate) metadata: Metadata,
     /// In units of 512 bytes.
     pub(super) blocks: u64,
     is_mount_point: bool,
@@ -240,8 +240,18 @@ impl MountPoint {
 }
 
 /// Opens a folder below an open one, following no symlink.
-pub(super) fn open(at: impl AsFd, name: impl Arg + Copy) -> Result<OwnedFd, Errno> {
+pub(crate) fn open(at: impl AsFd, name: impl Arg + Copy) -> Result<OwnedFd, Errno> {
     open_quietly(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC)
+}
+
+/// Opens a file below an open folder for reading, following no symlink. What was opened may be something else by now, as
+/// its metadata tells.
+pub(crate) fn open_file(at: impl AsFd, name: impl Arg + Copy) -> Result<(OwnedFd, Metadata), Errno> {
+    // Non-blocking, so that a fifo put in its place meanwhile does not hang us; on regular files it means nothing.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let fd = open_quietly(at, name, flags)?;
+    let metadata = examine_open(&fd)?;
+    Ok((fd, metadata))
 }
 
 /// Without touching the access time, where we may (the owner and root).
@@ -253,7 +263,7 @@ fn open_quietly(at: impl AsFd, name: impl Arg + Copy, flags: OFlags) -> Result<O
 }
 
 /// Examines an entry, following no symlink and mounting nothing.
-pub(super) fn examine(at: impl AsFd, name: impl Arg) -> Result<Examined, Errno> {
+pub(crate) fn examine(at: impl AsFd, name: impl Arg) -> Result<Examined, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     statx(at, name, flags, StatxFlags::BASIC_STATS).map(|found| examined(&found))
 }
