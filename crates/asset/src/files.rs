@@ -56,7 +56,7 @@ impl FilesSource {
 
 /// Whether something is there that is no folder. Symlinks are not followed.
 pub fn is_no_folder(path: &Path) -> bool {
-    let listed = directory::examine(CWD, path);
+    let listed = examine(CWD, path);
     listed.is_ok_and(|listed| listed.metadata.kind != EntryKind::Directory)
 }
 
