@@ -215,3 +215,56 @@ fn reference(text: &str) -> Option<(&str, usize)> {
     let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.')))?;
     (end > 0 && inner[end..].starts_with('}')).then(|| (&inner[..end], end + 3))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value_of(text: &str) -> Option<String> {
+        Some(read(text).get("A")?.value.to_text()?.to_string())
+    }
+
+    #[test]
+    fn values_are_read_as_phpdotenv_reads_them() {
+        for (written, expected) in [
+            ("A=b", Some("b")),
+            ("export A=b\r\n", Some("b")),
+            ("A = b # comment", Some("b")),
+            ("A=b#c", Some("b")),
+            ("A=", Some("")),
+            ("A=''", Some("")),
+            ("A='b#c\\n$d ${E}'", Some("b#c\\n$d ${E}")),
+            ("A=\"b#c\\n\\\"\\$\" # comment", Some("b#c\n\"$")),
+            ("A=\"two\nlines\"\nB=c", Some("two\nlines")),
+            ("B=c\nA=\"${B}d$\"", Some("cd$")),
+            ("B=c\nA=${B}d", Some("cd")),
+            ("A=b\nA=c", Some("c")),
+            ("#A=b", None),
+            ("A", None),
+            ("A=${PATH}", None),
+            ("A=b c", None),
+            ("A=\"open", None),
+            ("A=\"\\q\"", None),
+        ] {
+            assert_eq!(value_of(written).as_deref(), expected, "{written:?}");
+        }
+        assert_eq!(read("A=b\nC=d e\nF=g").broken_line, Some(2));
+        assert_eq!(read("A=\"x\ny\"\nC=d e").broken_line, Some(3));
+    }
+
+    #[test]
+    fn references_to_references_end() {
+        let doubling: String = (1..100).map(|n| format!("A{n}=${{A{m}}}${{A{m}}}\n", m = n - 1)).collect();
+        let environment = read(&format!("A0=0123456789\n{doubling}"));
+        assert!(environment.get("A99").is_some_and(|found| found.value.to_text().is_none()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "([A-Z=\"'$\\{\\}#\\\\ \n\ré]|A=)*") {
+            read(&text);
+        }
+    }
+}

@@ -9,7 +9,8 @@ const CONFIGURATION: &str = "wp-config.php";
 
 pub(super) fn detect(visit: &mut Visit<'_>) -> Option<Application> {
     const VERSION: &str = "wp-includes/version.php";
-    if !visit.has(VERSION) && !(visit.has("wp-load.php") && visit.has("wp-settings.php")) {
+    let is_there = visit.has(VERSION) || visit.has("wp-load.php") && visit.has("wp-settings.php");
+    if !is_there {
         return None;
     }
     let mut found = application(visit, Kind::WordPress);

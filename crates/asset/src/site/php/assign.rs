@@ -70,7 +70,7 @@ impl Reading<'_> {
         let ExprKind::Variable(name) = &at.kind else { return None };
         path.reverse();
         if name.as_str() == "GLOBALS" {
-            let Some(name) = path.remove(0) else { return None };
+            let name = path.remove(0)?;
             return Some((variable(&name), path));
         }
         (!is_superglobal(name)).then(|| (variable(name), path))

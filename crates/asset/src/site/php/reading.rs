@@ -13,6 +13,11 @@ use crate::site::dotenv::Environment;
 pub(super) const FORKS_MAX: u32 = 4096;
 /// Steps of work for one file: some hundred times what the longest of known configurations needs, and well below a second.
 const WORK_MAX: u64 = 2_000_000;
+/// Ten times what the longest of known configurations has. What makes the parser's work grow with the square of the length
+/// stays within a moment with so little.
+const BYTES_MAX: usize = 256 << 10;
+/// Texts of the kind `<<<`: for each the parser looks through the rest of the file for its end.
+const HEREDOCS_MAX: usize = 100;
 /// Deep enough for everything that the parser lets pass (512 levels) and what is followed here, with plenty to spare.
 const STACK_BYTES: usize = 32 << 20;
 
@@ -105,6 +110,12 @@ pub(in crate::site) fn read(
     folder: &str,
     environment: Option<&Environment>,
 ) -> Result<Settings, &'static str> {
+    if bytes.len() > BYTES_MAX {
+        return Err("it is larger than 256 KiB, more than any configuration that people write");
+    }
+    if bytes.windows(3).filter(|window| window == b"<<<").count() > HEREDOCS_MAX {
+        return Err("it has more texts of the kind <<< than any configuration that people write");
+    }
     let utf8 = std::str::from_utf8(bytes);
     let is_utf8 = utf8.is_ok();
     // Code is ASCII whatever the comments are in, so each byte can stand for itself.

@@ -108,7 +108,7 @@ impl Reading<'_> {
 
     /// Fields and constants of a class, as `Class::$field` and `Class::CONSTANT`; the name of a class has no case.
     fn class(&mut self, class: &ClassDecl<'_, '_>, here: &Conditions) {
-        let Some(name) = class.name.as_ref().and_then(|name| name.as_str()) else { return };
+        let Some(name) = class.name.as_ref().and_then(php_ast::Ident::as_str) else { return };
         let name = name.to_ascii_lowercase();
         self.set_once(&format!("class {name}"), &[Candidate::always(Value::Bool(true), 0)], here);
         for member in &*class.body.members {
