@@ -9,6 +9,7 @@ mod failure;
 mod grants;
 mod inspect;
 mod lexer;
+pub mod load;
 mod locks;
 mod manifest;
 mod names;

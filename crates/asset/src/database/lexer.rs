@@ -36,6 +36,8 @@ pub struct Lexer {
     is_double_quote_a_name: bool,
     insert: Insert,
     rows: u64,
+    /// How long the delimiter was that ended a statement just now.
+    ended: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Default for Lexer {
             is_double_quote_a_name: false,
             insert: Insert::No,
             rows: 0,
+            ended: None,
         }
     }
 }
@@ -96,6 +99,16 @@ impl Lexer {
     /// How many rows the INSERTs since the last call held.
     pub fn take_rows(&mut self) -> u64 {
         std::mem::take(&mut self.rows)
+    }
+
+    /// Whether a statement began and has not ended.
+    pub fn has_statement(&self) -> bool {
+        self.is_in_statement
+    }
+
+    /// Whether the byte that was taken last ended a statement, and how many bytes its delimiter had.
+    pub fn take_ended(&mut self) -> Option<usize> {
+        self.ended.take()
     }
 
     /// How many of the first bytes are of no interest: the inside of a string of a row, up to what could end it.
@@ -203,6 +216,7 @@ impl Lexer {
             return false;
         }
         self.note_sql_mode();
+        self.ended = self.is_in_statement.then_some(self.delimiter.len());
         self.end_statement();
         true
     }

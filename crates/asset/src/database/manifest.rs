@@ -3,7 +3,7 @@
 //! Somebody who restores without us joins files in an order and needs to know that none is missing, cut or swapped, and
 //! whether a count of rows was taken at the same instant or is the dump's own word.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The format that [`Manifest`] is.
 pub const MANIFEST_FORMAT: u32 = 1;
@@ -11,12 +11,12 @@ pub const MANIFEST_FORMAT: u32 = 1;
 pub const MANIFEST_NAME: &str = "manifest.json";
 
 /// All about one dump.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`MANIFEST_FORMAT`].
     pub format: u32,
     /// `mariadb` or `mysql`.
-    pub server: &'static str,
+    pub server: String,
     /// The server's version, in its words.
     pub server_version: String,
     /// The dump tool's version, in its words.
@@ -46,7 +46,7 @@ pub struct Manifest {
 }
 
 /// A place in the binary log.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BinaryLog {
     /// The log's file.
     pub file: String,
@@ -57,7 +57,7 @@ pub struct BinaryLog {
 }
 
 /// How tables of the snapshot were counted.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Counts {
     /// In a second snapshot, opened while nobody could write and the dump opened its own.
@@ -70,7 +70,7 @@ pub enum Counts {
 }
 
 /// How a table's rows belong together.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Consistency {
     /// All of the snapshot's instant.
@@ -85,7 +85,7 @@ pub enum Consistency {
 }
 
 /// A table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Table {
     /// Its name.
     pub name: String,
@@ -105,12 +105,12 @@ pub struct Table {
     #[serde(flatten)]
     pub consistency: Consistency,
     /// Whatever else is to be known about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// A file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct File {
     /// Its name.
     pub name: String,

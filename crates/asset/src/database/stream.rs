@@ -237,7 +237,7 @@ impl DumpStream {
         let (tables, files) = self.record.tables_and_files(facts);
         let manifest = Manifest {
             format: MANIFEST_FORMAT,
-            server: if facts.is_mariadb { "mariadb" } else { "mysql" },
+            server: if facts.is_mariadb { "mariadb" } else { "mysql" }.to_owned(),
             server_version: facts.version.clone(),
             tool_version: self.setting.tool.version.clone(),
             database: self.setting.access.database.clone(),
