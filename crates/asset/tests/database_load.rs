@@ -239,7 +239,7 @@ fn an_account_without_rights_is_told_which_and_definers_can_be_rewritten() {
 fn a_strict_server_takes_zero_dates_and_a_large_blob_comes_through() {
     let source = server(&[]);
     source.sql(
-        "SET sql_mode = ''; CREATE DATABASE d; CREATE TABLE d.b (id INT PRIMARY KEY, b LONGBLOB, t DATE DEFAULT '0000-00-00'); \
+        "SET sql_mode = ''; CREATE DATABASE d; USE d; CREATE TABLE d.b (id INT PRIMARY KEY, b LONGBLOB, t DATE DEFAULT '0000-00-00'); \
          INSERT INTO d.b VALUES (1, REPEAT('\\0x''', 7000000), '0000-00-00'); CREATE TABLE d.s (id INT PRIMARY KEY); \
          INSERT INTO d.s SELECT seq FROM seq_1_to_10000",
     );

@@ -139,7 +139,7 @@ pub fn carry_out(
     // What the plan saw may have changed since.
     plan::refuse(&mut session.connection, &plan.target, &manifest)?;
     let mut loaded = match &plan.target {
-        Target::New { database } => load_new(&mut session, files, &manifest, database, watch)?,
+        Target::New { database } => load_new(session, files, &manifest, database, watch)?,
         target => swap::load_over(access, session, files, &manifest, target, plan.options.keep_aside, watch)?,
     };
     if plan.options.grants {
@@ -155,7 +155,7 @@ pub fn carry_out(
 }
 
 fn load_new(
-    session: &mut Session,
+    mut session: Session,
     files: &dyn DumpFiles,
     manifest: &Manifest,
     database: &str,
@@ -174,8 +174,11 @@ fn load_new(
     match result {
         Ok(loaded) => Ok(loaded),
         Err(error) => {
-            // Nothing was in it before, and half a database is worse than none. The connection may be what failed.
-            let again = session.again().and_then(|mut again| {
+            // Nothing was in it before, and half a database is worse than none. The connection may be what failed, and holds
+            // the locks of the table that it was loading.
+            let again = session.again();
+            drop(session);
+            let again = again.and_then(|mut again| {
                 again.run("drop what was loaded", &format!("DROP DATABASE {}", quoted(database)))?;
                 if existed { again.run("create it again", &create(database, manifest)) } else { Ok(()) }
             });

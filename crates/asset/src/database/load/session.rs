@@ -38,9 +38,10 @@ impl Session {
     pub(super) fn open(access: &Access, definers: Definers) -> Result<Session, LoadError> {
         let mut connection =
             access.connect().map_err(|error| LoadError::server("reach the server", &error))?;
-        // Between two statements we read the dump, which may come slowly.
+        // Between two statements we read the dump, which may come slowly. Who waits for long to change a table holds up all who
+        // come after.
         connection
-            .query_drop("SET SESSION wait_timeout = 86400, SESSION net_read_timeout = 3600, NAMES utf8mb4")
+            .query_drop("SET SESSION wait_timeout = 86400, SESSION net_read_timeout = 3600, SESSION lock_wait_timeout = 60, NAMES utf8mb4")
             .map_err(|error| LoadError::server("prepare the connection", &error))?;
         Ok(Session { connection, access: access.clone(), definers, fed: 0, total: 0 })
     }

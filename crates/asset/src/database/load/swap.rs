@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::access::Access;
 use super::super::inspect::quoted;
 use super::super::manifest::Manifest;
+use super::definers::Definers;
 use super::dump::DumpFiles;
 use super::failure::{LoadError, LoadErrorKind};
 use super::journal::{self, Code, JOURNAL, MARKER, Names, State};
@@ -34,7 +35,7 @@ pub struct Healed {
 /// # Errors
 /// When the server does not let it, or such a load still runs.
 pub fn heal(access: &Access, database: &str) -> Result<Option<Healed>, LoadError> {
-    let mut connection = access.connect().map_err(|error| LoadError::server("reach the server", &error))?;
+    let mut connection = Session::open(access, Definers::Keep)?.connection;
     lock(&mut connection, &Names::of(database))?;
     heal_locked(&mut connection, database)
 }
