@@ -6,6 +6,8 @@ mod dumping;
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dumping::{Dumped, READER, access, checksums, create_shop, dump, name, plain_dump, server};
 use holdfast_asset::database::Access;
@@ -237,12 +239,13 @@ fn an_account_without_rights_is_told_which_and_definers_can_be_rewritten() {
 
 #[test]
 fn a_strict_server_takes_zero_dates_and_a_large_blob_comes_through() {
-    let source = server(&[]);
+    let source = server(&["--max-allowed-packet=256M"]);
     source.sql(
         "SET sql_mode = ''; CREATE DATABASE d; USE d; CREATE TABLE d.b (id INT PRIMARY KEY, b LONGBLOB, t DATE DEFAULT '0000-00-00'); \
          INSERT INTO d.b VALUES (1, REPEAT('\\0x''', 7000000), '0000-00-00'); CREATE TABLE d.s (id INT PRIMARY KEY); \
          INSERT INTO d.s SELECT seq FROM seq_1_to_10000",
     );
+    assert_eq!(source.sql("SELECT LENGTH(b) FROM d.b").trim(), "21000000");
     let files = Files::of(&dump(&source, "d").unwrap());
     let strict = server(&[
         "--sql-mode=STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ANSI_QUOTES,NO_BACKSLASH_ESCAPES",
@@ -256,4 +259,58 @@ fn a_strict_server_takes_zero_dates_and_a_large_blob_comes_through() {
     let error = load(&access(&small, "d"), &files, &new("d"), &Options::default()).unwrap_err();
     assert!(error.message.contains("max_allowed_packet"), "{error}");
     assert_eq!(small.sql("SHOW DATABASES LIKE 'd'"), "");
+}
+
+#[test]
+fn an_interruption_or_a_killed_connection_brings_the_old_back() {
+    let (server, files) = shop();
+    spoil(&server);
+    let before = text(&server, "shop");
+    let access = access(&server, "shop");
+    let flag = Arc::new(AtomicBool::new(false));
+    for (step, is_kill) in [
+        ("side created", false),
+        ("swapped", false),
+        ("side created", true),
+        ("old triggers dropped", true),
+        ("swapped", true),
+    ] {
+        flag.store(false, Ordering::Relaxed);
+        let plan = plan(&access, &files, &over(), &Options::default()).unwrap();
+        let mut tell = |event| {
+            if event == Event::Step(step) && is_kill {
+                let kill = server.sql(&format!(
+                    "SELECT GROUP_CONCAT('KILL ', id SEPARATOR ';') FROM information_schema.processlist WHERE user = '{READER}'"
+                ));
+                server.sql(&kill);
+            } else if event == Event::Step(step) {
+                flag.store(true, Ordering::Relaxed);
+            }
+        };
+        let mut watch = Watch { interrupted: Some(Arc::clone(&flag)), tell: &mut tell };
+        let error = carry_out(&access, &files, &plan, &mut watch).unwrap_err();
+        let expected = if is_kill { LoadErrorKind::Server } else { LoadErrorKind::Interrupted };
+        assert_eq!(error.kind, expected, "{step}: {error}");
+        assert!(error.message.ends_with("the database is as it was"), "{step}: {error}");
+        assert_eq!((text(&server, "shop"), databases(&server)), (before.clone(), String::new()), "{step}");
+    }
+}
+
+#[test]
+fn accounts_come_back_only_when_asked_for() {
+    let (server, _) = shop();
+    server.sql("CREATE USER buyer@localhost IDENTIFIED BY 'pw'; GRANT SELECT ON shop.* TO buyer@localhost");
+    let files = Files::of(&dump(&server, "shop").unwrap());
+    server.sql("DROP USER buyer@localhost");
+    let access = access(&server, "shop");
+    let found = || server.sql("SELECT COUNT(*) FROM mysql.user WHERE User = 'buyer'").trim().to_owned();
+    load(&access, &files, &over(), &Options::default()).unwrap();
+    assert_eq!(found(), "0");
+    server.sql(&format!("GRANT ALL PRIVILEGES ON *.* TO '{READER}'@'localhost' WITH GRANT OPTION"));
+    load(&access, &files, &over(), &Options { grants: true, keep_aside: true, ..Options::default() })
+        .unwrap();
+    assert_eq!(found(), "1");
+    assert!(databases(&server).starts_with("holdfast_aside_"));
+    let error = load(&access, &files, &over(), &Options::default()).unwrap_err();
+    assert!(error.message.contains("DROP DATABASE `holdfast_aside_"), "{error}");
 }
