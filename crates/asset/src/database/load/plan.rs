@@ -66,7 +66,7 @@ pub fn plan(
     let names = Names::of(target.database());
     let mut notes = Vec::new();
     let (state, _) = journal::state(&mut connection, &names)?;
-    if state != State::Nothing || exists(&mut connection, &names.side)? {
+    if matches!(state, State::Saved | State::Proven) || exists(&mut connection, &names.side)? {
         notes.push("an earlier load of this database was cut short: it is put right first".to_owned());
     } else {
         refuse(&mut connection, target, &manifest)?;
@@ -111,7 +111,6 @@ pub fn plan(
         let what = if options.grants { "are brought back" } else { "stay as they are; the dump has them" };
         notes.push(format!("accounts and their rights {what}"));
     }
-    let is_fed = |name: &str| wanted.is_none() || planned.iter().any(|_| name.starts_with("table."));
     Ok(Plan {
         target: target.clone(),
         options: options.clone(),
@@ -123,12 +122,9 @@ pub fn plan(
             .iter()
             .filter(|file| {
                 file.is_dump
-                    && match wanted {
-                        None => is_fed(&file.name),
-                        Some(name) => {
-                            manifest.tables.iter().any(|table| table.name == *name && table.file == file.name)
-                        }
-                    }
+                    && wanted.is_none_or(|name| {
+                        manifest.tables.iter().any(|table| table.name == *name && table.file == file.name)
+                    })
             })
             .map(|file| file.bytes)
             .sum(),
