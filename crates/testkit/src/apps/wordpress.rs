@@ -71,11 +71,11 @@ impl Wordpress {
         run_script(script, &server.socket, &[root, &url, &options.title, PASSWORD]);
         let posts = options.posts.to_string();
         let script = include_str!("wordpress/fill.php");
-        let page = run_script(script, &server.socket, &[root, &url, &options.marker, &posts]);
+        let marker_page = run_script(script, &server.socket, &[root, &url, &options.marker, &posts]);
         Wordpress {
             docroot: docroot.to_owned(),
             options: options.clone(),
-            marker_page: format!("/?page_id={page}"),
+            marker_page,
             web,
             socket: server.socket.clone(),
         }
@@ -85,8 +85,7 @@ impl Wordpress {
     pub fn add_post(&self, title: &str, content: &str) -> String {
         let root = self.docroot.to_str().unwrap();
         let script = include_str!("wordpress/post.php");
-        let number = run_script(script, &self.socket, &[root, &self.web.url(), title, content]);
-        format!("/?p={number}")
+        run_script(script, &self.socket, &[root, &self.web.url(), title, content])
     }
 }
 

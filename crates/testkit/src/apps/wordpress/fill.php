@@ -1,4 +1,4 @@
-<?php // fill.php DOCROOT URL MARKER POSTS; prints the number of the page with the marker
+<?php // fill.php DOCROOT URL MARKER POSTS; prints the path of the page with the marker
 [, $docroot, $url, $marker, $posts] = $argv;
 $_SERVER['HTTP_HOST'] = parse_url($url, PHP_URL_HOST) . ':' . parse_url($url, PHP_URL_PORT);
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
@@ -36,4 +36,4 @@ wp_update_attachment_metadata($attachment, $sizes);
 if (in_array(0, $made, true) || count($sizes['sizes'] ?? []) < 3) {
     exit(1);
 }
-echo $page;
+echo wp_make_link_relative(get_permalink($page));

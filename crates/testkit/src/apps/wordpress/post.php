@@ -1,4 +1,4 @@
-<?php // post.php DOCROOT URL TITLE CONTENT; prints the number of the post
+<?php // post.php DOCROOT URL TITLE CONTENT; prints the path of the post
 [, $docroot, $url, $title, $content] = $argv;
 $_SERVER['HTTP_HOST'] = parse_url($url, PHP_URL_HOST) . ':' . parse_url($url, PHP_URL_PORT);
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
@@ -8,4 +8,4 @@ $post = wp_insert_post(['post_title' => $title, 'post_content' => $content, 'pos
 if (!$post) {
     exit(1);
 }
-echo $post;
+echo wp_make_link_relative(get_permalink($post));
