@@ -44,7 +44,7 @@ fn two_sites_in_one_database_answer_and_take_posts() {
         let newest = format!("Bread of the week {} \u{1F35E}", site.options.posts);
         assert!(home.body.contains(&newest), "{}", home.body);
         let page = site.web.get(&site.marker_page);
-        assert_eq!(page.status, 200, "{}", page.headers);
+        assert_eq!(page.status, 200, "{}: {}", site.marker_page, page.headers);
         assert!(page.body.contains(&site.options.marker), "{}", page.body);
         assert_eq!(links_below(&site.docroot), Vec::<String>::new());
         let uploads = format!("/wp-content/uploads/{}", newest_picture(&site.docroot));
