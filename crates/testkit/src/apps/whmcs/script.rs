@@ -1,5 +1,6 @@
 //! Rows on their way into a database: gathered into INSERT statements of many rows, or loading would take minutes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Rows in one statement at most.
@@ -54,42 +55,41 @@ impl Cell {
     }
 }
 
-/// Statements, in order.
+/// Statements. Rows of different tables may change places, because WHMCS has no foreign keys.
 pub(super) struct Script {
     text: String,
-    head: String,
-    rows: Vec<String>,
+    rows: BTreeMap<String, Vec<String>>,
 }
 
 impl Script {
     pub(super) fn new() -> Script {
         // As WHMCS itself connects: columns that are not named are empty. Zone: or the same seed differs by machine.
         let text = "SET SESSION sql_mode='', time_zone='+00:00';\n".to_owned();
-        Script { text, head: String::new(), rows: Vec::new() }
+        Script { text, rows: BTreeMap::new() }
     }
 
     pub(super) fn insert(&mut self, table: &str, cells: &[(&str, Cell)]) {
         let names: Vec<String> = cells.iter().map(|(name, _)| format!("`{name}`")).collect();
         let head = format!("INSERT INTO `{table}` ({}) VALUES\n", names.join(","));
-        if head != self.head || self.rows.len() >= ROWS_MAX {
-            self.flush();
-            self.head = head;
-        }
         let values: Vec<String> = cells.iter().map(|(_, cell)| cell.sql()).collect();
-        self.rows.push(format!("({})", values.join(",")));
+        let rows = self.rows.entry(head.clone()).or_default();
+        rows.push(format!("({})", values.join(",")));
+        if rows.len() >= ROWS_MAX {
+            let rows = std::mem::take(rows);
+            writeln!(self.text, "{head}{};", rows.join(",\n")).expect("a string takes everything");
+        }
     }
 
+    /// A statement after all rows so far.
     pub(super) fn run(&mut self, statement: &str) {
         self.flush();
         writeln!(self.text, "{statement};").expect("a string takes everything");
     }
 
     fn flush(&mut self) {
-        if !self.rows.is_empty() {
-            writeln!(self.text, "{}{};", self.head, self.rows.join(",\n")).expect("a string takes everything");
-            self.rows.clear();
+        for (head, rows) in std::mem::take(&mut self.rows).iter().filter(|(_, rows)| !rows.is_empty()) {
+            writeln!(self.text, "{head}{};", rows.join(",\n")).expect("a string takes everything");
         }
-        self.head.clear();
     }
 
     pub(super) fn finish(mut self) -> String {
