@@ -95,7 +95,8 @@ fn a_site_without_its_database_does_not_answer_as_if_it_worked_and_leaves_nothin
 
 fn processes_that_name(folder: &Path) -> Vec<String> {
     let lines = fs::read_dir("/proc").unwrap().flatten().map(|entry| {
-        String::from_utf8_lossy(&fs::read(entry.path().join("cmdline")).unwrap_or_default()).replace('\0', " ")
+        String::from_utf8_lossy(&fs::read(entry.path().join("cmdline")).unwrap_or_default())
+            .replace('\0', " ")
     });
     lines.filter(|line| line.contains(&*folder.to_string_lossy())).collect()
 }

@@ -85,27 +85,60 @@ impl Business {
         let email = format!("client{id}@customer{id}.example");
         let password = format!("$2y$10${:016x}{:016x}", self.dice.next_u64(), self.dice.next_u64());
         let credit = if self.dice.below(20) == 0 { 1000 } else { 0 };
-        self.script.insert("tblclients", &[
-            ("id", id.into()), ("uuid", format!("00000000-0000-4000-8000-{id:012x}").into()),
-            ("firstname", first.into()), ("lastname", last.into()), ("companyname", format!("{last} & Söhne {id}").into()),
-            ("email", email.clone().into()), ("address1", format!("{} High Street", 1 + id % 200).into()),
-            ("city", "Málaga".into()), ("country", country.into()), ("phonenumber", format!("+44.20{id:08}").into()),
-            ("currency", 1.into()), ("credit", Cell::Money(credit)), ("datecreated", Cell::Day(at)),
-            ("status", if self.dice.below(12) == 0 { "Inactive" } else { "Active" }.into()),
-            ("created_at", Cell::Instant(at)), ("updated_at", Cell::Instant(at)),
-        ]);
-        self.script.insert("tblusers", &[
-            ("id", id.into()), ("first_name", first.into()), ("last_name", last.into()), ("email", email.into()),
-            ("password", password.into()), ("created_at", Cell::Instant(at)), ("updated_at", Cell::Instant(at)),
-        ]);
-        self.script.insert("tblusers_clients", &[("auth_user_id", id.into()), ("client_id", id.into()), ("owner", 1.into())]);
+        self.script.insert(
+            "tblclients",
+            &[
+                ("id", id.into()),
+                ("uuid", format!("00000000-0000-4000-8000-{id:012x}").into()),
+                ("firstname", first.into()),
+                ("lastname", last.into()),
+                ("companyname", format!("{last} & Söhne {id}").into()),
+                ("email", email.clone().into()),
+                ("address1", format!("{} High Street", 1 + id % 200).into()),
+                ("city", "Málaga".into()),
+                ("country", country.into()),
+                ("phonenumber", format!("+44.20{id:08}").into()),
+                ("currency", 1.into()),
+                ("credit", Cell::Money(credit)),
+                ("datecreated", Cell::Day(at)),
+                ("status", if self.dice.below(12) == 0 { "Inactive" } else { "Active" }.into()),
+                ("created_at", Cell::Instant(at)),
+                ("updated_at", Cell::Instant(at)),
+            ],
+        );
+        self.script.insert(
+            "tblusers",
+            &[
+                ("id", id.into()),
+                ("first_name", first.into()),
+                ("last_name", last.into()),
+                ("email", email.into()),
+                ("password", password.into()),
+                ("created_at", Cell::Instant(at)),
+                ("updated_at", Cell::Instant(at)),
+            ],
+        );
+        self.script.insert(
+            "tblusers_clients",
+            &[("auth_user_id", id.into()), ("client_id", id.into()), ("owner", 1.into())],
+        );
         if credit > 0 {
-            let about = [("clientid", id.into()), ("date", Cell::Day(at)), ("description", "Goodwill".into()), ("amount", Cell::Money(credit))];
+            let about = [
+                ("clientid", id.into()),
+                ("date", Cell::Day(at)),
+                ("description", "Goodwill".into()),
+                ("amount", Cell::Money(credit)),
+            ];
             self.script.insert("tblcredit", &about);
         }
         if id % 5 == 0 {
             let contact = format!("accounts@customer{id}.example");
-            let cells = [("userid", id.into()), ("firstname", "Accounts".into()), ("email", contact.into()), ("invoiceemails", 1.into())];
+            let cells = [
+                ("userid", id.into()),
+                ("firstname", "Accounts".into()),
+                ("email", contact.into()),
+                ("invoiceemails", 1.into()),
+            ];
             self.script.insert("tblcontacts", &cells);
         }
         let value = [("fieldid", 1.into()), ("relid", id.into()), ("value", format!("PO-{id:05}").into())];
@@ -127,23 +160,43 @@ impl Business {
             self.last.bank += 1;
             let data = format!("{{\"canary\":\"bank of client {user}\",\"account\":\"{last_four}\"}}");
             let data = Cell::Sql(format!("AES_ENCRYPT('{data}',{key})"));
-            let cells = [("id", self.last.bank.into()), ("pay_method_id", id.into()), ("bank_name", "Bank".into()), ("bank_data", data)];
+            let cells = [
+                ("id", self.last.bank.into()),
+                ("pay_method_id", id.into()),
+                ("bank_name", "Bank".into()),
+                ("bank_data", data),
+            ];
             self.script.insert("tblbankaccts", &cells);
             (self.last.bank, "BankAccount")
         } else {
             self.last.card += 1;
             let data = format!("{{\"canary\":\"card of client {user}\",\"token\":\"tok_{last_four}\"}}");
             let data = Cell::Sql(format!("AES_ENCRYPT('{data}',{key})"));
-            self.script.insert("tblcreditcards", &[
-                ("id", self.last.card.into()), ("pay_method_id", id.into()), ("card_type", "Visa".into()),
-                ("last_four", last_four.into()), ("expiry_date", Cell::Instant(at + 900 * DAY_S)), ("card_data", data),
-            ]);
+            self.script.insert(
+                "tblcreditcards",
+                &[
+                    ("id", self.last.card.into()),
+                    ("pay_method_id", id.into()),
+                    ("card_type", "Visa".into()),
+                    ("last_four", last_four.into()),
+                    ("expiry_date", Cell::Instant(at + 900 * DAY_S)),
+                    ("card_data", data),
+                ],
+            );
             (self.last.card, "RemoteCreditCard")
         };
-        self.script.insert("tblpaymethods", &[
-            ("id", id.into()), ("userid", user.into()), ("contact_type", "Client".into()), ("payment_id", payment.into()),
-            ("payment_type", kind.into()), ("gateway_name", "localgateway".into()), ("created_at", Cell::Instant(at)),
-        ]);
+        self.script.insert(
+            "tblpaymethods",
+            &[
+                ("id", id.into()),
+                ("userid", user.into()),
+                ("contact_type", "Client".into()),
+                ("payment_id", payment.into()),
+                ("payment_type", kind.into()),
+                ("gateway_name", "localgateway".into()),
+                ("created_at", Cell::Instant(at)),
+            ],
+        );
     }
 
     /// An order with its invoice, for hosting, a domain, both or an odd job.
@@ -155,41 +208,80 @@ impl Business {
         let status = if is_paid { "Active" } else { "Pending" };
         if has_hosting {
             self.last.hosting += 1;
-            let (id, (product, name, pence)) = (self.last.hosting, PRODUCTS[self.dice.weighted(&[6, 3, 2, 1])]);
+            let (id, (product, name, pence)) =
+                (self.last.hosting, PRODUCTS[self.dice.weighted(&[6, 3, 2, 1])]);
             let password = format!("{:016x}==", self.dice.next_u64());
-            self.script.insert("tblhosting", &[
-                ("id", id.into()), ("userid", user.into()), ("orderid", order.into()), ("packageid", product.into()),
-                ("server", (1 + id % 3).into()), ("regdate", Cell::Day(at)), ("domain", domain.clone().into()),
-                ("paymentmethod", "localgateway".into()), ("firstpaymentamount", Cell::Money(pence + 500)),
-                ("amount", Cell::Money(pence)), ("billingcycle", "Monthly".into()),
-                ("nextduedate", Cell::Day(at + 30 * DAY_S)), ("nextinvoicedate", Cell::Day(at + 16 * DAY_S)),
-                ("domainstatus", status.into()), ("username", format!("web{id}").into()), ("password", password.into()),
-                ("created_at", Cell::Instant(at)),
-            ]);
+            self.script.insert(
+                "tblhosting",
+                &[
+                    ("id", id.into()),
+                    ("userid", user.into()),
+                    ("orderid", order.into()),
+                    ("packageid", product.into()),
+                    ("server", (1 + id % 3).into()),
+                    ("regdate", Cell::Day(at)),
+                    ("domain", domain.clone().into()),
+                    ("paymentmethod", "localgateway".into()),
+                    ("firstpaymentamount", Cell::Money(pence + 500)),
+                    ("amount", Cell::Money(pence)),
+                    ("billingcycle", "Monthly".into()),
+                    ("nextduedate", Cell::Day(at + 30 * DAY_S)),
+                    ("nextinvoicedate", Cell::Day(at + 16 * DAY_S)),
+                    ("domainstatus", status.into()),
+                    ("username", format!("web{id}").into()),
+                    ("password", password.into()),
+                    ("created_at", Cell::Instant(at)),
+                ],
+            );
             let service = Service { id, user, kind: "Hosting", pence, name: format!("{name} - {domain}") };
             items.push((service.kind, id, service.name.clone(), pence));
             items.push(("Setup", id, "Setup".to_owned(), 500));
             self.services.push(service);
             if id % 6 == 0 {
-                self.script.insert("tblhostingaddons", &[
-                    ("orderid", order.into()), ("hostingid", id.into()), ("addonid", 1.into()), ("userid", user.into()),
-                    ("name", "Daily backup".into()), ("recurring", Cell::Money(200)), ("billingcycle", "Monthly".into()),
-                    ("status", status.into()), ("regdate", Cell::Day(at)),
-                ]);
+                self.script.insert(
+                    "tblhostingaddons",
+                    &[
+                        ("orderid", order.into()),
+                        ("hostingid", id.into()),
+                        ("addonid", 1.into()),
+                        ("userid", user.into()),
+                        ("name", "Daily backup".into()),
+                        ("recurring", Cell::Money(200)),
+                        ("billingcycle", "Monthly".into()),
+                        ("status", status.into()),
+                        ("regdate", Cell::Day(at)),
+                    ],
+                );
             }
-            let option = [("relid", id.into()), ("configid", 1.into()), ("optionid", (1 + id % 2).into()), ("qty", 1.into())];
+            let option = [
+                ("relid", id.into()),
+                ("configid", 1.into()),
+                ("optionid", (1 + id % 2).into()),
+                ("qty", 1.into()),
+            ];
             self.script.insert("tblhostingconfigoptions", &option);
         }
         if has_domain {
             self.last.domain += 1;
             let id = self.last.domain;
-            self.script.insert("tbldomains", &[
-                ("id", id.into()), ("userid", user.into()), ("orderid", order.into()), ("type", "Register".into()),
-                ("registrationdate", Cell::Day(at)), ("domain", domain.clone().into()),
-                ("firstpaymentamount", Cell::Money(1195)), ("recurringamount", Cell::Money(1195)),
-                ("registrar", "localregistrar".into()), ("expirydate", Cell::Day(at + 365 * DAY_S)),
-                ("status", status.into()), ("nextduedate", Cell::Day(at + 365 * DAY_S)), ("paymentmethod", "localgateway".into()),
-            ]);
+            self.script.insert(
+                "tbldomains",
+                &[
+                    ("id", id.into()),
+                    ("userid", user.into()),
+                    ("orderid", order.into()),
+                    ("type", "Register".into()),
+                    ("registrationdate", Cell::Day(at)),
+                    ("domain", domain.clone().into()),
+                    ("firstpaymentamount", Cell::Money(1195)),
+                    ("recurringamount", Cell::Money(1195)),
+                    ("registrar", "localregistrar".into()),
+                    ("expirydate", Cell::Day(at + 365 * DAY_S)),
+                    ("status", status.into()),
+                    ("nextduedate", Cell::Day(at + 365 * DAY_S)),
+                    ("paymentmethod", "localgateway".into()),
+                ],
+            );
             self.services.push(Service { id, user, kind: "Domain", pence: 1195, name: domain.clone() });
             items.push(("DomainRegister", id, format!("Registration of {domain}"), 1195));
         }
@@ -197,12 +289,21 @@ impl Business {
             items.push(("Item", 0, "Migration of a site, one-off".to_owned(), 4000));
         }
         let (invoice, total) = self.invoice(at, user, &items, is_paid);
-        self.script.insert("tblorders", &[
-            ("id", order.into()), ("ordernum", (1_000_000_000 + order).into()), ("userid", user.into()),
-            ("requestor_id", user.into()), ("date", Cell::Instant(at)), ("amount", Cell::Money(total)),
-            ("paymentmethod", "localgateway".into()), ("invoiceid", invoice.into()), ("status", status.into()),
-            ("ipaddress", format!("192.0.2.{}", order % 250).into()),
-        ]);
+        self.script.insert(
+            "tblorders",
+            &[
+                ("id", order.into()),
+                ("ordernum", (1_000_000_000 + order).into()),
+                ("userid", user.into()),
+                ("requestor_id", user.into()),
+                ("date", Cell::Instant(at)),
+                ("amount", Cell::Money(total)),
+                ("paymentmethod", "localgateway".into()),
+                ("invoiceid", invoice.into()),
+                ("status", status.into()),
+                ("ipaddress", format!("192.0.2.{}", order % 250).into()),
+            ],
+        );
         self.log(at, &format!("New Order Placed - Order ID: {order} - User ID: {user}"), user);
     }
 
@@ -219,7 +320,13 @@ impl Business {
         self.invoice(at, service.user, &items, is_paid);
     }
 
-    fn invoice(&mut self, at: u64, user: u64, items: &[(&str, u64, String, i64)], is_paid: bool) -> (u64, i64) {
+    fn invoice(
+        &mut self,
+        at: u64,
+        user: u64,
+        items: &[(&str, u64, String, i64)],
+        is_paid: bool,
+    ) -> (u64, i64) {
         self.last.invoice += 1;
         let id = self.last.invoice;
         let rate = if self.countries[user as usize - 1] == "GB" { VAT_PERCENT } else { 0 };
@@ -228,17 +335,34 @@ impl Business {
         let total = subtotal + tax;
         let due = at + 14 * DAY_S;
         for (kind, related, what, pence) in items {
-            self.script.insert("tblinvoiceitems", &[
-                ("invoiceid", id.into()), ("userid", user.into()), ("type", (*kind).into()), ("relid", (*related).into()),
-                ("description", what.clone().into()), ("amount", Cell::Money(*pence)), ("taxed", u64::from(rate > 0).into()),
-                ("duedate", Cell::Day(due)), ("paymentmethod", "localgateway".into()),
-            ]);
+            self.script.insert(
+                "tblinvoiceitems",
+                &[
+                    ("invoiceid", id.into()),
+                    ("userid", user.into()),
+                    ("type", (*kind).into()),
+                    ("relid", (*related).into()),
+                    ("description", what.clone().into()),
+                    ("amount", Cell::Money(*pence)),
+                    ("taxed", u64::from(rate > 0).into()),
+                    ("duedate", Cell::Day(due)),
+                    ("paymentmethod", "localgateway".into()),
+                ],
+            );
         }
         let mut cells = vec![
-            ("id", id.into()), ("userid", user.into()), ("date", Cell::Day(at)), ("duedate", Cell::Day(due)),
-            ("subtotal", Cell::Money(subtotal)), ("tax", Cell::Money(tax)), ("total", Cell::Money(total)),
-            ("taxrate", (rate.unsigned_abs()).into()), ("status", if is_paid { "Paid" } else { "Unpaid" }.into()),
-            ("paymentmethod", "localgateway".into()), ("created_at", Cell::Instant(at)), ("updated_at", Cell::Instant(at)),
+            ("id", id.into()),
+            ("userid", user.into()),
+            ("date", Cell::Day(at)),
+            ("duedate", Cell::Day(due)),
+            ("subtotal", Cell::Money(subtotal)),
+            ("tax", Cell::Money(tax)),
+            ("total", Cell::Money(total)),
+            ("taxrate", (rate.unsigned_abs()).into()),
+            ("status", if is_paid { "Paid" } else { "Unpaid" }.into()),
+            ("paymentmethod", "localgateway".into()),
+            ("created_at", Cell::Instant(at)),
+            ("updated_at", Cell::Instant(at)),
         ];
         if is_paid {
             cells.push(("datepaid", Cell::Instant(at + 3600)));
@@ -258,17 +382,28 @@ impl Business {
         let (invoice, user, total) = self.unpaid.remove(self.dice.below(self.unpaid.len() as u64) as usize);
         self.take_payment(at, invoice, user, total);
         let paid = Cell::Instant(at).sql();
-        self.script.run(&format!("UPDATE tblinvoices SET status='Paid', datepaid={paid}, updated_at={paid} WHERE id={invoice}"));
+        self.script.run(&format!(
+            "UPDATE tblinvoices SET status='Paid', datepaid={paid}, updated_at={paid} WHERE id={invoice}"
+        ));
         self.log(at, &format!("Invoice Marked Paid - Invoice ID: {invoice}"), user);
     }
 
     fn take_payment(&mut self, at: u64, invoice: u64, user: u64, total: i64) {
         let transaction = format!("ch_{:016x}", self.dice.next_u64());
-        self.script.insert("tblaccounts", &[
-            ("userid", user.into()), ("currency", 1.into()), ("gateway", "localgateway".into()), ("date", Cell::Instant(at)),
-            ("description", "Invoice Payment".into()), ("amountin", Cell::Money(total)), ("fees", Cell::Money(total * 14 / 1000)),
-            ("transid", transaction.into()), ("invoiceid", invoice.into()),
-        ]);
+        self.script.insert(
+            "tblaccounts",
+            &[
+                ("userid", user.into()),
+                ("currency", 1.into()),
+                ("gateway", "localgateway".into()),
+                ("date", Cell::Instant(at)),
+                ("description", "Invoice Payment".into()),
+                ("amountin", Cell::Money(total)),
+                ("fees", Cell::Money(total * 14 / 1000)),
+                ("transid", transaction.into()),
+                ("invoiceid", invoice.into()),
+            ],
+        );
     }
 
     /// A ticket, every other one with files, or an answer to one.
@@ -277,15 +412,30 @@ impl Business {
         self.last.ticket += 1;
         let id = self.last.ticket;
         let attachment = if id % 2 == 1 { self.attach(1 + id % 3) } else { String::new() };
-        self.script.insert("tbltickets", &[
-            ("id", id.into()), ("tid", format!("{:06}", 100_000 + (id * 7919) % 900_000).into()), ("did", (1 + id % 3).into()),
-            ("userid", user.into()), ("requestor_id", user.into()), ("date", Cell::Instant(at)),
-            ("title", format!("My site №{id}: it's slow").replace('№', "no. ").into()),
-            ("message", "Since this morning the café's page takes 10 s.\nWhat is wrong? £5 for the answer.".into()),
-            ("status", if self.dice.below(3) == 0 { "Open" } else { "Closed" }.into()), ("urgency", "Medium".into()),
-            ("attachment", attachment.into()), ("lastreply", Cell::Instant(at)), ("updated_at", Cell::Instant(at)),
-        ]);
-        let action = [("date", Cell::Instant(at)), ("tid", id.into()), ("action", "New Support Ticket Opened".into())];
+        self.script.insert(
+            "tbltickets",
+            &[
+                ("id", id.into()),
+                ("tid", format!("{:06}", 100_000 + (id * 7919) % 900_000).into()),
+                ("did", (1 + id % 3).into()),
+                ("userid", user.into()),
+                ("requestor_id", user.into()),
+                ("date", Cell::Instant(at)),
+                ("title", format!("My site no. {id}: it's slow").into()),
+                (
+                    "message",
+                    "Since this morning the café's page takes 10 s.\nWhat is wrong? £5 for the answer."
+                        .into(),
+                ),
+                ("status", if self.dice.below(3) == 0 { "Open" } else { "Closed" }.into()),
+                ("urgency", "Medium".into()),
+                ("attachment", attachment.into()),
+                ("lastreply", Cell::Instant(at)),
+                ("updated_at", Cell::Instant(at)),
+            ],
+        );
+        let action =
+            [("date", Cell::Instant(at)), ("tid", id.into()), ("action", "New Support Ticket Opened".into())];
         self.script.insert("tblticketlog", &action);
     }
 
@@ -295,10 +445,16 @@ impl Business {
         }
         let ticket = 1 + self.dice.below(self.last.ticket);
         let attachment = if self.dice.below(4) == 0 { self.attach(1) } else { String::new() };
-        self.script.insert("tblticketreplies", &[
-            ("tid", ticket.into()), ("date", Cell::Instant(at)), ("message", "We have looked: a cache was full.".into()),
-            ("admin", "Sam Admin".into()), ("attachment", attachment.into()),
-        ]);
+        self.script.insert(
+            "tblticketreplies",
+            &[
+                ("tid", ticket.into()),
+                ("date", Cell::Instant(at)),
+                ("message", "We have looked: a cache was full.".into()),
+                ("admin", "Sam Admin".into()),
+                ("attachment", attachment.into()),
+            ],
+        );
     }
 
     fn attach(&mut self, count: u64) -> String {
@@ -314,9 +470,15 @@ impl Business {
     }
 
     pub(super) fn log(&mut self, at: u64, what: &str, user: u64) {
-        self.script.insert("tblactivitylog", &[
-            ("date", Cell::Instant(at)), ("description", what.into()), ("user", "System".into()), ("userid", user.into()),
-            ("ipaddr", "192.0.2.1".into()),
-        ]);
+        self.script.insert(
+            "tblactivitylog",
+            &[
+                ("date", Cell::Instant(at)),
+                ("description", what.into()),
+                ("user", "System".into()),
+                ("userid", user.into()),
+                ("ipaddr", "192.0.2.1".into()),
+            ],
+        );
     }
 }

@@ -6,10 +6,21 @@ use super::business::{Business, DAY_S};
 
 /// Rows of an install of middling size (scale 1), as its counters tell. Those not here follow from these.
 pub(super) const ROWS: [(&str, u64); 15] = [
-    ("tblclients", 1_100), ("tblhosting", 900), ("tbldomains", 500), ("tblorders", 1_300), ("tblinvoices", 7_000),
-    ("tblaccounts", 5_000), ("tbltickets", 400), ("tblticketreplies", 350), ("tbltransaction_history", 22_000),
-    ("tblemails", 66_000), ("tblactivitylog", 255_000), ("tblmodulelog", 619_000), ("tblerrorlog", 128_000),
-    ("tblgatewaylog", 1_800), ("tbltodolist", 900),
+    ("tblclients", 1_100),
+    ("tblhosting", 900),
+    ("tbldomains", 500),
+    ("tblorders", 1_300),
+    ("tblinvoices", 7_000),
+    ("tblaccounts", 5_000),
+    ("tbltickets", 400),
+    ("tblticketreplies", 350),
+    ("tbltransaction_history", 22_000),
+    ("tblemails", 66_000),
+    ("tblactivitylog", 255_000),
+    ("tblmodulelog", 619_000),
+    ("tblerrorlog", 128_000),
+    ("tblgatewaylog", 1_800),
+    ("tbltodolist", 900),
 ];
 const PRICES: u64 = 7_800;
 const SPAN_S: u64 = 6 * 365 * DAY_S;
@@ -69,30 +80,96 @@ fn logs(business: &mut Business, options: &WhmcsOptions) {
             .replace("{client}", &format!("(1+CRC32(CONCAT('{seed}c',seq))%{clients})"))
             .replace("{invoice}", &format!("(1+CRC32(CONCAT('{seed}i',seq))%{invoices})"))
             .replace("{noise}", &format!("MD5(CONCAT('{seed}n',seq))"));
-        business.script.run(&format!("INSERT INTO {table} ({columns}) SELECT {values} FROM seq_1_to_{count}"));
+        business
+            .script
+            .run(&format!("INSERT INTO {table} ({columns}) SELECT {values} FROM seq_1_to_{count}"));
     };
     let count = |table| rows(table, options.scale);
     let already = count("tblorders");
-    fill("tblactivitylog", count("tblactivitylog").saturating_sub(already).max(1), "date,description,user,userid,ipaddr",
-        "{at},CONCAT('Cron Job: Completed ',seq),ELT(1+seq%3,'System','admin1','Client'),{client},CONCAT('192.0.2.',seq%250)");
-    fill("tblmodulelog", count("tblmodulelog"), "date,module,action,request,response,arrdata",
-        "{at},ELT(1+seq%3,'plesk','localregistrar','localgateway'),ELT(1+seq%4,'Usage','Sync','Create','Renew'),CONCAT('<packet id=\"',{noise},'\"><get/></packet>'),CONCAT(REPEAT('<result><status>ok</status></result>',3+seq%9),{noise}),''");
-    fill("tblerrorlog", count("tblerrorlog"), "severity,exception_class,message,filename,line,details,created_at",
-        "'warning','ErrorException',CONCAT('Undefined index: ',{noise}),'/modules/servers/plesk/plesk.php',seq%900,REPEAT('#0 call() ',8),{at}");
-    fill("tblemails", count("tblemails"), "userid,subject,message,date,`to`,created_at",
-        "{client},'Customer Invoice',CONCAT('<p>Dear customer,</p><p>',REPEAT('this is about your invoice. ',12),{noise},'</p>'),{at},CONCAT('client',{client},'@customer',{client},'.example'),{at}");
-    fill("tbltransaction_history", count("tbltransaction_history"), "invoice_id,gateway,transaction_id,remote_status,completed,amount,currency_id,created_at",
-        "{invoice},'localgateway',CONCAT('ch_',{noise}),ELT(1+seq%4,'Success','Declined','Declined','Pending'),seq%4=0,seq%9000/100,1,{at}");
-    fill("tblgatewaylog", count("tblgatewaylog"), "date,gateway,data,result", "{at},'localgateway',{noise},'Successful'");
-    fill("tbltodolist", count("tbltodolist"), "date,title,description,status,duedate", "DATE({at}),CONCAT('Call client ',{client}),'',ELT(1+seq%2,'Completed','New'),DATE({at})");
-    fill("tbladminlog", count("tbltodolist"), "adminusername,logintime,logouttime,sessionid,lastvisit", "'admin1',{at},{at},{noise},{at}");
-    fill("tblwhoislog", count("tbltodolist"), "date,domain,ip", "{at},CONCAT({noise},'.example'),'192.0.2.9'");
+    fill(
+        "tblactivitylog",
+        count("tblactivitylog").saturating_sub(already).max(1),
+        "date,description,user,userid,ipaddr",
+        "{at},CONCAT('Cron Job: Completed ',seq),ELT(1+seq%3,'System','admin1','Client'),{client},CONCAT('192.0.2.',seq%250)",
+    );
+    fill(
+        "tblmodulelog",
+        count("tblmodulelog"),
+        "date,module,action,request,response,arrdata",
+        "{at},ELT(1+seq%3,'plesk','localregistrar','localgateway'),ELT(1+seq%4,'Usage','Sync','Create','Renew'),CONCAT('<packet id=\"',{noise},'\"><get/></packet>'),CONCAT(REPEAT('<result><status>ok</status></result>',3+seq%9),{noise}),''",
+    );
+    fill(
+        "tblerrorlog",
+        count("tblerrorlog"),
+        "severity,exception_class,message,filename,line,details,created_at",
+        "'warning','ErrorException',CONCAT('Undefined index: ',{noise}),'/modules/servers/plesk/plesk.php',seq%900,REPEAT('#0 call() ',8),{at}",
+    );
+    fill(
+        "tblemails",
+        count("tblemails"),
+        "userid,subject,message,date,`to`,created_at",
+        "{client},'Customer Invoice',CONCAT('<p>Dear customer,</p><p>',REPEAT('this is about your invoice. ',12),{noise},'</p>'),{at},CONCAT('client',{client},'@customer',{client},'.example'),{at}",
+    );
+    fill(
+        "tbltransaction_history",
+        count("tbltransaction_history"),
+        "invoice_id,gateway,transaction_id,remote_status,completed,amount,currency_id,created_at",
+        "{invoice},'localgateway',CONCAT('ch_',{noise}),ELT(1+seq%4,'Success','Declined','Declined','Pending'),seq%4=0,seq%9000/100,1,{at}",
+    );
+    fill(
+        "tblgatewaylog",
+        count("tblgatewaylog"),
+        "date,gateway,data,result",
+        "{at},'localgateway',{noise},'Successful'",
+    );
+    fill(
+        "tbltodolist",
+        count("tbltodolist"),
+        "date,title,description,status,duedate",
+        "DATE({at}),CONCAT('Call client ',{client}),'',ELT(1+seq%2,'Completed','New'),DATE({at})",
+    );
+    fill(
+        "tbladminlog",
+        count("tbltodolist"),
+        "adminusername,logintime,logouttime,sessionid,lastvisit",
+        "'admin1',{at},{at},{noise},{at}",
+    );
+    fill(
+        "tblwhoislog",
+        count("tbltodolist"),
+        "date,domain,ip",
+        "{at},CONCAT({noise},'.example'),'192.0.2.9'",
+    );
     let prices = scaled(PRICES, options.scale);
-    fill("tbldomainpricing", prices.div_ceil(6), "extension,autoreg,`order`", "CONCAT('.tld',seq),'localregistrar',seq");
-    fill("tblpricing", prices, "type,currency,relid,msetupfee", "ELT(1+seq%3,'domainregister','domaintransfer','domainrenew'),1,1+(seq-1) DIV 6,11.95");
-    fill("tblsessions", count("tbltickets"), "session_id,payload,last_activity", "{noise},REPEAT({noise},9),0");
-    fill("tbltransientdata", count("tbltickets"), "name,data,expires", "CONCAT('cache.',{noise}),REPEAT({noise},5),0");
+    fill(
+        "tbldomainpricing",
+        prices.div_ceil(6),
+        "extension,autoreg,`order`",
+        "CONCAT('.tld',seq),'localregistrar',seq",
+    );
+    fill(
+        "tblpricing",
+        prices,
+        "type,currency,relid,msetupfee",
+        "ELT(1+seq%3,'domainregister','domaintransfer','domainrenew'),1,1+(seq-1) DIV 6,11.95",
+    );
+    fill(
+        "tblsessions",
+        count("tbltickets"),
+        "session_id,payload,last_activity",
+        "{noise},REPEAT({noise},9),0",
+    );
+    fill(
+        "tbltransientdata",
+        count("tbltickets"),
+        "name,data,expires",
+        "CONCAT('cache.',{noise}),REPEAT({noise},5),0",
+    );
     // What waits to be sent when the cron runs next.
-    fill("tblemails", 2, "userid,subject,message,date,`to`,pending,created_at",
-        "{client},CONCAT('Payment reminder ',seq),'Please pay.',{at},CONCAT('client',{client},'@customer',{client},'.example'),1,{at}");
+    fill(
+        "tblemails",
+        2,
+        "userid,subject,message,date,`to`,pending,created_at",
+        "{client},CONCAT('Payment reminder ',seq),'Please pay.',{at},CONCAT('client',{client},'@customer',{client},'.example'),1,{at}",
+    );
 }

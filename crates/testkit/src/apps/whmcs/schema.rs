@@ -17,7 +17,9 @@ pub(super) fn statements(is_legacy: bool) -> String {
         let mut definitions = vec!["`id` int(10) unsigned NOT NULL AUTO_INCREMENT".to_owned()];
         definitions.extend(split(lines[at + 1]).iter().flat_map(|column| columns(column)));
         definitions.push("PRIMARY KEY (`id`)".to_owned());
-        definitions.extend(lines.get(at + 2).filter(|line| line.starts_with(' ')).map(|keys| keys.trim().to_owned()));
+        definitions.extend(
+            lines.get(at + 2).filter(|line| line.starts_with(' ')).map(|keys| keys.trim().to_owned()),
+        );
         writeln!(text, "CREATE TABLE `{name}` (\n {}\n) {kind};", definitions.join(",\n "))
             .expect("a string takes everything");
     }
