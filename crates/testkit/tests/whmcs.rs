@@ -213,3 +213,15 @@ fn the_cron_charges_sends_and_writes_down_that_it_ran() {
     assert_eq!(gateway.posts().len(), 3, "it goes where the database says, and nowhere else");
     assert_eq!(whmcs.faults(), NOTHING);
 }
+
+#[test]
+fn heavy_an_install_of_middling_size_is_whole() {
+    let server = Mariadb::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let whmcs = install(&server, folder.path(), WhmcsOptions { scale: 1.0, ..WhmcsOptions::default() });
+    assert_eq!(whmcs.count("tblmodulelog"), 619_000);
+    assert_eq!(whmcs.count("tblinvoices"), 7_000);
+    assert_eq!(whmcs.count("tblaccounts"), 5_000);
+    assert_eq!(whmcs.faults(), NOTHING);
+    assert!(whmcs.serve().get("/").body.contains("Newest invoice: #7000 "));
+}

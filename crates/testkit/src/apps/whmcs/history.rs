@@ -35,9 +35,9 @@ fn scaled(rows: u64, scale: f64) -> u64 {
     ((rows as f64 * scale).round() as u64).max(4)
 }
 
-/// Whether the event `number` of `all` is one of `some`, evenly spread.
+/// Whether the event `number` of `all` is one of `some`, evenly spread. The first is: nothing is renewed before an order.
 fn is_due(number: u64, some: u64, all: u64) -> bool {
-    (number + 1) * some / all > number * some / all
+    ((number + 1) * some).div_ceil(all) > (number * some).div_ceil(all)
 }
 
 pub(super) fn live(business: &mut Business, options: &WhmcsOptions) {
