@@ -68,8 +68,6 @@ impl std::error::Error for AssetError {
 pub fn folder(asset: &Asset) -> Result<Folder, AssetError> {
     match asset.folder() {
         Some(settings) => Folder::new(&asset.name, settings),
-        None => {
-            Err(AssetError { asset: asset.name.clone(), kind: AssetErrorKind::NotBuilt(asset.class()) })
-        }
+        None => Err(AssetError { asset: asset.name.clone(), kind: AssetErrorKind::NotBuilt(asset.class()) }),
     }
 }

@@ -193,7 +193,8 @@ fn clash(grown: &Grown) -> SourceError {
     SourceError {
         path,
         kind: io::ErrorKind::InvalidInput,
-        message: "it lies in or above something else that is backed up with it: name only the upper one".into(),
+        message: "it lies in or above something else that is backed up with it: name only the upper one"
+            .into(),
     }
 }
 
@@ -296,7 +297,10 @@ mod tests {
         let (shop, vhost) = (at("www/shop"), at("etc/vhosts/shop"));
         let source = joined(&[&shop, &vhost]);
         let shown: Vec<Vec<u8>> = source.paths().into_iter().map(|path| path.join(&b'/')).collect();
-        assert_eq!(shown, [&shop, &vhost].map(|path| path.to_str().unwrap().trim_start_matches('/').as_bytes()));
+        assert_eq!(
+            shown,
+            [&shop, &vhost].map(|path| path.to_str().unwrap().trim_start_matches('/').as_bytes())
+        );
         let mut directory = source.root().unwrap().1;
         for name in folder.path().iter().skip(1) {
             assert_eq!(names(&*directory), [name.to_str().unwrap()]);

@@ -56,12 +56,15 @@ fn points(customer: &Customer, asset: &str) -> Vec<Value> {
 fn is_the_same_database(server: &Mariadb, dump: &Path) {
     let manifest: Value = serde_json::from_slice(&fs::read(dump.join("manifest.json")).unwrap()).unwrap();
     let files = manifest["files"].as_array().unwrap().iter().filter(|file| file["is_dump"] == true);
-    let joined: Vec<u8> = files.flat_map(|file| fs::read(dump.join(file["name"].as_str().unwrap())).unwrap()).collect();
+    let joined: Vec<u8> =
+        files.flat_map(|file| fs::read(dump.join(file["name"].as_str().unwrap())).unwrap()).collect();
     server.sql("CREATE OR REPLACE DATABASE again");
     let output = server.load("again", &joined);
     assert!(output.status.success(), "{}", text(&output));
     for table in ["invoices", "sessions"] {
-        let checksum = |database: &str| server.sql(&format!("CHECKSUM TABLE {database}.{table}")).split_off(database.len());
+        let checksum = |database: &str| {
+            server.sql(&format!("CHECKSUM TABLE {database}.{table}")).split_off(database.len())
+        };
         assert_eq!(checksum("again"), checksum("shop"), "{table}");
     }
 }
@@ -96,7 +99,8 @@ fn whmcs_has_points_of_its_database_and_of_its_files() {
     is_the_same_database(&server, &all.join("billing/database"));
 
     // One part alone, and what did not change is not stored again.
-    let output = customer.command(&["backup", "billing", "--dataset", "database", "--json"]).output().unwrap();
+    let output =
+        customer.command(&["backup", "billing", "--dataset", "database", "--json"]).output().unwrap();
     let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(reports.as_array().unwrap().len(), 1);
     let totals = &reports[0]["totals"];
@@ -112,7 +116,8 @@ fn stock_restic_restores_the_dump() {
     let customer = billing(&server);
     customer.run(0, &["backup", "billing"]);
     let to = customer.path("by-restic");
-    let id = points(&customer, "billing").iter().find(|point| point["dataset"] == "database").unwrap()["id"].clone();
+    let id = points(&customer, "billing").iter().find(|point| point["dataset"] == "database").unwrap()["id"]
+        .clone();
     let target = to.to_str().unwrap();
     customer.run(0, &["restic", "billing", "--", "restore", id.as_str().unwrap(), "--target", target]);
     is_the_same_database(&server, &to.join("databases/shop"));
@@ -136,7 +141,11 @@ fn a_database_that_cannot_be_had_leaves_no_point_and_the_files_get_theirs() {
             "broken",
         ),
     ] {
-        server.sql(&change.replace("'PASSWORD'", &format!("'{PASSWORD}'")).replace("'holdfast'", &format!("'{PASSWORD}'")));
+        server.sql(
+            &change
+                .replace("'PASSWORD'", &format!("'{PASSWORD}'"))
+                .replace("'holdfast'", &format!("'{PASSWORD}'")),
+        );
         let output = customer.holdfast(&["backup", "billing"]);
         let said = text(&output);
         assert_eq!(code(&output), 3, "{said}");

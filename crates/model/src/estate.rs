@@ -230,7 +230,9 @@ impl Asset {
     pub fn databases(&self) -> &[DatabaseSettings] {
         match &self.settings {
             Settings::Whmcs(whmcs) => std::slice::from_ref(&whmcs.database),
-            Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) => databases,
+            Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) => {
+                databases
+            }
             Settings::Website(_) | Settings::NotBuilt(_) => &[],
         }
     }
@@ -253,7 +255,8 @@ impl Estate {
 
     /// Every place where credentials stand: of locations, channels and databases. Keys of repositories are none.
     pub fn credentials(&self) -> impl Iterator<Item = &Credentials> {
-        let locations = self.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]).flatten();
+        let locations =
+            self.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]).flatten();
         let channels = self.alerts.channels.values().map(|channel| &channel.credentials);
         let ping = self.alerts.ping.iter().map(|ping| &ping.credentials);
         let told = channels.chain(ping).flatten();

@@ -175,9 +175,9 @@ impl<'t, 'i> Fields<'t, 'i> {
             wrong_type::<()>(problems, key, "a list of tables", value.get_ref(), &value.span());
             return Some(Vec::new());
         };
-        let read = values.iter().filter_map(|value| {
-            as_table(problems, key, value, format!("an entry of {key:?}"), value.span())
-        });
+        let read = values
+            .iter()
+            .filter_map(|value| as_table(problems, key, value, format!("an entry of {key:?}"), value.span()));
         Some(read.collect())
     }
 

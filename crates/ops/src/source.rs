@@ -25,7 +25,9 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Box<d
     let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
     folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
     let mut parts = folder.parts().map_err(|error| Error::not_done(error.to_string()))?;
-    if let Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) = &asset.settings {
+    if let Settings::Website(WebsiteSettings { databases: SiteDatabases::Named(databases), .. }) =
+        &asset.settings
+    {
         for database in databases {
             parts.push(Part::Tree(Box::new(dump(setup, asset, database)?)));
         }

@@ -9,7 +9,9 @@ use super::alerts::{read_alerts, read_metrics};
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
-use super::{DatabaseServer, DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings};
+use super::{
+    DatabaseServer, DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings,
+};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;

@@ -123,13 +123,18 @@ fn what_belongs_to_a_website_beside_its_folder_is_read_and_lies_in_no_location()
     let one = "{ name = \"shop\", socket = \"/run/s\", credentials = { env = \"DB\" } }";
     assert_eq!(databases(""), Some(SiteDatabases::Detected));
     assert_eq!(databases("databases = []\n"), Some(SiteDatabases::Named(Vec::new())));
-    let Some(SiteDatabases::Named(named)) = databases(&format!("databases = [{one}, {one}]\n")) else { panic!() };
+    let Some(SiteDatabases::Named(named)) = databases(&format!("databases = [{one}, {one}]\n")) else {
+        panic!()
+    };
     assert_eq!(named.iter().map(|database| &database.name[..]).collect::<Vec<_>>(), ["shop", "shop"]);
-    for wrong in ["databases = \"shop\"\n", "databases = [\"shop\"]\n", "databases = [{ name = \"shop\" }]\n"] {
+    for wrong in ["databases = \"shop\"\n", "databases = [\"shop\"]\n", "databases = [{ name = \"shop\" }]\n"]
+    {
         assert!(read_estate("estate.toml", &with(wrong)).value.is_none(), "{wrong}");
     }
-    let estate = read_estate("estate.toml", &with("also = [\"/etc/nginx/shop\", \"/srv/uploads\"]\n")).value.unwrap();
-    let places: Vec<_> = estate.assets["shop.example"].folder().unwrap().places().map(|(path, _)| path).collect();
+    let estate =
+        read_estate("estate.toml", &with("also = [\"/etc/nginx/shop\", \"/srv/uploads\"]\n")).value.unwrap();
+    let places: Vec<_> =
+        estate.assets["shop.example"].folder().unwrap().places().map(|(path, _)| path).collect();
     assert_eq!(places.len(), 3);
     let inside = with("also = [\"/srv/copies/x\"]\n")
         + "[locations.disk]\nurl = \"file:///srv/copies\"\nsite = \"london\"\nhost = \"web1\"\n";

@@ -1,14 +1,14 @@
 //! What happens at a hosting company: people sign up, order, are invoiced, pay and ask. The past of an install and what
 //! happens while a test looks on are the same events, so that what holds for one holds for the other.
 
+mod clients;
+mod orders;
+
 use super::script::{Cell, Script};
 use crate::corpus::Dice;
 
 pub(super) const DAY_S: u64 = 86_400;
 const VAT_PERCENT: i64 = 20;
-const FIRST_NAMES: [&str; 8] = ["Zoë", "Jürgen", "Amélie", "Tom", "Søren", "Chloé", "O'Brien", "Ana"];
-const LAST_NAMES: [&str; 8] = ["Smith", "Müller", "D'Arcy", "Ibáñez", "Jones", "Åkesson", "Brown", "Peña"];
-const COUNTRIES: [&str; 5] = ["GB", "GB", "GB", "DE", "ES"];
 
 /// Product number, name and monthly price in pence.
 pub(super) const PRODUCTS: [(u64, &str, i64); 4] =
@@ -55,10 +55,6 @@ pub(super) struct Business {
     pub(super) hash: String,
 }
 
-fn name(words: &[&'static str], dice: &mut Dice) -> &'static str {
-    words[dice.below(words.len() as u64) as usize]
-}
-
 impl Business {
     pub(super) fn new(seed: u64, hash: &str) -> Business {
         Business {
@@ -75,236 +71,6 @@ impl Business {
 
     fn anybody(&mut self) -> u64 {
         1 + self.dice.below(self.countries.len() as u64)
-    }
-
-    pub(super) fn sign_up(&mut self, at: u64) {
-        self.last.client += 1;
-        let id = self.last.client;
-        let (first, last) = (name(&FIRST_NAMES, &mut self.dice), name(&LAST_NAMES, &mut self.dice));
-        let country = name(&COUNTRIES, &mut self.dice);
-        let email = format!("client{id}@customer{id}.example");
-        let password = format!("$2y$10${:016x}{:016x}", self.dice.next_u64(), self.dice.next_u64());
-        let credit = if self.dice.below(20) == 0 { 1000 } else { 0 };
-        self.script.insert(
-            "tblclients",
-            &[
-                ("id", id.into()),
-                ("uuid", format!("00000000-0000-4000-8000-{id:012x}").into()),
-                ("firstname", first.into()),
-                ("lastname", last.into()),
-                ("companyname", format!("{last} & Söhne {id}").into()),
-                ("email", email.clone().into()),
-                ("address1", format!("{} High Street", 1 + id % 200).into()),
-                ("city", "Málaga".into()),
-                ("country", country.into()),
-                ("phonenumber", format!("+44.20{id:08}").into()),
-                ("currency", 1.into()),
-                ("credit", Cell::Money(credit)),
-                ("datecreated", Cell::Day(at)),
-                ("status", if self.dice.below(12) == 0 { "Inactive" } else { "Active" }.into()),
-                ("created_at", Cell::Instant(at)),
-                ("updated_at", Cell::Instant(at)),
-            ],
-        );
-        self.script.insert(
-            "tblusers",
-            &[
-                ("id", id.into()),
-                ("first_name", first.into()),
-                ("last_name", last.into()),
-                ("email", email.into()),
-                ("password", password.into()),
-                ("created_at", Cell::Instant(at)),
-                ("updated_at", Cell::Instant(at)),
-            ],
-        );
-        self.script.insert(
-            "tblusers_clients",
-            &[("auth_user_id", id.into()), ("client_id", id.into()), ("owner", 1.into())],
-        );
-        if credit > 0 {
-            let about = [
-                ("clientid", id.into()),
-                ("date", Cell::Day(at)),
-                ("description", "Goodwill".into()),
-                ("amount", Cell::Money(credit)),
-            ];
-            self.script.insert("tblcredit", &about);
-        }
-        if id % 5 == 0 {
-            let contact = format!("accounts@customer{id}.example");
-            let cells = [
-                ("userid", id.into()),
-                ("firstname", "Accounts".into()),
-                ("email", contact.into()),
-                ("invoiceemails", 1.into()),
-            ];
-            self.script.insert("tblcontacts", &cells);
-        }
-        let value = [("fieldid", 1.into()), ("relid", id.into()), ("value", format!("PO-{id:05}").into())];
-        self.script.insert("tblcustomfieldsvalues", &value);
-        if id % 11 != 10 {
-            self.add_pay_method(id, at);
-        }
-        self.countries.push(country.to_owned());
-    }
-
-    /// Ciphered as payment modules do it: with a key out of configuration.php and the client's number.
-    fn add_pay_method(&mut self, user: u64, at: u64) {
-        self.last.pay_method += 1;
-        let id = self.last.pay_method;
-        let key = format!("MD5(CONCAT('{}','{user}'))", self.hash);
-        let last_four = format!("{:04}", self.dice.below(10_000));
-        let is_bank = user.is_multiple_of(13);
-        let (payment, kind) = if is_bank {
-            self.last.bank += 1;
-            let data = format!("{{\"canary\":\"bank of client {user}\",\"account\":\"{last_four}\"}}");
-            let data = Cell::Sql(format!("AES_ENCRYPT('{data}',{key})"));
-            let cells = [
-                ("id", self.last.bank.into()),
-                ("pay_method_id", id.into()),
-                ("bank_name", "Bank".into()),
-                ("bank_data", data),
-            ];
-            self.script.insert("tblbankaccts", &cells);
-            (self.last.bank, "BankAccount")
-        } else {
-            self.last.card += 1;
-            let data = format!("{{\"canary\":\"card of client {user}\",\"token\":\"tok_{last_four}\"}}");
-            let data = Cell::Sql(format!("AES_ENCRYPT('{data}',{key})"));
-            self.script.insert(
-                "tblcreditcards",
-                &[
-                    ("id", self.last.card.into()),
-                    ("pay_method_id", id.into()),
-                    ("card_type", "Visa".into()),
-                    ("last_four", last_four.into()),
-                    ("expiry_date", Cell::Instant(at + 900 * DAY_S)),
-                    ("card_data", data),
-                ],
-            );
-            (self.last.card, "RemoteCreditCard")
-        };
-        self.script.insert(
-            "tblpaymethods",
-            &[
-                ("id", id.into()),
-                ("userid", user.into()),
-                ("contact_type", "Client".into()),
-                ("payment_id", payment.into()),
-                ("payment_type", kind.into()),
-                ("gateway_name", "localgateway".into()),
-                ("created_at", Cell::Instant(at)),
-            ],
-        );
-    }
-
-    /// An order with its invoice, for hosting, a domain, both or an odd job.
-    pub(super) fn order(&mut self, at: u64, has_hosting: bool, has_domain: bool, is_paid: bool) {
-        let user = self.anybody();
-        self.last.order += 1;
-        let (order, mut items) = (self.last.order, Vec::new());
-        let domain = format!("order{order}.example");
-        let status = if is_paid { "Active" } else { "Pending" };
-        if has_hosting {
-            self.last.hosting += 1;
-            let (id, (product, name, pence)) =
-                (self.last.hosting, PRODUCTS[self.dice.weighted(&[6, 3, 2, 1])]);
-            let password = format!("{:016x}==", self.dice.next_u64());
-            self.script.insert(
-                "tblhosting",
-                &[
-                    ("id", id.into()),
-                    ("userid", user.into()),
-                    ("orderid", order.into()),
-                    ("packageid", product.into()),
-                    ("server", (1 + id % 3).into()),
-                    ("regdate", Cell::Day(at)),
-                    ("domain", domain.clone().into()),
-                    ("paymentmethod", "localgateway".into()),
-                    ("firstpaymentamount", Cell::Money(pence + 500)),
-                    ("amount", Cell::Money(pence)),
-                    ("billingcycle", "Monthly".into()),
-                    ("nextduedate", Cell::Day(at + 30 * DAY_S)),
-                    ("nextinvoicedate", Cell::Day(at + 16 * DAY_S)),
-                    ("domainstatus", status.into()),
-                    ("username", format!("web{id}").into()),
-                    ("password", password.into()),
-                    ("created_at", Cell::Instant(at)),
-                ],
-            );
-            let service = Service { id, user, kind: "Hosting", pence, name: format!("{name} - {domain}") };
-            items.push((service.kind, id, service.name.clone(), pence));
-            items.push(("Setup", id, "Setup".to_owned(), 500));
-            self.services.push(service);
-            if id % 6 == 0 {
-                self.script.insert(
-                    "tblhostingaddons",
-                    &[
-                        ("orderid", order.into()),
-                        ("hostingid", id.into()),
-                        ("addonid", 1.into()),
-                        ("userid", user.into()),
-                        ("name", "Daily backup".into()),
-                        ("recurring", Cell::Money(200)),
-                        ("billingcycle", "Monthly".into()),
-                        ("status", status.into()),
-                        ("regdate", Cell::Day(at)),
-                    ],
-                );
-            }
-            let option = [
-                ("relid", id.into()),
-                ("configid", 1.into()),
-                ("optionid", (1 + id % 2).into()),
-                ("qty", 1.into()),
-            ];
-            self.script.insert("tblhostingconfigoptions", &option);
-        }
-        if has_domain {
-            self.last.domain += 1;
-            let id = self.last.domain;
-            self.script.insert(
-                "tbldomains",
-                &[
-                    ("id", id.into()),
-                    ("userid", user.into()),
-                    ("orderid", order.into()),
-                    ("type", "Register".into()),
-                    ("registrationdate", Cell::Day(at)),
-                    ("domain", domain.clone().into()),
-                    ("firstpaymentamount", Cell::Money(1195)),
-                    ("recurringamount", Cell::Money(1195)),
-                    ("registrar", "localregistrar".into()),
-                    ("expirydate", Cell::Day(at + 365 * DAY_S)),
-                    ("status", status.into()),
-                    ("nextduedate", Cell::Day(at + 365 * DAY_S)),
-                    ("paymentmethod", "localgateway".into()),
-                ],
-            );
-            self.services.push(Service { id, user, kind: "Domain", pence: 1195, name: domain.clone() });
-            items.push(("DomainRegister", id, format!("Registration of {domain}"), 1195));
-        }
-        if items.is_empty() {
-            items.push(("Item", 0, "Migration of a site, one-off".to_owned(), 4000));
-        }
-        let (invoice, total) = self.invoice(at, user, &items, is_paid);
-        self.script.insert(
-            "tblorders",
-            &[
-                ("id", order.into()),
-                ("ordernum", (1_000_000_000 + order).into()),
-                ("userid", user.into()),
-                ("requestor_id", user.into()),
-                ("date", Cell::Instant(at)),
-                ("amount", Cell::Money(total)),
-                ("paymentmethod", "localgateway".into()),
-                ("invoiceid", invoice.into()),
-                ("status", status.into()),
-                ("ipaddress", format!("192.0.2.{}", order % 250).into()),
-            ],
-        );
-        self.log(at, &format!("New Order Placed - Order ID: {order} - User ID: {user}"), user);
     }
 
     /// Invoices a service again, with another thing now and then.
