@@ -29,10 +29,10 @@ pub(super) const PACKAGES: &[&str] = &[
     "openssh-server",
     "openssh-sftp-server",
     "openssl",
-    // Named, or wordpress takes Apache's module to have a PHP.
+    // In this order, or apt takes Apache's module to have a PHP.
+    "php-fpm",
     "php",
     "php-cli",
-    "php-fpm",
     "php-gd",
     "php-mysql",
     "prometheus",
