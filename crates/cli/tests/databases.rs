@@ -236,7 +236,7 @@ fn a_website_tells_by_itself_which_database_it_needs() {
     let target = whole.to_str().unwrap();
     customer.run(0, &["restic", REPOSITORY, "--", "restore", id.as_str().unwrap(), "--target", target]);
     is_the_same_database(&server, &whole.join("databases/shop"));
-    let scope = customer.json(4, &["status"]);
+    let scope = customer.json(1, &["status"]);
     let scope = scope["controls"].as_array().unwrap().iter().find(|c| c["id"] == "SCOPE-02").unwrap().clone();
     assert_eq!(scope["verdict"], "PASS", "{scope:#}");
 

@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian that bring a program.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 18] = [
     ("sshd", "the package openssh-server"),
     ("ssh-keygen", "the package openssh-client"),
     ("ssh-agent", "the package openssh-client"),
@@ -15,6 +15,8 @@ const PACKAGES: [(&str, &str); 16] = [
     ("mariadb-install-db", "the package mariadb-server"),
     ("mariadb", "the package mariadb-server"),
     ("mariadb-dump", "the package mariadb-server"),
+    ("php", "the packages php-cli, php-fpm, php-mysql and php-gd"),
+    ("nginx", "the package nginx-light"),
     ("promtool", "the package prometheus"),
     ("restic", "the package restic"),
     ("restic-newest", "the package restic of a newer Debian suite, as restic-newest"),

@@ -1,4 +1,4 @@
-//! What tests share: corpora of websites, real servers, and the programs to run against. For `dev-dependencies` only.
+//! What tests share: corpora of websites, real servers, applications on them, and the programs to run against. For `dev-dependencies` only.
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,6 +9,7 @@
     reason = "a test kit that cannot go on stops the test, with the place in the message"
 )]
 
+pub mod apps;
 pub mod corpus;
 pub mod folder_source;
 pub mod lab;

@@ -24,10 +24,17 @@ pub(super) const PACKAGES: &[&str] = &[
     "fuse3",
     "libgfshare-bin",
     "mariadb-server",
+    "nginx-light",
     "openssh-client",
     "openssh-server",
     "openssh-sftp-server",
     "openssl",
+    // In this order, or apt takes Apache's module to have a PHP.
+    "php-fpm",
+    "php",
+    "php-cli",
+    "php-gd",
+    "php-mysql",
     "prometheus",
     "python3-aiosmtpd",
     "python3-venv",
@@ -35,6 +42,8 @@ pub(super) const PACKAGES: &[&str] = &[
     "restic",
     "rsync",
     "valgrind",
+    "wordpress",
+    "wordpress-theme-twentytwentytwo",
     "xxd",
 ];
 
@@ -57,8 +66,12 @@ pub(super) fn ensure(packages: &[&str]) -> Result<String> {
     drop(services);
     let services = [
         ("mariadb-server", "mariadb.service"),
+        ("nginx-light", "nginx.service"),
         ("openssh-server", "ssh.service"),
         ("openssh-server", "ssh.socket"),
+        // Of Debian 12 and 13.
+        ("php-fpm", "php8.2-fpm.service"),
+        ("php-fpm", "php8.4-fpm.service"),
         ("prometheus", "prometheus.service"),
     ];
     for (package, service) in services {

@@ -94,28 +94,12 @@ impl Mariadb {
 
     /// Feeds statements, such as a dump, to a database.
     pub fn load(&self, database: &str, statements: &[u8]) -> Output {
-        let mut command = self.client("mariadb");
-        command.args(["--batch", "--skip-column-names", "--raw", "--binary-mode"]);
-        if !database.is_empty() {
-            command.arg(database);
-        }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut input = child.stdin.take().expect("it is piped");
-        let statements = statements.to_vec();
-        // A client that stops at an error does not read the rest.
-        let feeding = std::thread::spawn(move || drop(input.write_all(&statements)));
-        let output = child.wait_with_output().unwrap();
-        feeding.join().unwrap();
-        output
+        load_at(&self.socket, database, statements)
     }
 
     /// A client program, connected as root.
     pub fn client(&self, program: &str) -> Command {
-        let mut command = Command::new(lab::program(program));
-        command.args(["--no-defaults", "--user=root", "--default-character-set=utf8mb4"]);
-        command.arg(format!("--socket={}", self.socket.display()));
-        command
+        client_at(&self.socket, program)
     }
 
     /// The server's folder.
@@ -138,4 +122,29 @@ impl Drop for Mariadb {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Feeds statements to a database of the server at a socket, which may be one that ended.
+pub(crate) fn load_at(socket: &Path, database: &str, statements: &[u8]) -> Output {
+    let mut command = client_at(socket, "mariadb");
+    command.args(["--batch", "--skip-column-names", "--raw", "--binary-mode"]);
+    if !database.is_empty() {
+        command.arg(database);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().expect("it is piped");
+    let statements = statements.to_vec();
+    // A client that stops at an error does not read the rest.
+    let feeding = std::thread::spawn(move || drop(input.write_all(&statements)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    output
+}
+
+fn client_at(socket: &Path, program: &str) -> Command {
+    let mut command = Command::new(lab::program(program));
+    command.args(["--no-defaults", "--user=root", "--default-character-set=utf8mb4"]);
+    command.arg(format!("--socket={}", socket.display()));
+    command
 }
