@@ -70,9 +70,17 @@ impl DumpSource {
     }
 }
 
+/// Where a point has the dump of a database: the components of its folder.
+pub fn place_of(database: &str) -> Vec<Vec<u8>> {
+    vec![FOLDER.to_vec(), names::component(database.as_bytes())]
+}
+
+/// The folder of all dumps of a point.
+pub const FOLDER: &[u8] = b"databases";
+
 impl Source for DumpSource {
     fn path(&self) -> Vec<Vec<u8>> {
-        vec![b"databases".to_vec(), names::component(self.access.database.as_bytes())]
+        place_of(&self.access.database)
     }
 
     fn ancestors(&self) -> Result<Vec<Metadata>, SourceError> {

@@ -17,6 +17,7 @@ mod repair;
 mod report;
 mod restic;
 mod restore;
+mod restore_database;
 mod runs;
 mod serve;
 mod slots;

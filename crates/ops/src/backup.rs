@@ -93,6 +93,8 @@ pub struct How {
     pub full: bool,
     /// The source is right as it is, however small it has become.
     pub accept_smaller: bool,
+    /// It is made of what a restore is about to replace: never what somebody means who asks for the newest.
+    pub before_restore: bool,
 }
 
 impl How {
@@ -190,6 +192,9 @@ pub(crate) fn carry_out(
             locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
         };
         let files;
+        if how.before_restore {
+            request.tags.push(BEFORE_RESTORE.to_owned());
+        }
         let archived = match repository.archive(&request, &troubles, progress, &setup.cancel()) {
             // No dump is a reason to leave the files of a website without a copy.
             Err(error) if opened.is_with_dumps && error.kind == ErrorKind::Source => {
@@ -279,6 +284,9 @@ fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archi
     known.note(&archived.id, &archived.snapshot, now);
     known_points::keep(state, name, &known)
 }
+
+/// How a snapshot says that it was made of what a restore replaced.
+pub(crate) const BEFORE_RESTORE: &str = "before-restore";
 
 /// The rules by which an asset leaves things out, as the snapshot shall tell them.
 fn excludes(asset: &Asset) -> Vec<String> {

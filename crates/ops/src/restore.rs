@@ -1,6 +1,7 @@
 //! Restores an asset, or a part of it.
 
 mod all;
+pub mod database;
 pub mod export;
 mod selection;
 mod target;
@@ -42,6 +43,8 @@ pub struct Wish {
     pub location: Option<String>,
     /// Only what matches one of these.
     pub include: Vec<String>,
+    /// Everything in the point, each at its own absolute path below `to`: what lies elsewhere than in the asset's folder, too.
+    pub whole: bool,
     /// Into a folder that is not empty.
     pub overwrite: bool,
     /// What for, as the log shall have it.
@@ -61,6 +64,8 @@ pub struct RestoreReport {
     pub time: Timestamp,
     /// Where it was restored to.
     pub to: PathBuf,
+    /// What the point holds besides, by its absolute paths.
+    pub left_out: Vec<String>,
     /// What was written.
     pub restored: Restored,
     /// Seconds it took.
@@ -97,6 +102,7 @@ pub fn restore(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<Restor
         point: id.to_hex(),
         time: snapshot.time,
         to: wish.to.clone(),
+        left_out: if wish.whole { Vec::new() } else { beside(snapshot) },
         restored,
         seconds: (setup.world.clock.monotonic() - start).as_secs_f64(),
         break_glass_record,
@@ -118,7 +124,7 @@ fn carry_out(
     let select = |path: &[u8], _is_directory: bool| selection.holds(path);
     let enter = |path: &[u8]| selection.may_hold_below(path);
     let index = found.repository.load_index(&found.catalog, troubles).index;
-    let root = components(&root_in(asset, snapshot));
+    let root = if wish.whole { Vec::new() } else { components(&root_in(asset, snapshot)) };
     let request = RestoreRequest {
         snapshot,
         root: &root,
@@ -136,6 +142,11 @@ fn carry_out(
         .repository
         .restore(&request, &index, troubles, progress, &setup.cancel())
         .map_err(|error| unfinished(error, wish))
+}
+
+/// What a point holds besides its asset's own folder, by absolute paths.
+fn beside(snapshot: &Snapshot) -> Vec<String> {
+    snapshot.paths.iter().skip(1).cloned().collect()
 }
 
 /// How a restore or a listing ended, by its trouble: damage that was met, even where another location had it whole;

@@ -3,11 +3,12 @@
 //! A website is its files and its databases, in one point. That one of them cannot be had is no reason to leave the other unprotected:
 //! what of the databases is missing makes the point a degraded one, with the reason, and the files are in it all the same.
 
-mod dump;
+pub(crate) mod dump;
 mod site;
 
 use std::io;
 
+use holdfast_asset::database::Access;
 use holdfast_asset::{Joined, Part, folder};
 use holdfast_format::source::{Source, SourceError};
 use holdfast_model::Dataset;
@@ -43,6 +44,24 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Opene
     }
     let is_with_dumps = parts.len() > files;
     Ok(Opened { source: joined(parts, missing), is_with_dumps })
+}
+
+/// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.
+///
+/// # Errors
+/// When that is not known, or its credentials are not there.
+pub(crate) fn access(setup: &Setup, asset: &Asset, database: &str) -> Result<Access> {
+    if let Some(named) = asset.databases().iter().find(|named| named.name == database) {
+        return dump::access(setup, asset, named);
+    }
+    let known = match &asset.settings {
+        Settings::Website(website) => site::access(website, database)?,
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        Error::usage(format!("how the database {database} of {} is reached is not known", asset.name))
+            .hint("name it in estate.toml, or give --socket and --account")
+    })
 }
 
 /// Opens a website without its databases, which could not be dumped.

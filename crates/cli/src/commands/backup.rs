@@ -65,7 +65,7 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
         let progress = Arc::new(Progress::default());
         let report = {
             let _line = progress_line::show(context, asset, &progress, Totals::Estimated);
-            let how = How { full: command.full, accept_smaller: command.accept_smaller };
+            let how = How { full: command.full, accept_smaller: command.accept_smaller, ..How::default() };
             backup::backup(&setup, (asset, dataset), how, &progress)?
         };
         if !context.options.json {

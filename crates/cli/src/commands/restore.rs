@@ -7,6 +7,7 @@ use clap::Args;
 use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
+use holdfast_ops::restore::database::DatabaseWish;
 use holdfast_ops::restore::{self, RestoreReport, Wish};
 use holdfast_ops::setup::Setup;
 
@@ -17,9 +18,12 @@ use crate::{output, words};
 /// Restore an asset, or a part of it
 ///
 /// The asset's root goes into DIR itself: <path>/index.php becomes DIR/index.php. With --all, each asset goes into
-/// DIR/<asset>, in the order in which the policy wants its classes back. What cannot be read whole at one location is read
+/// DIR/<asset>, and its databases and what else lies elsewhere into DIR/<asset>.beside, in the order in which the policy wants its classes back. What cannot be read whole at one location is read
 /// from the next; that ends with 4 even though the files are whole. What was interrupted goes on with --overwrite. DIR
 /// must lie neither among the copies nor in what is backed up.
+///
+/// With --database, a database of the point is loaded into a server: into a new one (--into), in place of the old one, or
+/// one table of it (--table). The plan is shown, and carried out with --yes.
 ///
 /// The audit log has it first: who, which point, which paths, where to, what for. Without the log nothing is restored,
 /// unless somebody breaks the glass.
@@ -32,8 +36,8 @@ pub struct Restore {
     #[arg(long, conflicts_with_all = ["asset", "point"])]
     all: bool,
     /// The folder to restore into
-    #[arg(long, value_name = "DIR")]
-    to: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "database")]
+    to: Option<PathBuf>,
     #[command(flatten)]
     which: super::WhichPoint,
     /// Read from this location only
@@ -42,6 +46,9 @@ pub struct Restore {
     /// Only what matches: a pattern without a slash matches a name anywhere, one with a slash a path below the root
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
+    /// Everything in the point, each at its own absolute path below DIR: databases and what lies elsewhere, too
+    #[arg(long)]
+    whole: bool,
     /// Restore over what is in DIR, writing only what differs; what is not in the point stays
     #[arg(long)]
     overwrite: bool,
@@ -53,17 +60,30 @@ pub struct Restore {
     /// and is red until somebody reviews it: `holdfast audit break-glass`. Ends with 1 at best.
     #[arg(long, value_name = "REASON")]
     break_glass: Option<String>,
+    #[command(flatten)]
+    database: super::restore_database::ToServer,
 }
 
 pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
     let setup = context.setup()?;
+    if let Some(name) = &command.database.database {
+        let wish = DatabaseWish {
+            asset: command.asset.clone().unwrap_or_default(),
+            which: command.which.which()?,
+            location: command.location.clone(),
+            purpose: command.purpose.purpose.clone(),
+            ..command.database.wish(name)
+        };
+        return super::restore_database::run(context, &setup, &wish, command.database.yes);
+    }
     let wish = Wish {
         asset: command.asset.clone().unwrap_or_default(),
         dataset: command.which.dataset,
-        to: command.to.clone(),
+        to: command.to.clone().unwrap_or_default(),
         which: command.which.which()?,
         location: command.location.clone(),
         include: command.include.clone(),
+        whole: command.whole,
         overwrite: command.overwrite,
         purpose: command.purpose.purpose.clone(),
         break_glass: command.break_glass.clone(),
@@ -135,5 +155,11 @@ fn print(context: &Context, report: &RestoreReport) {
         words::bytes(report.restored.bytes),
         words::seconds(report.seconds),
     ));
+    if !report.left_out.is_empty() {
+        output::note(format!(
+            "  the point holds besides: {} (--whole restores them too, --database loads a database)",
+            report.left_out.join(", ")
+        ));
+    }
     super::print_troubles(context, &report.troubles);
 }

@@ -10,6 +10,7 @@ use holdfast_repo::{Monitor, Trouble, TroubleKind};
 use jiff::Timestamp;
 
 use super::Found;
+use crate::backup::BEFORE_RESTORE;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::setup::Setup;
@@ -26,7 +27,8 @@ pub enum Which {
     At(Timestamp),
 }
 
-/// Picks a point. The newest is the newest of ours; only where none is ours, of all.
+/// Picks a point. The newest is the newest of ours; only where none is ours, of all. One of what a restore was about to replace is
+/// it only where there is no other: a restore that is tried again must not bring back what it was to mend.
 pub fn pick<'a>(
     setup: &Setup,
     asset: &str,
@@ -36,8 +38,9 @@ pub fn pick<'a>(
 ) -> Result<&'a (Id, Snapshot)> {
     let hint = format!("`holdfast points {asset}` lists what there is");
     let picked = match which {
-        Which::Latest => newest(setup, asset, found, Timestamp::MAX, monitor),
-        Which::At(time) => newest(setup, asset, found, *time, monitor),
+        Which::Latest => newest(setup, asset, found, &|snapshot| !is_before_restore(snapshot), monitor)
+            .or_else(|| newest(setup, asset, found, &|_| true, monitor)),
+        Which::At(time) => newest(setup, asset, found, &|snapshot| snapshot.time <= *time, monitor),
         Which::Id(prefix) => {
             let is_meant = |(id, _): &&(Id, Snapshot)| id.to_hex().starts_with(prefix.as_str());
             let mut matching = found.snapshots.iter().filter(is_meant);
@@ -62,11 +65,11 @@ fn newest<'a>(
     setup: &Setup,
     asset: &str,
     found: &'a Found,
-    until: Timestamp,
+    may_be: &dyn Fn(&Snapshot) -> bool,
     monitor: &dyn Monitor,
 ) -> Option<&'a (Id, Snapshot)> {
     let ours = ours(setup, asset);
-    let by_age = || found.snapshots.iter().rev().filter(|(_, snapshot)| snapshot.time <= until);
+    let by_age = || found.snapshots.iter().rev().filter(|(_, snapshot)| may_be(snapshot));
     let newest = by_age().next()?;
     let Some(newest_of_ours) = by_age().find(|(id, _)| ours.contains(&id.to_hex())) else {
         return Some(newest);
@@ -79,6 +82,10 @@ fn newest<'a>(
         monitor.trouble(Trouble::new(TroubleKind::Notice, asset, message));
     }
     Some(newest_of_ours)
+}
+
+fn is_before_restore(snapshot: &Snapshot) -> bool {
+    snapshot.tags.iter().any(|tag| tag == BEFORE_RESTORE)
 }
 
 /// The points that runs of ours recorded. A restore needs no ledger, so one that cannot be read counts as none.

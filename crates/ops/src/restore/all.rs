@@ -8,6 +8,7 @@ use holdfast_repo::Progress;
 use super::{RestoreReport, Wish, restore};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::points::Which;
 use crate::setup::Setup;
 
 /// All assets, part by part: by class in the policy's order, classes that it does not name last, within a class by name.
@@ -23,8 +24,37 @@ pub fn recovery_order(setup: &Setup) -> Vec<(String, Dataset)> {
     assets.into_iter().flat_map(parts).collect()
 }
 
+/// Restores a folder, and what its point holds besides into another beside it: in the folder of a website it would be published.
+fn restore_with_all_beside(setup: &Setup, wish: &Wish, progress: &Progress) -> Result<RestoreReport> {
+    let report = restore(setup, wish, progress)?;
+    if report.left_out.is_empty() || !wish.include.is_empty() {
+        return Ok(report);
+    }
+    let mut to = wish.to.clone().into_os_string();
+    to.push(BESIDE);
+    let rest = Wish {
+        to: to.into(),
+        which: Which::Id(report.point.clone()),
+        include: report.left_out.iter().map(|path| escaped(path)).collect(),
+        whole: true,
+        ..wish.clone()
+    };
+    let rest = restore(setup, &rest, progress)?;
+    let mut troubles = report.troubles;
+    troubles.extend(rest.troubles);
+    Ok(RestoreReport { left_out: Vec::new(), troubles, ending: report.ending.and(rest.ending), ..report })
+}
+
+/// What the name of a folder ends in that holds what does not lie in an asset's own.
+const BESIDE: &str = ".beside";
+
+/// A path as a pattern that matches nothing else.
+fn escaped(path: &str) -> String {
+    path.chars().flat_map(|c| if "\\*?[]{}".contains(c) { vec!['\\', c] } else { vec![c] }).collect()
+}
+
 /// Restores a part of one of all assets, into a folder of its name below `wish.to`; of an asset with several, each into one of
-/// its own there.
+/// its own there. What a website's point holds besides goes into a folder beside it, whose name ends in `.beside`.
 pub fn restore_one_of_all(
     setup: &Setup,
     wish: &Wish,
@@ -36,7 +66,7 @@ pub fn restore_one_of_all(
         to.push(dataset.as_str());
     }
     let own = Wish { asset: name.to_owned(), dataset: Some(dataset), to, ..wish.clone() };
-    restore(setup, &own, progress).map_err(|error| match error.ending {
+    restore_with_all_beside(setup, &own, progress).map_err(|error| match error.ending {
         // Nothing is wrong with the command line: this asset was never backed up.
         Ending::Usage => Error { ending: Ending::NotDone, ..error },
         _ => error,

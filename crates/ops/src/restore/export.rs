@@ -140,7 +140,11 @@ fn carry_out(
             ExportedAsset { asset: owner.name.clone(), has_left: owner.has_left(), point: None, error: None };
         let outcome = newest_good(setup, client, &owner, &found).and_then(|newest| {
             let Some((id, snapshot, is_good)) = newest else { return Ok(None) };
-            let root = components(Path::new(snapshot.paths.first().map_or("/", String::as_str)));
+            // A point of several paths is exported whole, each at its own.
+            let root = match &snapshot.paths[..] {
+                [alone] => components(Path::new(alone)),
+                _ => Vec::new(),
+            };
             let folder = to.join(&owner.name);
             let request = RestoreRequest {
                 snapshot,

@@ -95,7 +95,7 @@ impl Daemon<'_> {
         slots: Vec<String>,
     ) -> Result<()> {
         let setup = Arc::clone(&self.configuration.setup);
-        let how = How { full: kind == SlotKind::Full, accept_smaller: false };
+        let how = How { full: kind == SlotKind::Full, ..How::default() };
         let count = slots.len();
         let id = journal::begin(&setup, (asset.as_ref(), dataset), how.kind(), slots)?;
         self.tell(format!("{asset}: {kind} run {id} begins, for {count} slots"));

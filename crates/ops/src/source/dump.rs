@@ -29,9 +29,10 @@ pub(super) fn with(setup: &Setup, access: Access, tool: Tool) -> DumpSource {
 pub(crate) fn access(setup: &Setup, asset: &Asset, database: &DatabaseSettings) -> Result<Access> {
     let whose = whose(asset);
     let credentials = setup.credentials(&whose, &database.credentials)?;
-    let (Some(user), Some(password)) = (credentials.user, credentials.password) else {
-        return Err(Error::usage(format!("the credentials of {whose} need both user and password")));
-    };
+    let user = credentials.user;
+    let user = user.ok_or_else(|| Error::usage(format!("the credentials of {whose} need a user")))?;
+    // An account that is known by its socket has none.
+    let password = credentials.password.unwrap_or_default();
     let place = match &database.server {
         DatabaseServer::Socket(path) => Place::Socket(path.clone()),
         DatabaseServer::Tcp { host, port } => Place::Host { host: host.clone(), port: *port },

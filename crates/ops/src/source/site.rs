@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use holdfast_asset::database::{Access, DumpSource, Place, reach};
-use holdfast_asset::site::{DatabaseUse, Kind, Search, Setting, detect};
+use holdfast_asset::site::{DatabaseUse, Kind, Search, Setting, Trouble, detect};
 use holdfast_format::source::SourceError;
 use holdfast_model::estate::{Asset, SiteDatabases, WebsiteSettings};
 
@@ -36,7 +36,11 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
     let root = &website.folder.path;
     let found = detect(root, &Search::usual(DEFAULT_SOCKET)).map_err(|e| Error::not_done(e.to_string()))?;
     let mut databases = Databases::default();
-    databases.missing.extend(found.troubles.iter().map(|trouble| {
+    // Those of a database are told with it.
+    let uses = found.applications.iter().flat_map(|application| &application.databases);
+    let told: Vec<&Trouble> = uses.flat_map(troubles_of).collect();
+    let untold = found.troubles.iter().filter(|trouble| !told.contains(trouble));
+    databases.missing.extend(untold.map(|trouble| {
         missing(root, &trouble.file, format!("which databases it uses could not be told: {trouble}"))
     }));
     // Of several candidates for one connection, in branches of one file, only the website knows which is right.
@@ -78,6 +82,17 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
     Ok(databases)
 }
 
+/// How an application of the website reaches a database.
+///
+/// # Errors
+/// When nothing of the folder can be looked at.
+pub(super) fn access(website: &WebsiteSettings, database: &str) -> Result<Option<Access>, Error> {
+    let found = detect(&website.folder.path, &Search::usual(DEFAULT_SOCKET))
+        .map_err(|error| Error::not_done(error.to_string()))?;
+    let uses = found.applications.iter().flat_map(|application| &application.databases);
+    Ok(uses.filter_map(|used| access_of(used).ok()).find(|access| access.database == database))
+}
+
 /// Whether estate.toml names a database that an application uses.
 fn is_named(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Result<(), String> {
     let known: Vec<&str> =
@@ -100,7 +115,7 @@ fn detected(
     let mut reasons = Vec::new();
     let mut is_there = false;
     for used in candidates {
-        let outcome = access(used).and_then(|access| {
+        let outcome = access_of(used).and_then(|access| {
             if seen.contains(&(shown(&access.place), access.database.clone())) {
                 return Ok(());
             }
@@ -118,8 +133,19 @@ fn detected(
     if is_there { Ok(()) } else { Err(format!("is not in this point: {}", reasons.join("; "))) }
 }
 
+/// What keeps a database from being reached.
+fn troubles_of(used: &DatabaseUse) -> impl Iterator<Item = &Trouble> {
+    fn of<T>(setting: &Setting<T>) -> Option<&Trouble> {
+        match setting {
+            Setting::Unresolved(trouble) => Some(trouble),
+            Setting::Known(_) => None,
+        }
+    }
+    [of(&used.name), of(&used.user), of(&used.password), of(&used.place)].into_iter().flatten()
+}
+
 /// How an application reaches a database, if it says so.
-fn access(used: &DatabaseUse) -> Result<Access, String> {
+fn access_of(used: &DatabaseUse) -> Result<Access, String> {
     fn told<T: Clone>(setting: &Setting<T>) -> Result<T, String> {
         match setting {
             Setting::Known(value) => Ok(value.clone()),
