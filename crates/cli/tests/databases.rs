@@ -402,3 +402,26 @@ fn damage_in_the_store_never_reaches_the_server() {
     );
     assert_eq!(server.sql("SHOW DATABASES LIKE 'holdfast%'"), "", "nothing is left lying about");
 }
+
+#[test]
+fn the_policy_expects_each_part_of_whmcs_in_slots_of_its_own() {
+    let server = server();
+    let customer = billing(&server);
+    customer.approve();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    customer.run(0, &["serve", "--once"]);
+    let output = customer.command(&["slots", "--json"]).output().unwrap();
+    let slots = String::from_utf8(output.stdout).unwrap();
+    assert!(slots.contains("\"database\"") && slots.contains("\"files\""), "{slots}");
+    let scope = || {
+        let status = customer.json(1, &["status"]);
+        let controls = status["controls"].as_array().unwrap();
+        controls.iter().find(|control| control["control"] == "SCOPE-02").unwrap().clone()
+    };
+    customer.run(0, &["backup", "billing", "--dataset", "files"]);
+    let half = scope();
+    assert_eq!(half["verdict"], "NO_EVIDENCE", "{half:#}");
+    assert!(half.to_string().contains("no point of its part database was ever made"), "{half:#}");
+    customer.run(0, &["backup", "billing", "--dataset", "database"]);
+    assert_eq!(scope()["verdict"], "PASS");
+}
