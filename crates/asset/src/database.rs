@@ -44,12 +44,26 @@ pub struct DumpSource {
     tool: Tool,
     clock: Arc<dyn Clock>,
     instant: Arc<OnceLock<FileTime>>,
+    failed: Failed,
 }
+
+/// Why a dump failed, once it did.
+pub type Failed = Arc<OnceLock<SourceError>>;
 
 impl DumpSource {
     /// Names what to dump and with what; nothing is started, and the server not asked.
     pub fn new(access: Access, tool: Tool, clock: Arc<dyn Clock>) -> DumpSource {
-        DumpSource { access, tool, clock, instant: Arc::default() }
+        DumpSource { access, tool, clock, instant: Arc::default(), failed: Arc::default() }
+    }
+
+    /// Where it is told, after the source was handed over, that this dump is what failed.
+    pub fn failed(&self) -> Failed {
+        Arc::clone(&self.failed)
+    }
+
+    /// The database.
+    pub fn database(&self) -> &str {
+        &self.access.database
     }
 
     fn folder(&self) -> Metadata {
@@ -99,6 +113,7 @@ impl Source for DumpSource {
             tool: self.tool.clone(),
             clock: Arc::clone(&self.clock),
             instant: Arc::clone(&self.instant),
+            failed: Arc::clone(&self.failed),
         };
         Ok((self.folder(), Arc::new(root)))
     }
@@ -124,6 +139,7 @@ struct DumpFolder {
     tool: Tool,
     clock: Arc<dyn Clock>,
     instant: Arc<OnceLock<FileTime>>,
+    failed: Failed,
 }
 
 impl DumpFolder {
@@ -173,6 +189,7 @@ impl Directory for DumpFolder {
             clock: Arc::clone(&self.clock),
             path: self.path.clone(),
             instant: Arc::clone(&self.instant),
+            failed: Arc::clone(&self.failed),
         })))
     }
 }

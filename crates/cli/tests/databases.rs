@@ -204,11 +204,17 @@ fn a_website_is_one_point_with_its_database_and_what_lies_elsewhere() {
     fs::write(customer.path("vhost.conf"), "server").unwrap();
     server.sql("DROP USER reader@localhost");
     let said = customer.run(1, &["backup", ASSET]);
-    assert!(said.contains("/databases: not in this point") && said.contains("Access denied"), "{said}");
+    assert!(said.contains("/databases/shop: not in this point") && said.contains("Access denied"), "{said}");
     let listed = points(&customer, ASSET);
     let warnings: Vec<usize> =
         listed.iter().map(|point| point["warnings"].as_array().unwrap().len()).collect();
     assert_eq!(warnings, [0, 1, 1]);
+    // Who wants the database back gets it out of the newest point that has it.
+    customer.secret("root.toml", "user = \"root\"\n");
+    let account = customer.path("etc/keys/root.toml");
+    let plan =
+        customer.json(0, &["restore", ASSET, "--database", "shop", "--account", account.to_str().unwrap()]);
+    assert_eq!(plan["point"], listed[1]["id"], "{plan:#}");
     let again = customer.path("again");
     customer.run(0, &["restore", ASSET, "--to", again.to_str().unwrap()]);
     assert!(again.join("index.php").exists());
@@ -297,10 +303,7 @@ fn a_website_tells_by_itself_which_database_it_needs() {
     // What cannot be told, or is not there, is told with every run; the rest is backed up all the same.
     wordpress(&customer, "old", "dropped", &host);
     let said = customer.run(1, &["backup", ASSET]);
-    assert!(
-        said.contains("old/wp-config.php: the database of this WordPress: is not in this point"),
-        "{said}"
-    );
+    assert!(said.contains("old/wp-config.php: a database of this WordPress is not in this point"), "{said}");
     assert!(!said.contains(PASSWORD), "{said}");
     wordpress(&customer, "old", "shop", "getenv('DB_HOST')");
     let said = customer.run(1, &["backup", ASSET]);
@@ -314,7 +317,7 @@ fn a_website_tells_by_itself_which_database_it_needs() {
     // Who names them himself is told of the one that he left out.
     customer.declare("databases = []\n");
     let said = customer.run(1, &["backup", ASSET]);
-    assert!(said.contains("shop, is not among the databases that estate.toml names"), "{said}");
+    assert!(said.contains("shop is not among the databases that estate.toml names"), "{said}");
 }
 
 #[test]
@@ -361,6 +364,11 @@ fn a_database_goes_back_over_what_became_of_it_with_a_point_of_that_first() {
     assert_eq!(server.sql("SELECT COUNT(*) FROM shop.invoices"), "5000\n");
     customer.run(0, &[&of_first[..], &["--into", "copy", "--yes"]].concat());
     assert_eq!(server.sql("SELECT COUNT(*) FROM copy.sessions"), "2\n");
+    // What is not backed up cannot be made a point of first, and is not replaced without a word.
+    let other = [&of_first[..], &["--into", "copy", "--table", "sessions", "--yes"]].concat();
+    let said = customer.run(2, &other);
+    assert!(said.contains("--keep-old") && said.contains("--no-safety-point"), "{said}");
+    customer.run(0, &[&other[..], &["--no-safety-point"]].concat());
     let said = customer.run(2, &[&of_first[..], &["--into", "copy", "--yes"]].concat());
     assert!(said.contains("not empty"), "{said}");
 
@@ -370,7 +378,7 @@ fn a_database_goes_back_over_what_became_of_it_with_a_point_of_that_first() {
     assert_eq!(report["safety_point"], Value::Null);
     assert_eq!(checksums(), before);
     let said = customer.run(2, &["restore", "billing", "--database", "other", "--account", account]);
-    assert!(said.contains("does not hold the database other") && said.contains("there is: shop"), "{said}");
+    assert!(said.contains("holds the database other") && said.contains("there is: shop"), "{said}");
     // Each has its line in the log, with what it was and where it went.
     let log = customer.run(0, &["audit", "log"]);
     assert!(log.contains("the database shop at"), "{log}");
@@ -424,4 +432,60 @@ fn the_policy_expects_each_part_of_whmcs_in_slots_of_its_own() {
     assert!(half.to_string().contains("no point of its part database was ever made"), "{half:#}");
     customer.run(0, &["backup", "billing", "--dataset", "database"]);
     assert_eq!(scope()["verdict"], "PASS");
+}
+
+#[test]
+fn one_dump_that_fails_leaves_the_other_databases_and_the_files() {
+    let server = server();
+    server.sql(
+        "CREATE DATABASE staging; CREATE TABLE staging.t (id INT); CREATE VIEW staging.broken AS SELECT * FROM staging.t; \
+         DROP TABLE staging.t",
+    );
+    let customer = Customer::new();
+    customer.secret("reader.toml", &format!("user = \"reader\"\npassword = \"{PASSWORD}\"\n"));
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    let (shop, staging) = (database(&server), database(&server).replace("\"shop\"", "\"staging\""));
+    customer.declare(&format!("databases = [{staging}, {shop}]\n"));
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("/databases/staging: not in this point") && said.contains("broken"), "{said}");
+    let whole = customer.path("whole");
+    customer.run(0, &["restore", ASSET, "--whole", "--to", whole.to_str().unwrap()]);
+    is_the_same_database(&server, &whole.join("databases/shop"));
+    assert!(!whole.join("databases/staging").exists());
+    assert!(whole.join(customer.path("site").strip_prefix("/").unwrap()).join("index.php").exists());
+}
+
+#[test]
+fn of_databases_in_branches_each_that_is_there_is_in_the_point_and_what_cannot_be_had_is_told() {
+    let server = server();
+    server.sql(&format!("GRANT ALL ON shop.* TO site@localhost IDENTIFIED BY '{PASSWORD}'"));
+    let customer = Customer::new();
+    trust(&customer, &server);
+    wordpress(&customer, "", "shop", &format!("'localhost:{}'", server.socket.display()));
+    let file = customer.path("site/wp-config.php");
+    let text = fs::read_to_string(&file).unwrap();
+    let branch = |other: &str| {
+        let named = "define( 'DB_NAME', 'shop' );";
+        let branches = format!("if (gethostname() === 'dev') {{ {other} }} else {{ {named} }}");
+        fs::write(&file, text.replace(named, &branches)).unwrap();
+    };
+    branch("define( 'DB_NAME', 'shop_dev' );");
+    customer.run(0, &["backup", ASSET]);
+    // The one of production cannot be reached; that the other can is no comfort.
+    branch("define( 'DB_NAME', 'mysql' );");
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("the server's own"), "{said}");
+    customer.declare("ignore_databases = [\"mysql\"]\n");
+    customer.run(0, &["backup", ASSET]);
+}
+
+#[test]
+fn the_export_of_a_client_holds_each_part_and_each_database() {
+    let server = server();
+    let customer = billing(&server);
+    customer.run(0, &["backup", "billing"]);
+    let to = customer.path("export");
+    customer.run(0, &["client", "export", "billing", "--to", to.to_str().unwrap()]);
+    is_the_same_database(&server, &to.join("billing-database"));
+    assert!(to.join("billing-files/configuration.php").exists());
 }

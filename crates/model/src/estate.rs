@@ -159,6 +159,8 @@ pub struct WebsiteSettings {
     pub folder: FolderSettings,
     /// Its databases.
     pub databases: SiteDatabases,
+    /// Databases that its configuration names and that nobody needs.
+    pub ignore_databases: Vec<String>,
 }
 
 /// The databases of a website, which become one point with its files.

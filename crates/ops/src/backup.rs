@@ -1,5 +1,6 @@
 //! Backs up assets, now.
 
+use holdfast_format::Snapshot;
 use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::{
@@ -13,6 +14,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
+use crate::source::Broken;
 use crate::{attest, clock_reading, journal, known_points, part, source, source_size};
 
 /// What one backup did.
@@ -170,7 +172,8 @@ pub(crate) fn carry_out(
         progress.bytes_total.set(size.bytes);
     }
     let outcome = (|| {
-        let opened = source::of(setup, asset, dataset)?;
+        let mut broken = Broken::new();
+        let mut opened = source::of(setup, asset, dataset, &broken)?;
         let repository = setup.open_for_writing(&repository_name)?;
         // A point without a lock is better than none.
         let plan = Plan::of(setup, &repository_name, Some((asset_name, dataset))).unwrap_or_else(|error| {
@@ -178,31 +181,28 @@ pub(crate) fn carry_out(
             troubles.trouble(Trouble::new(TroubleKind::Warning, "object lock", message));
             None
         });
-        let mut request = ArchiveRequest {
-            source: &*opened.source,
-            cache_name: &part_key,
-            tags: vec![
-                format!("asset:{asset_name}"),
-                format!("class:{}", asset.class().as_str()),
-                part::tag(dataset),
-                format!("kind:{}", report.kind),
-            ],
-            excludes: if dataset == Dataset::Database { Vec::new() } else { excludes(asset) },
-            full,
-            locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
-        };
-        let files;
-        if how.before_restore {
-            request.tags.push(BEFORE_RESTORE.to_owned());
-        }
-        let archived = match repository.archive(&request, &troubles, progress, &setup.cancel()) {
-            // No dump is a reason to leave the files of a website without a copy.
-            Err(error) if opened.is_with_dumps && error.kind == ErrorKind::Source => {
-                files = source::without_databases(asset, &error.to_string())?;
-                request.source = &*files;
-                repository.archive(&request, &troubles, progress, &setup.cancel())?
+        let mut tags = vec![
+            format!("asset:{asset_name}"),
+            format!("class:{}", asset.class().as_str()),
+            part::tag(dataset),
+            format!("kind:{}", report.kind),
+        ];
+        tags.extend(how.before_restore.then(|| BEFORE_RESTORE.to_owned()));
+        // No dump is a reason to leave the files of a website, or its other databases, without a copy.
+        let archived = loop {
+            let request = ArchiveRequest {
+                source: &*opened.source,
+                cache_name: &part_key,
+                tags: tags.clone(),
+                excludes: if dataset == Dataset::Database { Vec::new() } else { excludes(asset) },
+                full,
+                locks: plan.as_ref().map(|plan| plan as &dyn LockPlan),
+            };
+            match repository.archive(&request, &troubles, progress, &setup.cancel()) {
+                Err(error) if error.kind == ErrorKind::Source && opened.tell_broken(&mut broken) => {}
+                archived => break archived?,
             }
-            archived => archived?,
+            opened = source::of(setup, asset, dataset, &broken)?;
         };
         Ok::<_, Error>((repository, archived))
     })();
@@ -286,7 +286,12 @@ fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archi
 }
 
 /// How a snapshot says that it was made of what a restore replaced.
-pub(crate) const BEFORE_RESTORE: &str = "before-restore";
+const BEFORE_RESTORE: &str = "before-restore";
+
+/// Whether a point is of what a restore was about to replace.
+pub(crate) fn is_before_restore(snapshot: &Snapshot) -> bool {
+    snapshot.tags.iter().any(|tag| tag == BEFORE_RESTORE)
+}
 
 /// The rules by which an asset leaves things out, as the snapshot shall tell them.
 fn excludes(asset: &Asset) -> Vec<String> {

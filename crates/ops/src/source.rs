@@ -6,9 +6,9 @@
 pub(crate) mod dump;
 mod site;
 
-use std::io;
+use std::collections::BTreeMap;
 
-use holdfast_asset::database::Access;
+use holdfast_asset::database::{Access, Failed};
 use holdfast_asset::{Joined, Part, folder};
 use holdfast_format::source::{Source, SourceError};
 use holdfast_model::Dataset;
@@ -21,29 +21,54 @@ use crate::setup::Setup;
 pub(crate) struct Opened {
     /// The tree.
     pub(crate) source: Box<dyn Source>,
-    /// Whether a dump in it may fail while the rest could be had.
-    pub(crate) is_with_dumps: bool,
+    /// The dumps in it without which the rest is worth a point, by their databases.
+    dumps: Vec<(String, Failed)>,
 }
 
-/// Opens it. A folder is looked at; of a database nothing is asked before it is dumped, unless a website named it.
+/// Databases whose dumps failed, and why.
+pub(crate) type Broken = BTreeMap<String, SourceError>;
+
+impl Opened {
+    /// Adds the dumps that failed; whether any did that the rest can do without.
+    pub(crate) fn tell_broken(&self, broken: &mut Broken) -> bool {
+        let before = broken.len();
+        for (database, failed) in &self.dumps {
+            if let Some(error) = failed.get() {
+                broken.insert(database.clone(), error.clone());
+            }
+        }
+        broken.len() > before
+    }
+}
+
+/// Opens it, without what is `broken`. A folder is looked at; of a database nothing is asked before it is dumped, unless a website
+/// named it.
 ///
 /// # Errors
 /// When it is not there, or nobody can read it.
-pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset) -> Result<Opened> {
+pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken) -> Result<Opened> {
     if let (Dataset::Database, Some(database)) = (dataset, asset.database()) {
         let source = Box::new(dump::of(setup, asset, database)?);
-        return Ok(Opened { source, is_with_dumps: false });
+        return Ok(Opened { source, dumps: Vec::new() });
     }
     let mut parts = files(asset)?;
-    let mut missing = Vec::new();
-    let files = parts.len();
+    let (mut missing, mut dumps) = (Vec::new(), Vec::new());
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
-        parts.extend(databases.dumps.into_iter().map(|dump| Part::Tree(Box::new(dump))));
         missing = databases.missing;
+        for dump in databases.dumps {
+            if broken.contains_key(dump.database()) {
+                continue;
+            }
+            dumps.push((dump.database().to_owned(), dump.failed()));
+            parts.push(Part::Tree(Box::new(dump)));
+        }
     }
-    let is_with_dumps = parts.len() > files;
-    Ok(Opened { source: joined(parts, missing), is_with_dumps })
+    missing.extend(broken.values().map(|error| SourceError {
+        message: format!("not in this point: {}", error.message),
+        ..error.clone()
+    }));
+    Ok(Opened { source: joined(parts, missing), dumps })
 }
 
 /// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.
@@ -62,19 +87,6 @@ pub(crate) fn access(setup: &Setup, asset: &Asset, database: &str) -> Result<Acc
         Error::usage(format!("how the database {database} of {} is reached is not known", asset.name))
             .hint("name it in estate.toml, or give --socket and --account")
     })
-}
-
-/// Opens a website without its databases, which could not be dumped.
-///
-/// # Errors
-/// As [`of`].
-pub(crate) fn without_databases(asset: &Asset, why: &str) -> Result<Box<dyn Source>> {
-    let missing = SourceError {
-        path: b"/databases".to_vec(),
-        kind: io::ErrorKind::Other,
-        message: format!("not in this point: {why}"),
-    };
-    Ok(joined(files(asset)?, vec![missing]))
 }
 
 fn files(asset: &Asset) -> Result<Vec<Part>> {

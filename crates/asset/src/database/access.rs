@@ -18,6 +18,10 @@ use super::failure::{failure, query_failure};
 const VALUE_BYTES_MAX: usize = 1000;
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for the answer to a question about a database.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// Longest wait of such a question for somebody's lock.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +80,22 @@ impl Access {
         Ok(SecretString::from(file))
     }
 
+    /// A connection for questions that any server answers soon: one that does not would hold up everything else.
+    pub(super) fn ask(&self) -> Result<Conn, mysql::Error> {
+        let mut connection = self.open(Some(ANSWER_MAX))?;
+        connection.query_drop(format!("SET SESSION lock_wait_timeout = {}", LOCK_WAIT_MAX.as_secs()))?;
+        Ok(connection)
+    }
+
     /// A connection of our own to the server, without a database chosen.
     pub(super) fn connect(&self) -> Result<Conn, mysql::Error> {
+        self.open(None)
+    }
+
+    fn open(&self, answer_max: Option<Duration>) -> Result<Conn, mysql::Error> {
         let options = OptsBuilder::new()
+            .read_timeout(answer_max)
+            .write_timeout(answer_max)
             .user(Some(self.user.as_str()))
             .pass(Some(self.password.expose_secret()))
             .prefer_socket(false)
@@ -96,7 +113,7 @@ impl Access {
 /// When it is not so.
 pub fn reach(access: &Access) -> Result<(), SourceError> {
     let path = format!("/databases/{}", access.database.escape_debug()).into_bytes();
-    let asked = access.connect().and_then(|mut connection| {
+    let asked = access.ask().and_then(|mut connection| {
         let known = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
         connection.exec_first::<u64, _, _>(known, (&access.database,))
     });
@@ -114,7 +131,7 @@ pub fn reach(access: &Access) -> Result<(), SourceError> {
 pub fn rights_everywhere(access: &Access) -> Result<Vec<String>, SourceError> {
     let query = "SELECT DISTINCT privilege_type FROM information_schema.user_privileges \
                  WHERE privilege_type <> 'USAGE' ORDER BY 1";
-    let asked = access.connect().and_then(|mut connection| connection.query(query));
+    let asked = access.ask().and_then(|mut connection| connection.query(query));
     asked.map_err(|error| query_failure(b"/databases", "ask for the rights of the account", &error))
 }
 

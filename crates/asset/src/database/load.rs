@@ -1,6 +1,6 @@
 //! Loads a dump into a server, and believes nothing before it was proven there.
 //!
-//! A restore over a live database that stops half way destroys what the backup was for. So what is loaded goes into a side
+//! A restore over a live database that stops half way destroys what the backup was for. So what is to replace something goes into a side
 //! database first and is held against the manifest there; then tables change places in one statement, the old ones stay aside
 //! until the new ones stand, and a journal beside them says to the next call what to do when this one was killed: see
 //! [`heal`]. Statements go through a connection of ours, not through a client program: the password leaves the process for
@@ -117,6 +117,8 @@ pub struct Loaded {
     pub code: CodeCounts,
     /// Where the old tables are, if they were to be kept.
     pub aside: Option<String>,
+    /// Why accounts and rights were not brought back, though that was asked for: all else was.
+    pub grants_failed: Option<String>,
     /// What an earlier load left behind and what became of it.
     pub healed: Option<Healed>,
 }
@@ -124,7 +126,8 @@ pub struct Loaded {
 /// Carries a plan out.
 ///
 /// # Errors
-/// When anything is not as planned. Whatever was there before is there after.
+/// When anything is not as planned. Whatever was there before is there after; only into a database that was not there, or empty, a
+/// load that is killed leaves what it had loaded.
 pub fn carry_out(
     access: &Access,
     files: &dyn DumpFiles,
@@ -143,15 +146,25 @@ pub fn carry_out(
         target => swap::load_over(access, session, files, &manifest, target, plan.options.keep_aside, watch)?,
     };
     if plan.options.grants {
-        let mut session = Session::open(access, Definers::Keep)?;
-        if let Some(file) = manifest.files.iter().find(|file| file.name == "grants.sql") {
-            // Whole before the first is applied: rights cannot be taken back as a database can.
-            dump::read(files, file, |_| Ok(()))?;
-            session.feed(files, file, &mut |_, _| session::Fate::Run, watch)?;
-        }
+        // The tables stand by now, and whoever asked must hear that they do.
+        loaded.grants_failed = apply_grants(access, files, &manifest, watch).err().map(|error| error.message);
     }
     loaded.healed = healed;
     Ok(loaded)
+}
+
+fn apply_grants(
+    access: &Access,
+    files: &dyn DumpFiles,
+    manifest: &Manifest,
+    watch: &mut Watch<'_>,
+) -> Result<(), LoadError> {
+    let Some(file) = manifest.files.iter().find(|file| file.name == "grants.sql") else {
+        return Err(LoadError::dump("the dump holds no accounts: whoever dumped could not read them"));
+    };
+    // Whole before the first is applied: rights cannot be taken back as a database can.
+    dump::read(files, file, |_| Ok(()))?;
+    Session::open(access, Definers::Keep)?.feed(files, file, &mut |_, _| session::Fate::Run, watch)
 }
 
 fn load_new(

@@ -31,6 +31,8 @@ pub(super) struct Setting {
     pub path: Vec<u8>,
     /// Told once the snapshot is there.
     pub instant: Arc<OnceLock<FileTime>>,
+    /// Told once the dump failed.
+    pub failed: Arc<OnceLock<SourceError>>,
 }
 
 /// A dump as a stream of files.
@@ -113,8 +115,7 @@ impl DumpStream {
 
     fn start(&mut self) -> Result<(), SourceError> {
         let access = &self.setting.access;
-        let mut connection =
-            access.connect().map_err(|error| self.query_failure("reach the server", &error))?;
+        let mut connection = access.ask().map_err(|error| self.query_failure("reach the server", &error))?;
         let facts = inspect(&mut connection, &access.database)
             .map_err(|error| self.query_failure("ask the server about the database", &error))?;
         let Some(facts) = facts else {
@@ -264,6 +265,8 @@ impl DumpStream {
 
     /// Remembers an error and ends what runs.
     fn fail(&mut self, error: SourceError) -> SourceError {
+        // The first is the cause.
+        let _ = self.setting.failed.set(error.clone());
         self.stage = Stage::Failed(error.clone());
         error
     }

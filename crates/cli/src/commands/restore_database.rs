@@ -52,7 +52,7 @@ pub struct ToServer {
     #[arg(long, value_name = "WHAT", requires = "database", default_value = "keep", help_heading = HEADING)]
     definers: DefinersChoice,
     /// Bring accounts and their rights back too
-    #[arg(long, requires = "database", help_heading = HEADING)]
+    #[arg(long, requires = "database", conflicts_with_all = ["into", "table"], help_heading = HEADING)]
     grants: bool,
     /// Keep the old tables in a database of their own, which is named at the end
     #[arg(long, requires = "database", help_heading = HEADING)]
@@ -106,7 +106,10 @@ pub fn run(context: &Context, setup: &Setup, wish: &DatabaseWish, is_yes: bool) 
             output::json(&plan);
         } else {
             print_plan(&plan);
-            output::line("Nothing was changed. Add --yes to carry it out.");
+            output::line(format!(
+                "Nothing was changed. To carry it out: the same command with --point {} --yes",
+                words::short(&plan.point)
+            ));
         }
         return Ok(Ending::Done);
     }
@@ -156,6 +159,8 @@ fn print_plan(plan: &DatabasePlan) {
     ));
     if plan.makes_safety_point {
         output::line("A point of what is there now is made first.");
+    } else if plan.replaces {
+        output::line("NO point of what is there now is made.");
     }
     let rows = load.tables.iter().map(|table| {
         let what = if table.replaces { "replaced" } else { "new" };
@@ -198,6 +203,9 @@ fn print(report: &DatabaseReport) {
     }
     if let Some(aside) = &loaded.aside {
         output::line(format!("  the old tables are in the database {aside}"));
+    }
+    if let Some(why) = &loaded.grants_failed {
+        output::note(format!("  accounts and rights were NOT brought back: {why}"));
     }
     if let Some(healed) = &loaded.healed {
         output::note(format!("  an earlier load was put right first: {}", healed.found));

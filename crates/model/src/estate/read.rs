@@ -308,7 +308,9 @@ fn read_website(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opt
             read.into_iter().collect::<Option<_>>().map(SiteDatabases::Named)
         }
     };
-    Some(WebsiteSettings { folder: folder?, databases: databases? })
+    let ignore_databases = fields.texts(problems, "ignore_databases");
+    let ignore_databases = ignore_databases.into_iter().map(|name| name.value).collect();
+    Some(WebsiteSettings { folder: folder?, databases: databases?, ignore_databases })
 }
 
 fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<WhmcsSettings> {

@@ -10,7 +10,7 @@ use holdfast_repo::{Monitor, Trouble, TroubleKind};
 use jiff::Timestamp;
 
 use super::Found;
-use crate::backup::BEFORE_RESTORE;
+use crate::backup::is_before_restore;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::setup::Setup;
@@ -28,7 +28,7 @@ pub enum Which {
 }
 
 /// Picks a point. The newest is the newest of ours; only where none is ours, of all. One of what a restore was about to replace is
-/// it only where there is no other: a restore that is tried again must not bring back what it was to mend.
+/// the newest only where there is no other, unless a time is named: a restore that is tried again must not bring back what it was to mend.
 pub fn pick<'a>(
     setup: &Setup,
     asset: &str,
@@ -82,10 +82,6 @@ fn newest<'a>(
         monitor.trouble(Trouble::new(TroubleKind::Notice, asset, message));
     }
     Some(newest_of_ours)
-}
-
-fn is_before_restore(snapshot: &Snapshot) -> bool {
-    snapshot.tags.iter().any(|tag| tag == BEFORE_RESTORE)
 }
 
 /// The points that runs of ours recorded. A restore needs no ledger, so one that cannot be read counts as none.

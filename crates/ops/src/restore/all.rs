@@ -3,7 +3,7 @@
 
 use holdfast_model::Dataset;
 use holdfast_model::estate::Asset;
-use holdfast_repo::Progress;
+use holdfast_repo::{Progress, Trouble, TroubleKind};
 
 use super::{RestoreReport, Wish, restore};
 use crate::ending::Ending;
@@ -39,10 +39,20 @@ fn restore_with_all_beside(setup: &Setup, wish: &Wish, progress: &Progress) -> R
         whole: true,
         ..wish.clone()
     };
-    let rest = restore(setup, &rest, progress)?;
     let mut troubles = report.troubles;
-    troubles.extend(rest.troubles);
-    Ok(RestoreReport { left_out: Vec::new(), troubles, ending: report.ending.and(rest.ending), ..report })
+    // The folder is there, whatever became of the rest.
+    let ending = match restore(setup, &rest, progress) {
+        Ok(rest) => {
+            troubles.extend(rest.troubles);
+            rest.ending
+        }
+        Err(error) => {
+            let message = format!("what its point holds besides was not restored: {error}");
+            troubles.push(Trouble::new(TroubleKind::Warning, &wish.asset, message));
+            error.ending.and(Ending::Attention)
+        }
+    };
+    Ok(RestoreReport { left_out: Vec::new(), troubles, ending: report.ending.and(ending), ..report })
 }
 
 /// What the name of a folder ends in that holds what does not lie in an asset's own.

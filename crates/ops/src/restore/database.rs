@@ -3,6 +3,7 @@
 //! The server is production more often than not. So the plan is shown first, a point of what is there now is made before it is
 //! replaced, and what takes its place was loaded beside it and proven. Nothing of the dump touches a disk of ours.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::points::{Found, Which, find, pick};
 use crate::setup::Setup;
 use crate::source;
+use crate::validate::resolved;
 
 pub use holdfast_asset::database::load::{Definers, Options, Target};
 
@@ -72,6 +74,8 @@ pub struct DatabasePlan {
     pub server: String,
     /// The account that loads.
     pub user: String,
+    /// Whether something is replaced.
+    pub replaces: bool,
     /// Whether a point of what is there now is made first.
     pub makes_safety_point: bool,
     /// What is loaded.
@@ -119,51 +123,25 @@ pub fn restore(
     let troubles = Troubles::default();
     let start = setup.world.clock.monotonic();
     let opened = Opened::find(setup, wish, None, &troubles)?;
-    let plan = opened.plan(wish, &troubles)?;
-    let (opened, safety_point) = match plan.makes_safety_point {
-        false => (opened, None),
-        true => {
-            tell("making a point of what is there now");
-            let id = opened.id;
-            let safety = safety_point(setup, wish, progress)?;
-            // What was picked before the safety point stays picked after it.
-            let opened = Opened::find(setup, wish, Some(&id), &troubles)?;
-            let of_now = Opened::find(setup, wish, Some(&safety), &troubles)?;
-            of_now.reads_manifest(&troubles).map_err(|error| {
-                Error::not_done(format!(
-                    "the point {} of what is there now does not hold the database: {error}",
-                    &safety.to_hex()[..8]
-                ))
-                .hint("see what the backup said; --no-safety-point replaces the database without one")
-            })?;
-            (opened, Some(safety.to_hex()))
-        }
-    };
     let entry = action_of(setup, wish, &opened, ActionKind::Restore)?;
     let work = || {
-        let files = opened.files(&troubles);
-        progress.bytes_total.set(plan.load.bytes);
-        let mut last = 0;
-        let mut told = |event: Event| match event {
-            Event::Step(step) => tell(step),
-            Event::Fed { bytes, .. } => {
-                progress.bytes.add(bytes.saturating_sub(last));
-                last = bytes;
-            }
+        let plan = opened.plan(wish, &troubles)?;
+        let safety_point = match plan.makes_safety_point {
+            false => None,
+            true => Some(safety_point(setup, wish, progress, &troubles, tell)?.to_hex()),
         };
-        let mut watch = Watch { interrupted: Some(Arc::clone(&setup.interrupted)), tell: &mut told };
-        load::carry_out(&opened.access, &files, &plan.load, &mut watch).map_err(failed)
+        let loaded = opened.load(setup, &plan.load, progress, &troubles, tell)?;
+        let is_short = if loaded.grants_failed.is_some() { Ending::Attention } else { Ending::Done };
+        Ok(DatabaseReport {
+            plan,
+            safety_point,
+            loaded,
+            seconds: (setup.world.clock.monotonic() - start).as_secs_f64(),
+            troubles: troubles.list(),
+            ending: ending_of(&troubles).and(is_short),
+        })
     };
-    let loaded = action::recorded(setup, entry, work, |_| ending_of(&troubles))?;
-    let ending = ending_of(&troubles);
-    Ok(DatabaseReport {
-        plan,
-        safety_point,
-        loaded,
-        seconds: (setup.world.clock.monotonic() - start).as_secs_f64(),
-        troubles: troubles.list(),
-        ending,
-    })
+    action::recorded(setup, entry, work, |report| report.ending)
 }
 
 /// A point with a database in it, and a server.
@@ -174,36 +152,35 @@ struct Opened {
     snapshot: Snapshot,
     folder: Vec<Vec<u8>>,
     access: Access,
+    /// Whether the server is the one that the asset's backups read.
+    is_backed_up: bool,
 }
 
 impl Opened {
     fn find(setup: &Setup, wish: &DatabaseWish, id: Option<&Id>, troubles: &Troubles) -> Result<Opened> {
         let asset = setup.asset(&wish.asset)?;
         let dataset = dataset(asset);
-        let found = find(setup, (&wish.asset, Some(dataset)), wish.location.as_deref(), troubles)?;
+        let mut found = find(setup, (&wish.asset, Some(dataset)), wish.location.as_deref(), troubles)?;
         let which = id.map_or_else(|| wish.which.clone(), |id| Which::Id(id.to_hex()));
+        let folder = place_of(&wish.database);
+        let own = folder.last().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+        // Points that were made after the database was gone do not hold it.
+        let held: BTreeSet<String> = found.snapshots.iter().flat_map(|(_, s)| databases_of(s)).collect();
+        found.snapshots.retain(|(_, snapshot)| databases_of(snapshot).contains(&own));
+        if found.snapshots.is_empty() {
+            let held: Vec<String> = held.into_iter().collect();
+            let hint = match held.is_empty() {
+                true => "they hold none".to_owned(),
+                false => format!("there is: {}", held.join(", ")),
+            };
+            let (asset, database) = (&wish.asset, &wish.database);
+            return Err(Error::usage(format!("no point of {asset} holds the database {database}")).hint(hint));
+        }
         let (id, snapshot) = pick(setup, &wish.asset, &found, &which, troubles)?;
         let (id, snapshot) = (*id, snapshot.clone());
-        let folder = place_of(&wish.database);
-        let held = databases_of(&snapshot);
-        let own = folder.last().map(|name| String::from_utf8_lossy(name).into_owned());
-        if !held.iter().any(|name| Some(name) == own.as_ref()) {
-            let known = if held.is_empty() {
-                "it holds none".to_owned()
-            } else {
-                format!("there is: {}", held.join(", "))
-            };
-            return Err(Error::usage(format!(
-                "the point {} of {} does not hold the database {}",
-                &id.to_hex()[..8],
-                wish.asset,
-                wish.database
-            ))
-            .hint(known));
-        }
         let index = found.repository.load_index(&found.catalog, troubles).index;
-        let access = access(setup, asset, wish)?;
-        Ok(Opened { found, index, id, snapshot, folder, access })
+        let (access, is_backed_up) = access(setup, asset, wish)?;
+        Ok(Opened { found, index, id, snapshot, folder, access, is_backed_up })
     }
 
     fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
@@ -214,6 +191,28 @@ impl Opened {
         let files = self.files(troubles);
         let mut manifest = files.open(MANIFEST_NAME)?;
         io::copy(&mut manifest, &mut io::sink()).map(drop)
+    }
+
+    fn load(
+        &self,
+        setup: &Setup,
+        plan: &Plan,
+        progress: &Progress,
+        troubles: &Troubles,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<Loaded> {
+        let files = self.files(troubles);
+        progress.bytes_total.set(plan.bytes);
+        let mut last = 0;
+        let mut told = |event: Event| match event {
+            Event::Step(step) => tell(step),
+            Event::Fed { bytes, .. } => {
+                progress.bytes.add(bytes.saturating_sub(last));
+                last = bytes;
+            }
+        };
+        let mut watch = Watch { interrupted: Some(Arc::clone(&setup.interrupted)), tell: &mut told };
+        load::carry_out(&self.access, &files, plan, &mut watch).map_err(failed)
     }
 
     fn plan(&self, wish: &DatabaseWish, troubles: &Troubles) -> Result<DatabasePlan> {
@@ -233,15 +232,23 @@ impl Opened {
             Target::Table { beside, .. } => beside.is_none(),
         };
         let load = load::plan(&self.access, &self.files(troubles), &target, &wish.options).map_err(failed)?;
-        let is_own = wish.into.is_none() && wish.socket.is_none();
+        let is_own = self.is_backed_up && wish.into.as_ref().is_none_or(|into| *into == wish.database);
+        let makes_safety_point = replaces && is_own && !wish.is_unsafe;
+        if replaces && !makes_safety_point && !wish.is_unsafe && !wish.options.keep_aside {
+            let message =
+                "what would be replaced is not what is backed up, so no point of it can be made first";
+            return Err(
+                Error::usage(message).hint("--keep-old keeps the old tables, --no-safety-point does without")
+            );
+        }
         Ok(DatabasePlan {
             asset: wish.asset.clone(),
             point: self.id.to_hex(),
             time: self.snapshot.time,
             server: shown(&self.access.place),
             user: self.access.user.clone(),
-            // Only what is backed up can be backed up first.
-            makes_safety_point: replaces && is_own && !wish.is_unsafe,
+            replaces,
+            makes_safety_point,
             load,
         })
     }
@@ -292,17 +299,32 @@ impl DumpFiles for PointFiles<'_> {
     }
 }
 
-/// A point of what is there now.
-fn safety_point(setup: &Setup, wish: &DatabaseWish, progress: &Progress) -> Result<Id> {
+/// A point of what is there now, in which the database is.
+fn safety_point(
+    setup: &Setup,
+    wish: &DatabaseWish,
+    progress: &Progress,
+    troubles: &Troubles,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Id> {
+    const HINT: &str = "nothing was changed; --no-safety-point replaces the database without one";
+    tell("making a point of what is there now");
     let dataset = dataset(setup.asset(&wish.asset)?);
     let how = How { before_restore: true, ..How::default() };
     let report = backup::backup(setup, (&wish.asset, dataset), how, progress)?;
-    let id = report.point.as_deref().and_then(Id::from_hex);
-    id.ok_or_else(|| {
+    let Some(id) = report.point.as_deref().and_then(Id::from_hex) else {
         let why = report.error.unwrap_or_else(|| "nobody knows why".to_owned());
-        Error::not_done(format!("no point of what is there now could be made: {why}"))
-            .hint("nothing was changed; --no-safety-point replaces the database without one")
-    })
+        return Err(Error::not_done(format!("no point of what is there now could be made: {why}")).hint(HINT));
+    };
+    let of_now = Opened::find(setup, wish, Some(&id), troubles);
+    let held =
+        of_now.and_then(|of_now| of_now.reads_manifest(troubles).map_err(|e| Error::not_done(e.to_string())));
+    held.map_err(|error| {
+        let point = &id.to_hex()[..8];
+        let message = format!("the point {point} of what is there now does not hold the database: {error}");
+        Error::not_done(message).hint(HINT)
+    })?;
+    Ok(id)
 }
 
 /// In which part of an asset its databases lie.
@@ -311,18 +333,25 @@ fn dataset(asset: &Asset) -> Dataset {
     datasets.iter().copied().find(|dataset| *dataset == Dataset::Database).unwrap_or(datasets[0])
 }
 
-fn access(setup: &Setup, asset: &Asset, wish: &DatabaseWish) -> Result<Access> {
-    // With both given nothing else need be known: the website that knew may be what was lost.
-    let known = || source::access(setup, asset, &wish.database);
-    let place = match &wish.socket {
-        Some(path) => Place::Socket(path.clone()),
-        None => known()?.place,
+/// The way to the server, and whether that is the one that the asset's backups read.
+fn access(setup: &Setup, asset: &Asset, wish: &DatabaseWish) -> Result<(Access, bool)> {
+    let known = source::access(setup, asset, &wish.database);
+    let given = wish.account.as_deref().map(account).transpose()?;
+    let (place, is_backed_up) = match (&wish.socket, &known) {
+        (Some(path), Ok(known)) => {
+            let is_same = matches!(&known.place, Place::Socket(own) if resolved(own) == resolved(path));
+            (Place::Socket(path.clone()), is_same)
+        }
+        // With both given nothing else need be known: the website that knew may be what was lost.
+        (Some(path), Err(_)) if given.is_some() => (Place::Socket(path.clone()), false),
+        (None, Ok(known)) => (known.place.clone(), true),
+        (_, Err(error)) => return Err(error.clone()),
     };
-    let (user, password) = match &wish.account {
-        Some(file) => account(file)?,
-        None => known().map(|access| (access.user, access.password))?,
+    let (user, password) = match given {
+        Some(account) => account,
+        None => known.map(|access| (access.user, access.password))?,
     };
-    Ok(Access { place, user, password, database: wish.database.clone() })
+    Ok((Access { place, user, password, database: wish.database.clone() }, is_backed_up))
 }
 
 fn account(file: &Path) -> Result<(String, SecretString)> {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use holdfast_format::source::EntryKind;
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{ActionKind, NewAction};
+use holdfast_model::Dataset;
 use holdfast_repo::{Progress, RestoreRequest, Restored, Trouble, Troubles};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,9 +23,11 @@ use self::manifest::ListedFile;
 use super::target::check_target;
 use super::{components, ending_of};
 use crate::action;
+use crate::backup;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::journal;
+use crate::part;
 use crate::points::{self, Found, Goodness};
 use crate::purge::owners::{self, Owner};
 use crate::setup::Setup;
@@ -135,17 +138,23 @@ fn carry_out(
         troubles: Vec::new(),
         ending: Ending::Done,
     };
-    for owner in owners::of(setup, client, &found.snapshots)? {
+    let owners = owners::of(setup, client, &found.snapshots)?;
+    let parts = owners.iter().flat_map(|owner| owner.class.datasets().iter().map(move |part| (owner, *part)));
+    for (owner, dataset) in parts {
+        let name = match owner.class.datasets().len() {
+            1 => owner.name.clone(),
+            _ => format!("{}-{dataset}", owner.name),
+        };
         let mut exported =
-            ExportedAsset { asset: owner.name.clone(), has_left: owner.has_left(), point: None, error: None };
-        let outcome = newest_good(setup, client, &owner, &found).and_then(|newest| {
+            ExportedAsset { asset: name.clone(), has_left: owner.has_left(), point: None, error: None };
+        let outcome = newest_good(setup, client, (owner, dataset), &found).and_then(|newest| {
             let Some((id, snapshot, is_good)) = newest else { return Ok(None) };
             // A point of several paths is exported whole, each at its own.
             let root = match &snapshot.paths[..] {
                 [alone] => components(Path::new(alone)),
                 _ => Vec::new(),
             };
-            let folder = to.join(&owner.name);
+            let folder = to.join(&name);
             let request = RestoreRequest {
                 snapshot,
                 root: &root,
@@ -159,7 +168,7 @@ fn carry_out(
                 .repository
                 .restore(&request, &index, &troubles, progress, &setup.cancel())
                 .map_err(Error::from)?;
-            let (point, time, folder_name) = (id.to_hex(), snapshot.time, owner.name.clone());
+            let (point, time, folder_name) = (id.to_hex(), snapshot.time, name.clone());
             let mut files = manifest::list(&folder)?;
             let mut lacks = lacks_of(is_good, &restored);
             if overwrite {
@@ -237,11 +246,15 @@ fn lacks_of(is_good: bool, restored: &Restored) -> Vec<String> {
 fn newest_good<'a>(
     setup: &Setup,
     repository: &str,
-    owner: &Owner<'_>,
+    (owner, dataset): (&Owner<'_>, Dataset),
     found: &'a Found,
 ) -> Result<Option<(Id, &'a Snapshot, bool)>> {
     let recorded = journal::points_of(setup, &owner.name)?;
-    let own = || found.snapshots.iter().filter(|(_, snapshot)| owner.owns(snapshot));
+    let is_own = |(id, snapshot): &&(Id, Snapshot)| {
+        let of = || part::dataset_of(owner.class, recorded.get(&id.to_hex()), Some(snapshot));
+        owner.owns(snapshot) && !backup::is_before_restore(snapshot) && of() == dataset
+    };
+    let own = || found.snapshots.iter().filter(is_own);
     let mut candidates: Vec<&(Id, Snapshot)> =
         own().filter(|(id, _)| recorded.contains_key(&id.to_hex())).collect();
     if candidates.is_empty() {

@@ -70,20 +70,24 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
             Some(named.iter().map(|database| &database.name[..]).collect::<BTreeSet<_>>())
         }
     };
-    let mut seen = BTreeSet::new();
-    for ((configuration, _), candidates) in &connections {
-        let outcome = match &names {
-            Some(names) => is_named(candidates, names),
-            None => detected(setup, asset, candidates, &mut seen, &mut databases.dumps),
-        };
-        if let Err(why) = outcome {
-            let kind = kinds[configuration];
-            databases.missing.push(missing(
-                root,
-                configuration,
-                format!("the database of this {kind}: {why}"),
-            ));
+    let ignored =
+        |used: &&DatabaseUse| used.name.known().is_some_and(|name| website.ignore_databases.contains(name));
+    let mut seen = BTreeMap::new();
+    for ((configuration, _), mut candidates) in connections {
+        let before = candidates.len();
+        candidates.retain(|used| !ignored(used));
+        if candidates.is_empty() && before > 0 {
+            continue;
         }
+        let reasons = match &names {
+            Some(names) => unnamed(&candidates, names),
+            None => detected(setup, asset, &candidates, &mut seen, &mut databases.dumps),
+        };
+        let kind = kinds[configuration];
+        let told = reasons.into_iter().map(|why| {
+            missing(root, configuration, format!("a database of this {kind} is not in this point: {why}"))
+        });
+        databases.missing.extend(told);
     }
     Ok(databases)
 }
@@ -91,7 +95,7 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
 /// How an application of the website reaches a database.
 ///
 /// # Errors
-/// When nothing of the folder can be looked at.
+/// When nothing of the folder can be looked at, or several servers have a database of this name.
 pub(super) fn access(
     setup: &Setup,
     website: &WebsiteSettings,
@@ -101,53 +105,84 @@ pub(super) fn access(
         .map_err(|error| Error::not_done(error.to_string()))?;
     let uses = found.applications.iter().flat_map(|application| &application.databases);
     let known = uses.filter_map(|used| access_of(used).and_then(|access| trusted(setup, access)).ok());
-    Ok(known.into_iter().find(|access| access.database == database))
-}
-
-/// Whether estate.toml names a database that an application uses.
-fn is_named(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Result<(), String> {
-    let known: Vec<&str> =
-        candidates.iter().filter_map(|used| used.name.known()).map(String::as_str).collect();
-    if known.iter().any(|name| names.contains(name)) {
-        return Ok(());
+    let known: Vec<Access> = known.filter(|access| access.database == database).collect();
+    let places: BTreeSet<String> = known.iter().map(|access| shown(&access.place)).collect();
+    if places.len() > 1 {
+        let places: Vec<String> = places.into_iter().collect();
+        return Err(Error::usage(format!("the website names a database {database} at several servers"))
+            .hint(format!("say which with --socket and --account: {}", places.join(", "))));
     }
-    let shown = if known.is_empty() { "one that could not be told".to_owned() } else { known.join(" or ") };
-    Err(format!("{shown}, is not among the databases that estate.toml names for this website"))
+    let Some(access) = known.into_iter().next() else { return Ok(None) };
+    is_no_administrator(&access).map_err(Error::not_done)?;
+    Ok(Some(access))
 }
 
-/// Adds what an application uses, unless it is there already. One that cannot be had leaves the others and the files.
+/// What an application may use and estate.toml does not name.
+fn unnamed(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Vec<String> {
+    let of = |used: &&DatabaseUse| match &used.name {
+        Setting::Known(name) if names.contains(name.as_str()) => None,
+        Setting::Known(name) => Some(format!(
+            "{name} is not among the databases that estate.toml names for this website (or name it in ignore_databases)"
+        )),
+        Setting::Unresolved(trouble) => Some(format!("which, could not be told: {trouble}")),
+    };
+    candidates.iter().filter_map(of).collect()
+}
+
+/// Adds what an application uses, unless it is there already; what cannot be had is told, and leaves the others and the files. Of several
+/// candidates in branches of one file, one that is on no server is no loss where another is.
 fn detected(
     setup: &Setup,
     asset: &Asset,
     candidates: &[&DatabaseUse],
-    seen: &mut BTreeSet<(String, String)>,
+    seen: &mut BTreeMap<String, String>,
     dumps: &mut Vec<DumpSource>,
-) -> Result<(), String> {
-    let mut reasons = Vec::new();
-    let mut is_there = false;
+) -> Vec<String> {
+    let (mut reasons, mut absent, mut is_there) = (Vec::new(), Vec::new(), false);
     for used in candidates {
         let outcome = access_of(used).and_then(|access| {
             let access = trusted(setup, access)?;
-            if seen.contains(&(shown(&access.place), access.database.clone())) {
-                return Ok(());
+            let place = shown(&access.place);
+            match seen.get(&access.database) {
+                Some(other) if *other == place => return Ok(true),
+                Some(other) => {
+                    return Err(format!(
+                        "{} at {place}: another of this name, at {other}, is in it; name one of them in estate.toml for an asset of its own",
+                        access.database
+                    ));
+                }
+                None => {}
             }
-            reach(&access).map_err(|error| error.to_string())?;
+            match reach(&access) {
+                Ok(()) => {}
+                Err(error) if error.kind == io::ErrorKind::NotFound && candidates.len() > 1 => return Ok(false),
+                Err(error) => return Err(format!("{error} (at {place})")),
+            }
             is_no_administrator(&access)?;
             let tool = dump::tool(setup, asset).map_err(|error| error.message)?;
-            seen.insert((shown(&access.place), access.database.clone()));
+            seen.insert(access.database.clone(), place);
             dumps.push(dump::with(setup, access, tool));
-            Ok(())
+            Ok(true)
         });
         match outcome {
-            Ok(()) => is_there = true,
+            Ok(true) => is_there = true,
+            Ok(false) => absent.push(used.name.known().cloned().unwrap_or_default()),
             Err(why) => reasons.push(why),
         }
     }
-    if is_there { Ok(()) } else { Err(format!("is not in this point: {}", reasons.join("; "))) }
+    if !is_there && reasons.is_empty() && !absent.is_empty() {
+        reasons.push(format!("there is none of {} on its server", absent.join(", ")));
+    }
+    reasons
 }
 
 /// The same by a way that the administrator trusts.
 fn trusted(setup: &Setup, access: Access) -> Result<Access, String> {
+    let is_odd =
+        |name: &str| name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control);
+    if is_odd(&access.user) || is_odd(&access.database) {
+        return Err("the website names an account or a database that cannot be".to_owned());
+    }
     let own = setup.world.environment.user_name();
     if access.user == own || access.user == "root" {
         return Err(format!("the website uses the account {}; {NAME_IT}", access.user));
@@ -201,6 +236,8 @@ fn is_no_administrator(access: &Access) -> Result<(), String> {
 
 const NAME_IT: &str =
     "that is not taken from a website: name the database in estate.toml, databases = [{ name = ... }]";
+/// Longer is no name of an account or a database, in bytes.
+const NAME_BYTES_MAX: usize = 512;
 /// Databases of the server itself.
 const SYSTEM: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "::1", "localhost"];

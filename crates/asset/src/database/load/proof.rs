@@ -33,8 +33,15 @@ pub(super) fn prove(
     let version: String =
         connection.query_first("SELECT CONCAT(VERSION(), '')").map_err(failed)?.unwrap_or_default();
     let is_same = release(&version) == release(&manifest.server_version);
-    let mut loaded =
-        Loaded { tables: 0, rows: 0, checksums: 0, code: expected.counts, aside: None, healed: None };
+    let mut loaded = Loaded {
+        tables: 0,
+        rows: 0,
+        checksums: 0,
+        code: expected.counts,
+        aside: None,
+        grants_failed: None,
+        healed: None,
+    };
     for table in manifest.tables.iter().filter(|table| expected.tables.contains(&table.name)) {
         let name = format!("{}.{}", quoted(database), quoted(&table.name));
         check(connection, &name)?;

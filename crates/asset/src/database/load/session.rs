@@ -148,10 +148,8 @@ impl Session {
                 }
                 let rewritten = rewrite(statement, *definers);
                 let statement = rewritten.as_deref().unwrap_or(statement);
-                connection.query_drop(text(&file.name, statement)?).map_err(|error| {
-                    let start = String::from_utf8_lossy(&statement[..statement.len().min(60)]).into_owned();
-                    LoadError::server(&format!("load {:?} at {:?}", file.name, start), &error)
-                })
+                let run = connection.query_drop(text(&file.name, statement)?);
+                run.map_err(|error| LoadError::fed(&file.name, statement, &error))
             })?;
             if statements.pending_bytes() as u64 > packet_max {
                 return Err(LoadError::new(
