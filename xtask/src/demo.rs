@@ -5,6 +5,7 @@
 //! what it must be. It uses nothing but the command line, as people do.
 
 mod comparison;
+mod databases;
 mod estate;
 mod month;
 mod product;
@@ -79,6 +80,7 @@ fn remove_all_but(folder: &Path, kept: &str) -> Result<()> {
 }
 
 fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
+    databases::ensure_programs()?;
     let program = program.map_or_else(build, Ok)?;
     let places = Places::below(folder);
     let product = Product::new(program, &places.config, &places.state);
@@ -155,7 +157,8 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
         say("restic is not installed here, so this chapter is MISSING. On Debian: apt-get install restic");
     }
     let end = month::tell(&product, &places, &mut server, &corpus.sites)?;
-    report::tell(&end, &places, &folder.join(REPORT))?;
+    report::tell(&end.last, &places, &folder.join(REPORT))?;
+    databases::tell(&end.running_on, &places)?;
     drop(server);
     println!("\n{}", if restic.is_some() { "The demo held in every point." } else { WITHOUT_RESTIC });
     Ok(())
