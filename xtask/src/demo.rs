@@ -88,11 +88,13 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     chapter("A hosting company's websites");
     let packages = lab::folder()?.join("packages");
     let corpus = corpus::make_sites(&places.sites, &packages, SITES.len())?;
+    corpus.sites.iter().try_for_each(|site| estate::make_plain(site))?;
     estate::add_odd_things(&corpus.sites[0])?;
     // Else the first backup waits for the disk to take the websites themselves.
     process::output(process::command::<&str>("sync", &[]))?;
     let (entries, bytes) = (corpus.entries, megabytes(corpus.bytes));
     say(&format!("{} sites, {entries} files and folders, {bytes}: {}.", SITES.len(), corpus.origin));
+    say("They are code and pictures, without databases. Two that live on databases come at the end.");
     say(
         "The first has what breaks backups: a sparse file, hard links, a dangling link, a name that is not UTF-8.",
     );

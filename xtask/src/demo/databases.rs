@@ -90,6 +90,7 @@ pub(super) fn tell(product: &Product, places: &Places) -> Result<()> {
     say(&live.bakery_is_well()?);
     say("The post of who defaced it is gone.");
     chapter("The WHMCS is brought back to the same moment");
+    say("Business is stopped until it is back, as the plan asks.");
     bring_back(product, &live, (BILLING, Some("files")), &at, &account, &moment)?;
     say(&live.billing_is_well()?);
     let differences = moment.differences(&live);
@@ -103,14 +104,14 @@ pub(super) fn tell(product: &Product, places: &Places) -> Result<()> {
 /// Adds both to the estate: of the WordPress no more than its folder.
 fn declare(product: &Product, places: &Places, live: &Live) -> Result<()> {
     let before = product.findings()?;
-    let reader = places.config.join("keys/billing.toml");
+    let reader = places.config.join("keys/billing-reader.toml");
     secret(&reader, &live.reader())?;
     let path = places.config.join("estate.toml");
     let mut estate = fs::OpenOptions::new().append(true).open(&path)?;
     let text = format!(
         "\n[assets.\"{BAKERY}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-1004\"\npath = \"{}\"\n\n\
          [assets.{BILLING}]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"{}\"\n\
-         database = {{ name = \"{}\", socket = \"{}\", credentials = {{ file = \"keys/billing.toml\" }} }}\n",
+         database = {{ name = \"{}\", socket = \"{}\", credentials = {{ file = \"keys/billing-reader.toml\" }} }}\n",
         live.wordpress.docroot.display(),
         live.whmcs.places.docroot.display(),
         live.whmcs.options.database,
