@@ -214,6 +214,47 @@ fn a_website_is_one_point_with_its_database_and_what_lies_elsewhere() {
     assert!(again.join("index.php").exists());
 }
 
+/// The administrator says that websites may name this server.
+fn trust(customer: &Customer, server: &Mariadb) {
+    let trusted = format!("database_servers = [{:?}]\n[sites.london]", server.socket);
+    customer.change_estate("[sites.london]", &trusted);
+}
+
+#[test]
+fn a_client_gets_no_more_than_his_own_account_may_read() {
+    let server = server();
+    server.sql(&format!(
+        "CREATE DATABASE neighbour; CREATE TABLE neighbour.secrets (t TEXT); INSERT INTO neighbour.secrets VALUES ('x'); \
+         GRANT ALL ON shop.* TO site@localhost IDENTIFIED BY '{PASSWORD}'; \
+         GRANT ALL ON *.* TO dba@localhost IDENTIFIED BY '{PASSWORD}'"
+    ));
+    let customer = Customer::new();
+    let host = format!("'localhost:{}'", server.socket.display());
+    trust(&customer, &server);
+    let as_user = |user: &str, database: &str| {
+        wordpress(&customer, "", database, &host);
+        let file = customer.path("site/wp-config.php");
+        let text = fs::read_to_string(&file).unwrap().replace("'site'", &format!("'{user}'"));
+        fs::write(file, text).unwrap();
+        customer.run(1, &["backup", ASSET])
+    };
+    // The system's root is let in by every server that knows him by his user id.
+    for (user, database, expected) in [
+        ("root", "neighbour", "uses the account root"),
+        ("dba", "neighbour", "has rights on the whole server"),
+        ("site", "neighbour", "no such database"),
+        ("site", "mysql", "the server's own"),
+    ] {
+        let said = as_user(user, database);
+        assert!(said.contains(expected), "{user} {database}: {said}");
+    }
+    for point in points(&customer, ASSET) {
+        let id = point["id"].as_str().unwrap();
+        let listed = text(&customer.holdfast(&["restic", REPOSITORY, "--", "ls", id]));
+        assert!(listed.contains("wp-config.php") && !listed.contains("databases"), "{listed}");
+    }
+}
+
 /// A WordPress as far as its configuration says it.
 fn wordpress(customer: &Customer, folder: &str, database: &str, host: &str) {
     let folder = customer.path("site").join(folder);
@@ -237,10 +278,14 @@ fn a_website_tells_by_itself_which_database_it_needs() {
     let customer = Customer::new();
     let host = format!("'localhost:{}'", server.socket.display());
     wordpress(&customer, "", "shop", &host);
+    // A server is a client's word alone until the administrator says that it is one.
+    let said = customer.run(1, &["backup", ASSET]);
+    assert!(said.contains("is not trusted") && said.contains("database_servers"), "{said}");
+    trust(&customer, &server);
     wordpress(&customer, "staging", "shop", &host);
     customer.run(0, &["backup", ASSET]);
     let whole = customer.path("whole");
-    let id = points(&customer, ASSET)[0]["id"].clone();
+    let id = points(&customer, ASSET)[1]["id"].clone();
     let target = whole.to_str().unwrap();
     customer.run(0, &["restic", REPOSITORY, "--", "restore", id.as_str().unwrap(), "--target", target]);
     is_the_same_database(&server, &whole.join("databases/shop"));
@@ -356,4 +401,27 @@ fn damage_in_the_store_never_reaches_the_server() {
         "0\n2\n"
     );
     assert_eq!(server.sql("SHOW DATABASES LIKE 'holdfast%'"), "", "nothing is left lying about");
+}
+
+#[test]
+fn the_policy_expects_each_part_of_whmcs_in_slots_of_its_own() {
+    let server = server();
+    let customer = billing(&server);
+    customer.approve();
+    fs::write(customer.path("site/index.php"), "<?php").unwrap();
+    customer.run(0, &["serve", "--once"]);
+    let output = customer.command(&["slots", "--json"]).output().unwrap();
+    let slots = String::from_utf8(output.stdout).unwrap();
+    assert!(slots.contains("\"database\"") && slots.contains("\"files\""), "{slots}");
+    let scope = || {
+        let status = customer.json(1, &["status"]);
+        let controls = status["controls"].as_array().unwrap();
+        controls.iter().find(|control| control["control"] == "SCOPE-02").unwrap().clone()
+    };
+    customer.run(0, &["backup", "billing", "--dataset", "files"]);
+    let half = scope();
+    assert_eq!(half["verdict"], "NO_EVIDENCE", "{half:#}");
+    assert!(half.to_string().contains("no point of its part database was ever made"), "{half:#}");
+    customer.run(0, &["backup", "billing", "--dataset", "database"]);
+    assert_eq!(scope()["verdict"], "PASS");
 }

@@ -5,6 +5,7 @@
 //! each look like success until the day of the restore.
 
 mod alerts;
+mod databases;
 mod distance;
 mod object_lock;
 mod overlap;
@@ -19,6 +20,7 @@ pub use crate::reading::{Located, Span};
 use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
+pub use self::databases::DATABASE_PORT;
 pub use self::distance::distance_km;
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
@@ -35,6 +37,8 @@ pub struct Estate {
     pub locations: BTreeMap<LocationName, Location>,
     /// Protected things.
     pub assets: BTreeMap<AssetName, Asset>,
+    /// Servers at which a database may be that a website names by itself, beside this machine's own.
+    pub database_servers: Vec<DatabaseServer>,
     /// Who is told what happens.
     pub alerts: Alerts,
 }

@@ -55,7 +55,7 @@ pub(crate) fn access(setup: &Setup, asset: &Asset, database: &str) -> Result<Acc
         return dump::access(setup, asset, named);
     }
     let known = match &asset.settings {
-        Settings::Website(website) => site::access(website, database)?,
+        Settings::Website(website) => site::access(setup, website, database)?,
         _ => None,
     };
     known.ok_or_else(|| {

@@ -52,7 +52,8 @@ impl Access {
     /// # Errors
     /// When a value cannot be said in one, which value and why; never the password itself.
     pub(super) fn option_file(&self) -> Result<SecretString, String> {
-        let mut file = String::from("[client]\n");
+        // A server may ask its client for any of its files. Older tools do not know the option.
+        let mut file = String::from("[client]\nloose-local-infile=0\n");
         let mut set = |name: &str, value: &str| {
             let quoted = quote(value)
                 .map_err(|cause| format!("the {name} cannot be given to the dump tool: {cause}"))?;
@@ -104,6 +105,17 @@ pub fn reach(access: &Access) -> Result<(), SourceError> {
         Ok(_) => Err(failure(&path, io::ErrorKind::NotFound, "there is no such database on its server")),
         Err(error) => Err(query_failure(&path, "reach the server", &error)),
     }
+}
+
+/// The rights of the account that go beyond single databases.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn rights_everywhere(access: &Access) -> Result<Vec<String>, SourceError> {
+    let query = "SELECT DISTINCT privilege_type FROM information_schema.user_privileges \
+                 WHERE privilege_type <> 'USAGE' ORDER BY 1";
+    let asked = access.connect().and_then(|mut connection| connection.query(query));
+    asked.map_err(|error| query_failure(b"/databases", "ask for the rights of the account", &error))
 }
 
 /// A value as option files have it: in double quotes, within which `#` begins no comment, with escapes for the rest.

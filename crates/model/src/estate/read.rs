@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::alerts::{read_alerts, read_metrics};
+use super::databases::{read_database, read_server};
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
-use super::{
-    DatabaseServer, DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings,
-};
+use super::{DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
 use crate::name::NameError;
@@ -35,6 +34,8 @@ pub fn read_estate(file: &str, text: &str) -> Checked<Estate> {
 fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Estate {
     let mut root = Fields::new(document, "the estate", 0..0);
     let mut estate = Estate::default();
+    let servers = root.texts(problems, "database_servers");
+    estate.database_servers = servers.iter().filter_map(|server| read_server(problems, server)).collect();
     for (name, fields) in root.tables(problems, "sites") {
         if let (Some(name), Some(site)) =
             (named(problems, &name, SiteName::parse), read_site(problems, &name, fields))
@@ -322,59 +323,6 @@ fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Optio
     Some(WhmcsSettings { database: read_database(problems, table)?, folder: folder? })
 }
 
-fn read_database(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Option<DatabaseSettings> {
-    let span = fields.span().clone();
-    let name = fields.required_text(problems, "name").filter(|name| {
-        let is_name = !name.value.is_empty() && name.value.chars().count() <= DATABASE_NAME_MAX;
-        if !is_name {
-            problems.error("bad-name", &name.span.range(), "no database has such a name");
-        }
-        is_name
-    });
-    let (socket, host) = (fields.text(problems, "socket"), fields.text(problems, "host"));
-    let port = fields.whole(problems, "port");
-    let credentials = fields.table(problems, "credentials");
-    if credentials.is_none() {
-        problems
-            .error(
-                "missing-key",
-                &span,
-                "credentials are missing: user and password of an account that may read it",
-            )
-            .hint("write credentials = { file = \"keys/name.toml\" }; secrets never stand in estate.toml");
-    }
-    let credentials = credentials.and_then(|table| read_credentials(problems, "credentials", table));
-    fields.finish(problems);
-    let server = match (socket, host) {
-        (Some(socket), None) if port.is_none() => source_path(problems, &socket).map(DatabaseServer::Socket),
-        (None, Some(host)) if !host.value.is_empty() => {
-            let port = match port {
-                None => Some(DATABASE_PORT),
-                Some(port) => {
-                    let number = u16::try_from(port.value).ok().filter(|port| *port > 0);
-                    if number.is_none() {
-                        problems.error("bad-value", &port.span.range(), "there is no such port");
-                    }
-                    number
-                }
-            };
-            port.map(|port| DatabaseServer::Tcp { host: host.value, port })
-        }
-        _ => {
-            problems
-                .error("missing-key", &span, "database needs either a socket, or a host and maybe a port")
-                .hint("write socket = \"/run/mysqld/mysqld.sock\"");
-            None
-        }
-    };
-    Some(DatabaseSettings { name: name?.value, server: server?, credentials: credentials? })
-}
-
-/// The longest name that a database has, in characters.
-const DATABASE_NAME_MAX: usize = 64;
-/// Where MariaDB and MySQL listen by default.
-const DATABASE_PORT: u16 = 3306;
-
 fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<FolderSettings> {
     let path = fields.required_text(problems, "path");
     let exclude = fields.texts(problems, "exclude");
@@ -403,7 +351,7 @@ fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opti
     })
 }
 
-fn source_path(problems: &mut Problems<'_>, path: &Located<String>) -> Option<PathBuf> {
+pub(super) fn source_path(problems: &mut Problems<'_>, path: &Located<String>) -> Option<PathBuf> {
     plain_path(&path.value).map_err(|cause| problems.error("bad-path", &path.span.range(), cause)).ok()
 }
 

@@ -112,6 +112,22 @@ fn website_settings_are_read() {
 }
 
 #[test]
+fn servers_that_are_trusted_are_sockets_or_hosts() {
+    let read = |servers: &str| {
+        let text = format!("database_servers = {servers}\n{BASE}");
+        read_estate("estate.toml", &text).value.map(|estate| estate.database_servers)
+    };
+    let tcp = |host: &str, port| DatabaseServer::Tcp { host: host.to_owned(), port };
+    assert_eq!(read("[]"), Some(Vec::new()));
+    let servers = read("[\"/run/db.sock\", \"db1\", \"db1:3307\", \"[::2]:3308\", \"::3\"]").unwrap();
+    let socket = DatabaseServer::Socket("/run/db.sock".into());
+    assert_eq!(servers, [socket, tcp("db1", 3306), tcp("db1", 3307), tcp("::2", 3308), tcp("::3", 3306)]);
+    for wrong in ["[\"db1:\"]", "[\"db1:0\"]", "[\"db1:70000\"]", "[\":3306\"]", "[\"\"]", "[\"/a/../b\"]"] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn what_belongs_to_a_website_beside_its_folder_is_read_and_lies_in_no_location() {
     let databases = |text: &str| {
         let estate = read_estate("estate.toml", &with(text)).value?;

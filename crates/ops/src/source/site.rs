@@ -1,5 +1,10 @@
 //! Which databases a website's point holds: those that estate.toml names, or those that its own applications use.
 //!
+//! The configuration of a website belongs to its client, and we run with more rights than any client has. A server lets in whom the
+//! system knows by his user id, whatever password he gives; a server of the client's own choice asks its visitors for their files. So
+//! what a website names is believed only for servers that the administrator trusts, and only for accounts that could do no more
+//! than the website could by itself.
+//!
 //! What an application uses and the point does not hold is told with every run. A website whose database nobody backs up looks
 //! whole until somebody restores it.
 
@@ -8,14 +13,15 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use holdfast_asset::database::{Access, DumpSource, Place, reach};
+use holdfast_asset::database::{Access, DumpSource, Place, reach, rights_everywhere};
 use holdfast_asset::site::{DatabaseUse, Kind, Search, Setting, Trouble, detect};
 use holdfast_format::source::SourceError;
-use holdfast_model::estate::{Asset, SiteDatabases, WebsiteSettings};
+use holdfast_model::estate::{Asset, DATABASE_PORT, DatabaseServer, SiteDatabases, WebsiteSettings};
 
 use super::dump;
 use crate::error::Error;
 use crate::setup::Setup;
+use crate::validate::resolved;
 
 /// Where `localhost` leads, as Debian has it.
 const DEFAULT_SOCKET: &str = "/run/mysqld/mysqld.sock";
@@ -86,11 +92,16 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
 ///
 /// # Errors
 /// When nothing of the folder can be looked at.
-pub(super) fn access(website: &WebsiteSettings, database: &str) -> Result<Option<Access>, Error> {
+pub(super) fn access(
+    setup: &Setup,
+    website: &WebsiteSettings,
+    database: &str,
+) -> Result<Option<Access>, Error> {
     let found = detect(&website.folder.path, &Search::usual(DEFAULT_SOCKET))
         .map_err(|error| Error::not_done(error.to_string()))?;
     let uses = found.applications.iter().flat_map(|application| &application.databases);
-    Ok(uses.filter_map(|used| access_of(used).ok()).find(|access| access.database == database))
+    let known = uses.filter_map(|used| access_of(used).and_then(|access| trusted(setup, access)).ok());
+    Ok(known.into_iter().find(|access| access.database == database))
 }
 
 /// Whether estate.toml names a database that an application uses.
@@ -116,10 +127,12 @@ fn detected(
     let mut is_there = false;
     for used in candidates {
         let outcome = access_of(used).and_then(|access| {
+            let access = trusted(setup, access)?;
             if seen.contains(&(shown(&access.place), access.database.clone())) {
                 return Ok(());
             }
             reach(&access).map_err(|error| error.to_string())?;
+            is_no_administrator(&access)?;
             let tool = dump::tool(setup, asset).map_err(|error| error.message)?;
             seen.insert((shown(&access.place), access.database.clone()));
             dumps.push(dump::with(setup, access, tool));
@@ -132,6 +145,65 @@ fn detected(
     }
     if is_there { Ok(()) } else { Err(format!("is not in this point: {}", reasons.join("; "))) }
 }
+
+/// The same by a way that the administrator trusts.
+fn trusted(setup: &Setup, access: Access) -> Result<Access, String> {
+    let own = setup.world.environment.user_name();
+    if access.user == own || access.user == "root" {
+        return Err(format!("the website uses the account {}; {NAME_IT}", access.user));
+    }
+    if SYSTEM.iter().any(|name| access.database.eq_ignore_ascii_case(name)) {
+        return Err(format!("{} is the server's own and no website's", access.database));
+    }
+    let servers = &setup.estate.database_servers;
+    let place = match &access.place {
+        Place::Socket(path) => {
+            let real = resolved(path);
+            let known = servers.iter().filter_map(|server| match server {
+                DatabaseServer::Socket(path) => Some(path.clone()),
+                DatabaseServer::Tcp { .. } => None,
+            });
+            // The administrator's name for it: the client's may lead elsewhere by the time that it is used.
+            known.chain([DEFAULT_SOCKET.into()]).find(|known| resolved(known) == real).map(Place::Socket)
+        }
+        Place::Host { host, port } => {
+            let is_named = |server: &&DatabaseServer| matches!(server, DatabaseServer::Tcp { host: h, port: p } if h == host && p == port);
+            let is_own = LOOPBACK.contains(&host.as_str()) && *port == DATABASE_PORT;
+            match servers.iter().find(is_named) {
+                Some(_) => Some(access.place.clone()),
+                // Anybody may listen on a port that nobody has; only the server has its socket.
+                None => is_own.then(|| Place::Socket(DEFAULT_SOCKET.into())),
+            }
+        }
+    };
+    let Some(place) = place else {
+        return Err(format!(
+            "the website names the server {}, which is not trusted: if it should be, write database_servers = [\"...\"] at the top of \
+             estate.toml",
+            shown(&access.place)
+        ));
+    };
+    Ok(Access { place, ..access })
+}
+
+/// An account that a website names and that may do more than that website's would let a client have every database of the server.
+fn is_no_administrator(access: &Access) -> Result<(), String> {
+    let rights = rights_everywhere(access).map_err(|error| error.to_string())?;
+    match &rights[..] {
+        [] => Ok(()),
+        rights => Err(format!(
+            "the website's account {} has rights on the whole server ({}); {NAME_IT}",
+            access.user,
+            rights.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}
+
+const NAME_IT: &str =
+    "that is not taken from a website: name the database in estate.toml, databases = [{ name = ... }]";
+/// Databases of the server itself.
+const SYSTEM: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
 
 /// What keeps a database from being reached.
 fn troubles_of(used: &DatabaseUse) -> impl Iterator<Item = &Trouble> {
