@@ -101,26 +101,31 @@ pub(super) fn tell(product: &Product, places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Adds both to the estate: of the WordPress no more than its folder.
+/// Adds both to the estate: of the WordPress no more than its folder, and that its server is one of ours.
 fn declare(product: &Product, places: &Places, live: &Live) -> Result<()> {
     let before = product.findings()?;
     let reader = places.config.join("keys/billing-reader.toml");
     secret(&reader, &live.reader())?;
     let path = places.config.join("estate.toml");
-    let mut estate = fs::OpenOptions::new().append(true).open(&path)?;
+    let estate = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = format!(
-        "\n[assets.\"{BAKERY}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-1004\"\npath = \"{}\"\n\n\
+        "database_servers = [\"{}\"]\n\n{estate}\n\
+         [assets.\"{BAKERY}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"C-1004\"\npath = \"{}\"\n\n\
          [assets.{BILLING}]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"{}\"\n\
          database = {{ name = \"{}\", socket = \"{}\", credentials = {{ file = \"keys/billing-reader.toml\" }} }}\n",
+        live.bakery_server.socket.display(),
         live.wordpress.docroot.display(),
         live.whmcs.places.docroot.display(),
         live.whmcs.options.database,
         live.billing_server.socket.display(),
     );
-    estate.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     let after = product.findings()?;
     ensure!(before == after, "`validate` found {before:?}, and with the two it finds {after:?}");
-    say("Added to the estate: the WordPress by its folder alone, the WHMCS with an account that may read.");
+    say(
+        "Added to the estate: the WordPress by its folder, and that its server may be trusted; which database it has, it tells itself.",
+    );
+    say("The WHMCS with an account that may read.");
     say(&format!("Now everything is backed up, all {} assets, while business goes on:", SITES.len() + 2));
     Ok(())
 }

@@ -28,7 +28,7 @@ pub(super) struct Live {
     pub(super) wordpress: Wordpress,
     pub(super) whmcs: Whmcs,
     pub(super) billing_server: Mariadb,
-    bakery_server: Mariadb,
+    pub(super) bakery_server: Mariadb,
     pages: Php,
 }
 
@@ -129,7 +129,7 @@ impl Live {
         Ok(vec![
             format!("WordPress: the table {posts} dropped, wp-includes and the uploads deleted."),
             format!("WHMCS: {invoices} invoices emptied, {lost} attachments deleted."),
-            format!("Asked now, the WordPress says: {said}."),
+            format!("Asked now, the WordPress fails: {said}."),
             format!("And of the WHMCS {} things do not fit together: {}; ...", faults.len(), faults[0]),
         ])
     }
