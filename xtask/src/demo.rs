@@ -5,6 +5,7 @@
 //! what it must be. It uses nothing but the command line, as people do.
 
 mod comparison;
+mod databases;
 mod estate;
 mod month;
 mod product;
@@ -79,6 +80,7 @@ fn remove_all_but(folder: &Path, kept: &str) -> Result<()> {
 }
 
 fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
+    databases::ensure_programs()?;
     let program = program.map_or_else(build, Ok)?;
     let places = Places::below(folder);
     let product = Product::new(program, &places.config, &places.state);
@@ -86,11 +88,13 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     chapter("A hosting company's websites");
     let packages = lab::folder()?.join("packages");
     let corpus = corpus::make_sites(&places.sites, &packages, SITES.len())?;
+    corpus.sites.iter().try_for_each(|site| estate::make_plain(site))?;
     estate::add_odd_things(&corpus.sites[0])?;
     // Else the first backup waits for the disk to take the websites themselves.
     process::output(process::command::<&str>("sync", &[]))?;
     let (entries, bytes) = (corpus.entries, megabytes(corpus.bytes));
     say(&format!("{} sites, {entries} files and folders, {bytes}: {}.", SITES.len(), corpus.origin));
+    say("They are code and pictures, without databases. Two that live on databases come at the end.");
     say(
         "The first has what breaks backups: a sparse file, hard links, a dangling link, a name that is not UTF-8.",
     );
@@ -155,7 +159,8 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
         say("restic is not installed here, so this chapter is MISSING. On Debian: apt-get install restic");
     }
     let end = month::tell(&product, &places, &mut server, &corpus.sites)?;
-    report::tell(&end, &places, &folder.join(REPORT))?;
+    report::tell(&end.last, &places, &folder.join(REPORT))?;
+    databases::tell(&end.running_on, &places)?;
     drop(server);
     println!("\n{}", if restic.is_some() { "The demo held in every point." } else { WITHOUT_RESTIC });
     Ok(())

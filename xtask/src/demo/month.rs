@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use holdfast_testkit::corpus;
@@ -31,13 +31,21 @@ const WEEKLY_H: [u64; 4] = [6 * DAY_H, 13 * DAY_H, 20 * DAY_H, 27 * DAY_H];
 /// The most days that the demo's policy keeps a point, and its grace.
 const KEPT_DAYS: u64 = 10 + 2;
 
-/// Tells the month; fails at the first thing that is not as promised. Returns the program at its end.
+/// The program after the month.
+pub(super) struct End {
+    /// As its last call was: each call begins anew at that instant.
+    pub(super) last: Product,
+    /// An hour later, on a clock that runs on.
+    pub(super) running_on: Product,
+}
+
+/// Tells the month; fails at the first thing that is not as promised.
 pub(super) fn tell(
     product: &Product,
     places: &Places,
     server: &mut SftpServer,
     sites: &[PathBuf],
-) -> Result<Product> {
+) -> Result<End> {
     chapter("A month of the policy, on a clock that is set forward");
     lab::ensure_packages(&["faketime"]).context("the month needs Debian's faketime")?;
     approve(places)?;
@@ -76,7 +84,8 @@ pub(super) fn tell(
     recovery::tell(&end, &later, places, &server.url(&places.server_data))?;
     let last = product.at(&clock(midnight, MONTH_H + 2)?);
     verdicts::tell(&later, &last)?;
-    Ok(last)
+    let ahead = (midnight + (MONTH_H + 3) * 3600).saturating_sub(now()?);
+    Ok(End { last, running_on: product.at(&format!("{ahead} seconds")) })
 }
 
 /// What the policy expected, and what came of it.
@@ -160,8 +169,11 @@ fn approve(places: &Places) -> Result<()> {
 
 /// Seconds since 1970 of the next midnight in UTC.
 fn next_midnight() -> Result<u64> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    Ok(now.next_multiple_of(86_400))
+    Ok(now()?.next_multiple_of(86_400))
+}
+
+fn now() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())
 }
 
 /// So many hours later, as faketime reads it.
