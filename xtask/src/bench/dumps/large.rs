@@ -46,7 +46,7 @@ fn fill(server: &Mariadb, rows: u64) {
     while from <= rows {
         let to = (from + STEP - 1).min(rows);
         server.sql(&format!(
-            "INSERT INTO {DATABASE}.log SELECT seq, FROM_UNIXTIME(1700000000 + seq), \
+            "USE {DATABASE}; INSERT INTO log SELECT seq, FROM_UNIXTIME(1700000000 + seq), \
              CONCAT('<packet><site>', SHA1(seq), '</site><key>', SHA2(seq, 256), '</key></packet>'), \
              REPEAT('<status>ok</status>', 1 + seq % 9) FROM seq_{from}_to_{to}"
         ));

@@ -16,52 +16,82 @@ use crate::bench::{machine, report};
 
 const PICTURE: &str = "performance-dumps.svg";
 
-/// Writes `dumps.md`, `dumps.json` and the picture; with `--write-docs` into the documents too.
+/// Writes the day into `dumps.{md,json}` and the picture, the large table into `dumps-large.{md,json}`; with `--write-docs`
+/// into the documents too. What was left out stays as it was.
 pub(super) fn write(args: &Args, bench: &Path, measured: &Measured) -> Result<()> {
-    let text = markdown(args, bench, measured);
+    let head = head(bench, measured);
+    if !measured.hours.is_empty() {
+        write_part(
+            args,
+            bench,
+            "dumps",
+            &(head.clone() + &day(args, &measured.hours)),
+            measured,
+            &measured.hours,
+        )?;
+        plot::lines(&measured.hours, &bench.join(PICTURE))?;
+        if args.write_docs {
+            std::fs::copy(bench.join(PICTURE), report::docs().join(PICTURE))?;
+        }
+    }
+    if !measured.large.is_empty() {
+        let text = head + &large(&measured.large);
+        write_part(args, bench, "dumps-large", &text, measured, &measured.large)?;
+    }
+    Ok(())
+}
+
+fn write_part(
+    args: &Args,
+    bench: &Path,
+    word: &str,
+    text: &str,
+    measured: &Measured,
+    dumps: &[Dump],
+) -> Result<()> {
     println!("\n{text}");
-    std::fs::write(bench.join("dumps.md"), &text)?;
+    std::fs::write(bench.join(word).with_extension("md"), text)?;
     let document = json!({
         "date": machine::date(),
         "machine": machine::describe(bench),
         "programs": measured.titles,
         "scale": args.scale,
         "minutes": args.minutes,
-        "hours": measured.hours.iter().map(dump_json).collect::<Vec<_>>(),
-        "large": measured.large.iter().map(dump_json).collect::<Vec<_>>(),
+        "dumps": dumps.iter().map(dump_json).collect::<Vec<_>>(),
     });
-    std::fs::write(bench.join("dumps.json"), serde_json::to_string_pretty(&document)?)?;
-    plot::lines(&measured.hours, &bench.join(PICTURE))?;
-    println!("bench: written to {}", bench.join("dumps.{md,json}").display());
-    if args.write_docs {
-        std::fs::copy(bench.join(PICTURE), report::docs().join(PICTURE))?;
-        report::put_between_marks("dumps", &text)?;
-    }
-    Ok(())
+    let file = bench.join(word).with_extension("json");
+    std::fs::write(&file, serde_json::to_string_pretty(&document)?)?;
+    println!("bench: written to {}", file.display());
+    if args.write_docs { report::put_between_marks(word, text) } else { Ok(()) }
 }
 
-fn markdown(args: &Args, bench: &Path, measured: &Measured) -> String {
+fn head(bench: &Path, measured: &Measured) -> String {
     let [ours, restic, tool] = &measured.titles;
     let mut text = format!("Measured on {} with {ours}, {restic}, {tool}.\n\n", machine::date());
     for line in machine::describe(bench) {
         let _ = writeln!(text, "- {line}");
     }
-    let _ = writeln!(
-        text,
-        "- {} dumps of a WHMCS of scale {}, {} minutes of the workload between two of them",
-        measured.hours.len(),
+    text
+}
+
+fn day(args: &Args, dumps: &[Dump]) -> String {
+    let mut text = format!(
+        "- {} dumps of a WHMCS of scale {}, {} minutes of the workload between two of them\n",
+        dumps.len(),
         args.scale,
         args.minutes
     );
     let _ = write!(text, "\n![Bytes stored by hourly dumps]({PICTURE})\n\n");
-    summary(&mut text, &measured.hours);
+    summary(&mut text, dumps);
     text.push_str("\nEach dump; *tool* is the dump tool alone, to nowhere.\n\n");
-    each(&mut text, &measured.hours, |number| format!("{}", number + 1));
-    if !measured.large.is_empty() {
-        text.push_str("\nOne large table, and again with nothing changed:\n\n");
-        let words = ["first", "unchanged"];
-        each(&mut text, &measured.large, |number| words[number % words.len()].to_owned());
-    }
+    each(&mut text, dumps, |number| format!("{}", number + 1));
+    text
+}
+
+fn large(dumps: &[Dump]) -> String {
+    let mut text = "\nOne large table, and again with nothing changed:\n\n".to_owned();
+    let words = ["first", "unchanged"];
+    each(&mut text, dumps, |number| words[number % words.len()].to_owned());
     text
 }
 
