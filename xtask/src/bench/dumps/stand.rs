@@ -180,12 +180,12 @@ impl<'a> Stand<'a> {
     }
 }
 
-/// What the dump tool says of itself.
+/// The dump tool's name, and the version that it says after `Distrib` or, since 11, after `from`.
 pub(super) fn tool_version(server: &Mariadb) -> Result<String> {
     let tool = server.client("mariadb-dump");
     let said = process::output(process::command(tool.get_program(), &["--version"]))?;
-    let name = Path::new(tool.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let version = said.split_once("from ").map_or(said.as_str(), |(_, version)| version);
-    let version = version.split([',', ' ']).next().unwrap_or_default();
-    Ok(format!("{name} {}", version.trim()))
+    let version = ["Distrib ", "from "].iter().find_map(|word| said.split_once(word));
+    let version = version.map_or("of unknown version", |(_, version)| version);
+    let version = version.split([',', '\n']).next().unwrap_or_default();
+    Ok(format!("mariadb-dump {}", version.trim()))
 }
