@@ -7,6 +7,7 @@
 mod change;
 mod clients;
 mod cold;
+mod dumps;
 mod estate;
 mod far;
 mod floor;
@@ -82,14 +83,18 @@ pub(crate) struct Args {
 enum Question {
     /// How our cost grows with files, blobs, points, locations and the size of one file.
     Growth(growth::Args),
+    /// What a day of hourly dumps of a WHMCS stores and takes, beside restic fed by the dump tool.
+    Dumps(dumps::Args),
 }
 
 /// Measures, and leaves tables and pictures in the bench folder, and the tables on standard output.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let bench = bench_folder();
     std::fs::create_dir_all(&bench).with_context(|| format!("cannot make {}", bench.display()))?;
-    if let Some(Question::Growth(growth)) = &args.question {
-        return growth::run(growth, &bench);
+    match &args.question {
+        Some(Question::Growth(growth)) => return growth::run(growth, &bench),
+        Some(Question::Dumps(dumps)) => return dumps::run(dumps, &bench),
+        None => {}
     }
     if args.rounds == 0 {
         bail!("no rounds: nothing to measure")
