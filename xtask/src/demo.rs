@@ -88,7 +88,6 @@ fn story(folder: &Path, program: Option<PathBuf>) -> Result<()> {
     chapter("A hosting company's websites");
     let packages = lab::folder()?.join("packages");
     let corpus = corpus::make_sites(&places.sites, &packages, SITES.len())?;
-    corpus.sites.iter().try_for_each(|site| estate::make_plain(site))?;
     estate::add_odd_things(&corpus.sites[0])?;
     // Else the first backup waits for the disk to take the websites themselves.
     process::output(process::command::<&str>("sync", &[]))?;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::comparison;
 use super::sftp_server::SftpServer;
@@ -90,19 +90,6 @@ pub(super) fn write(places: &Places, server: &SftpServer, sites: &[PathBuf]) -> 
     fs::create_dir_all(&keys)?;
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(keys.join("nas.toml"))?;
     std::io::Write::write_all(&mut file, server.credentials().as_bytes())?;
-    Ok(())
-}
-
-/// Takes away by what a WordPress is known. What Debian packages is code that nobody installed yet, without a database; a WordPress
-/// whose database cannot be had is rightly red in every run.
-pub(super) fn make_plain(site: &Path) -> Result<()> {
-    for name in ["wp-config.php", "wp-load.php", "wp-includes/version.php"] {
-        let file = site.join("usr/share/wordpress").join(name);
-        // Not every site is a WordPress.
-        if file.exists() {
-            fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
-        }
-    }
     Ok(())
 }
 

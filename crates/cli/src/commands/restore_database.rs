@@ -188,14 +188,14 @@ fn print_plan(plan: &DatabasePlan) {
 fn print(report: &DatabaseReport) {
     let (plan, loaded) = (&report.plan, &report.loaded);
     output::line(format!(
-        "{}: {} of point {} loaded into {}: {}, {}, proven ({} by checksum), in {}",
+        "{}: {} of point {} loaded into {}: {}, {}, counted and found all there, {} compared by checksum, in {}",
         plan.asset,
         plan.load.dumped,
         words::short(&plan.point),
         plan.load.target.database(),
         words::count(loaded.tables, "table"),
         words::count(loaded.rows, "row"),
-        loaded.checksums,
+        words::count(loaded.checksums, "table"),
         words::seconds(report.seconds),
     ));
     if let Some(point) = &report.safety_point {

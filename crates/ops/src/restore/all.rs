@@ -18,8 +18,10 @@ pub fn recovery_order(setup: &Setup) -> Vec<(String, Dataset)> {
     let mut assets: Vec<&Asset> = setup.estate.assets.values().collect();
     assets.sort_by_key(|asset| (rank(asset), asset.name.clone()));
     let parts = |asset: &Asset| {
-        let name = asset.name.to_string();
-        asset.class().datasets().iter().map(move |dataset| (name.clone(), *dataset))
+        let (name, class) = (asset.name.to_string(), asset.class());
+        // Of one that cannot be had that is said once.
+        let several = if class.is_built() { class.datasets() } else { &class.datasets()[..1] };
+        several.iter().map(move |dataset| (name.clone(), *dataset))
     };
     assets.into_iter().flat_map(parts).collect()
 }

@@ -130,7 +130,7 @@ pub fn restore(
             false => None,
             true => Some(safety_point(setup, wish, progress, &troubles, tell)?.to_hex()),
         };
-        let loaded = opened.load(setup, &plan.load, progress, &troubles, tell)?;
+        let loaded = opened.load(setup, &plan.load, progress, &troubles)?;
         let is_short = if loaded.grants_failed.is_some() { Ending::Attention } else { Ending::Done };
         Ok(DatabaseReport {
             plan,
@@ -193,20 +193,12 @@ impl Opened {
         io::copy(&mut manifest, &mut io::sink()).map(drop)
     }
 
-    fn load(
-        &self,
-        setup: &Setup,
-        plan: &Plan,
-        progress: &Progress,
-        troubles: &Troubles,
-        tell: &mut dyn FnMut(&str),
-    ) -> Result<Loaded> {
+    fn load(&self, setup: &Setup, plan: &Plan, progress: &Progress, troubles: &Troubles) -> Result<Loaded> {
         let files = self.files(troubles);
         progress.bytes_total.set(plan.bytes);
         let mut last = 0;
-        let mut told = |event: Event| match event {
-            Event::Step(step) => tell(step),
-            Event::Fed { bytes, .. } => {
+        let mut told = |event: Event| {
+            if let Event::Fed { bytes, .. } = event {
                 progress.bytes.add(bytes.saturating_sub(last));
                 last = bytes;
             }

@@ -42,10 +42,11 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
     let root = &website.folder.path;
     let found = detect(root, &Search::usual(DEFAULT_SOCKET)).map_err(|e| Error::not_done(e.to_string()))?;
     let mut databases = Databases::default();
-    // Those of a database are told with it.
+    // Who named the databases himself knows what the website's configuration does not tell. Those of a database are told with it.
+    let is_detected = website.databases == SiteDatabases::Detected;
     let uses = found.applications.iter().flat_map(|application| &application.databases);
     let told: Vec<&Trouble> = uses.flat_map(troubles_of).collect();
-    let untold = found.troubles.iter().filter(|trouble| !told.contains(trouble));
+    let untold = found.troubles.iter().filter(|trouble| is_detected && !told.contains(trouble));
     databases.missing.extend(untold.map(|trouble| {
         missing(root, &trouble.file, format!("which databases it uses could not be told: {trouble}"))
     }));
@@ -124,7 +125,7 @@ fn unnamed(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Vec<String> {
         Setting::Known(name) => Some(format!(
             "{name} is not among the databases that estate.toml names for this website (or name it in ignore_databases)"
         )),
-        Setting::Unresolved(trouble) => Some(format!("which, could not be told: {trouble}")),
+        Setting::Unresolved(_) => None,
     };
     candidates.iter().filter_map(of).collect()
 }
