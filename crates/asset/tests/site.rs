@@ -100,12 +100,9 @@ fn a_configuration_above_counts_unless_another_wordpress_has_it() {
     assert_eq!(application.databases[0].name.known().unwrap(), "blog");
 
     let taken = found(&[version, ("wp-config.php", WP_CONFIG), ("wp-settings.php", "<?php")]);
+    // WordPress looks nowhere else: it was never installed, and that is no trouble.
     assert_eq!(only(&taken).databases.len(), 0);
-    assert!(
-        troubles(&taken)[0].starts_with("wp-config.php: WordPress has no such file"),
-        "{:?}",
-        troubles(&taken)
-    );
+    assert_eq!(troubles(&taken), [] as [String; 0]);
 }
 
 #[test]

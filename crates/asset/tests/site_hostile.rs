@@ -112,6 +112,7 @@ fn names_that_are_no_text_are_shown_without_harm() {
     let inner = folder.path().join(OsStr::from_bytes(b"\xff\x1b[31m"));
     std::fs::create_dir_all(inner.join("wp-includes")).unwrap();
     std::fs::write(inner.join("wp-includes/version.php"), "<?php $wp_version = \"\\e[31m\";").unwrap();
+    std::fs::write(inner.join("wp-config.php"), "<?php define('DB_NAME', getenv('X'));").unwrap();
     let found = look(folder.path());
     assert_eq!(found.applications[0].version, None);
     assert!(serde_json::to_string(&found).is_ok());

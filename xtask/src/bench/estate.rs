@@ -43,11 +43,13 @@ pub(super) fn write(
         }
         text.push('\n');
     }
+    // The corpus has code and pictures; the stubs of configurations in it name no database.
     for Website { name, client, path } in websites {
         let path = path.display();
         let _ = write!(
             text,
-            "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n\n"
+            "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n\
+             databases = []\n\n"
         );
     }
     std::fs::write(config.join("estate.toml"), text)?;

@@ -78,11 +78,13 @@ pub(super) fn write(places: &Places, server: &SftpServer, sites: &[PathBuf]) -> 
         places.disk.display(),
         server.url(&places.server_data),
     )?;
+    // Among them is WordPress as Debian packages it, which nobody installed: its stub of a configuration names no database.
     for ((name, client), path) in SITES.iter().zip(sites) {
         let path = path.display();
         writeln!(
             text,
-            "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n"
+            "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n\
+             databases = []\n"
         )?;
     }
     fs::write(places.config.join("estate.toml"), text)?;

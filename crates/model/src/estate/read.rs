@@ -318,7 +318,7 @@ fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Optio
     let Some(table) = fields.table(problems, "database") else {
         let span = fields.span().clone();
         problems.error("missing-key", &span, "database is missing: without it WHMCS is only half a copy").hint(
-            "write database = { name = \"whmcs\", socket = \"/run/mysqld/mysqld.sock\", credentials = { file = \"keys/whmcs.toml\" } }",
+            "write database = { name = \"whmcs\", socket = \"/run/mysqld/mysqld.sock\", credentials = { file = \"keys/whmcs-db.toml\" } }",
         );
         return None;
     };

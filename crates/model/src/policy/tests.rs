@@ -107,7 +107,7 @@ fn the_estate_template_is_valid_as_it_is_and_with_its_remarks_taken_away() {
     let checked = read_estate("estate.toml", &text);
     assert_eq!(checked.diagnostics, [], "{text}");
     let estate = checked.value.unwrap();
-    assert_eq!((estate.locations.len(), estate.assets.len()), (3, 1));
+    assert_eq!((estate.locations.len(), estate.assets.len()), (3, 2));
     assert_eq!(compare(&example(), &estate, "estate.toml", &text), []);
 }
 
