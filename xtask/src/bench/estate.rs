@@ -49,7 +49,7 @@ pub(super) fn write(
         let _ = write!(
             text,
             "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n\
-             databases = []\n\n"
+             databases = []\nignore_databases = [\"wordpress\"]\n\n"
         );
     }
     std::fs::write(config.join("estate.toml"), text)?;

@@ -84,7 +84,7 @@ pub(super) fn write(places: &Places, server: &SftpServer, sites: &[PathBuf]) -> 
         writeln!(
             text,
             "[assets.\"{name}\"]\nclass = \"website\"\nhost = \"web1\"\nclient = \"{client}\"\npath = \"{path}\"\n\
-             databases = []\n"
+             databases = []\nignore_databases = [\"wordpress\"]\n"
         )?;
     }
     fs::write(places.config.join("estate.toml"), text)?;
