@@ -29,7 +29,7 @@ use holdfast_format::source::{
 };
 use holdfast_world::Clock;
 
-pub use self::access::{Access, Place, reach, rights_everywhere};
+pub use self::access::{Access, Place, is_there, rights_everywhere};
 pub use self::manifest::{
     BinaryLog, Consistency, Counts, File, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Table,
 };
@@ -68,19 +68,7 @@ impl DumpSource {
 
     fn folder(&self) -> Metadata {
         let time = self.instant.get().copied().unwrap_or_else(|| file_time(self.clock.now()));
-        Metadata {
-            kind: EntryKind::Directory,
-            permissions: 0o700,
-            uid: 0,
-            gid: 0,
-            inode: 0,
-            device_id: 0,
-            links: 1,
-            size: 0,
-            device: 0,
-            mtime: time,
-            ctime: time,
-        }
+        Metadata::made_up(EntryKind::Directory, 0o700, time)
     }
 }
 

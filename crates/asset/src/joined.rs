@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use holdfast_format::source::{
-    Content, Directory, Entry, EntryKind, FileTime, Listing, Metadata, Source, SourceError, Xattr,
+    Content, Directory, Entry, EntryKind, Listing, Metadata, Source, SourceError, Xattr,
 };
 
 /// What is archived together.
@@ -78,7 +78,8 @@ impl Source for Joined {
             }
         }
         let newest = top.children.values().map(|(metadata, _)| metadata.mtime).max().unwrap_or_default();
-        Ok((folder(newest), Arc::new(top.into_fork(Vec::new(), failures))))
+        let metadata = Metadata::made_up(EntryKind::Directory, 0o755, newest);
+        Ok((metadata, Arc::new(top.into_fork(Vec::new(), failures))))
     }
 
     fn user_name(&self, uid: u32) -> Option<String> {
@@ -103,23 +104,6 @@ fn file_in(folder: &dyn Directory, name: &[u8]) -> Result<Metadata, SourceError>
         kind: io::ErrorKind::NotFound,
         message: "there is no such file".to_owned(),
     })
-}
-
-/// What nobody's file system holds, as a folder.
-fn folder(time: FileTime) -> Metadata {
-    Metadata {
-        kind: EntryKind::Directory,
-        permissions: 0o755,
-        uid: 0,
-        gid: 0,
-        inode: 0,
-        device_id: 0,
-        links: 1,
-        size: 0,
-        device: 0,
-        mtime: time,
-        ctime: time,
-    }
 }
 
 /// A folder above the trees, while they are being joined.

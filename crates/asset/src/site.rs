@@ -214,15 +214,11 @@ impl fmt::Display for Trouble {
 }
 
 fn serialize_place<S: Serializer>(place: &Setting<Place>, serializer: S) -> Result<S::Ok, S::Error> {
-    let said = match place {
-        Setting::Known(Place::Socket(path)) => Setting::Known(path.display().to_string()),
-        Setting::Known(Place::Host { host, port }) if host.contains(':') => {
-            Setting::Known(format!("[{host}]:{port}"))
-        }
-        Setting::Known(Place::Host { host, port }) => Setting::Known(format!("{host}:{port}")),
+    match place {
+        Setting::Known(place) => Setting::Known(place.to_string()),
         Setting::Unresolved(trouble) => Setting::Unresolved(trouble.clone()),
-    };
-    said.serialize(serializer)
+    }
+    .serialize(serializer)
 }
 
 /// Whoever names a folder may choose bytes that are no text; a report is not to fail for that.

@@ -65,6 +65,25 @@ pub struct Metadata {
     pub ctime: FileTime,
 }
 
+impl Metadata {
+    /// Of an entry that no file system holds: root's, without inode or size.
+    pub fn made_up(kind: EntryKind, permissions: u32, time: FileTime) -> Metadata {
+        Metadata {
+            kind,
+            permissions,
+            uid: 0,
+            gid: 0,
+            inode: 0,
+            device_id: 0,
+            links: 1,
+            size: 0,
+            device: 0,
+            mtime: time,
+            ctime: time,
+        }
+    }
+}
+
 /// One extended attribute, POSIX ACLs (`system.posix_acl_access`, `..._default`) included.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Xattr {

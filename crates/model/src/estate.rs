@@ -224,14 +224,6 @@ impl Asset {
         }
     }
 
-    /// Its database, where that is a part of its own.
-    pub fn database(&self) -> Option<&DatabaseSettings> {
-        match &self.settings {
-            Settings::Whmcs(whmcs) => Some(&whmcs.database),
-            Settings::Website(_) | Settings::NotBuilt(_) => None,
-        }
-    }
-
     /// The databases that estate.toml names for it.
     pub fn databases(&self) -> &[DatabaseSettings] {
         match &self.settings {

@@ -47,7 +47,7 @@ impl Opened {
 /// # Errors
 /// When it is not there, or nobody can read it.
 pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken) -> Result<Opened> {
-    if let (Dataset::Database, Some(database)) = (dataset, asset.database()) {
+    if let (Dataset::Database, [database]) = (dataset, asset.databases()) {
         let source = Box::new(dump::of(setup, asset, database)?);
         return Ok(Opened { source, dumps: Vec::new() });
     }

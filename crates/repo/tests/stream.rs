@@ -71,19 +71,7 @@ impl Stream for Running {
 }
 
 fn of_directory() -> Metadata {
-    Metadata {
-        kind: EntryKind::Directory,
-        permissions: 0o700,
-        uid: 0,
-        gid: 0,
-        inode: 0,
-        device_id: 0,
-        links: 2,
-        size: 0,
-        device: 0,
-        mtime: INSTANT,
-        ctime: INSTANT,
-    }
+    Metadata::made_up(EntryKind::Directory, 0o700, INSTANT)
 }
 
 impl Source for Program {

@@ -3,7 +3,7 @@
 //! Arguments and environment of a process can be read by others on the machine, and a file would have to be removed by
 //! somebody who may have been killed. So the tool reads an option file from its standard input, which nothing keeps.
 
-use std::io;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use holdfast_world::{ExposeSecret, SecretString};
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 
-use super::failure::{failure, query_failure};
+use super::failure::query_failure;
 
 /// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
@@ -35,6 +35,17 @@ pub enum Place {
         /// Port.
         port: u16,
     },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Socket(path) => path.display().fmt(f),
+            // An IPv6 address would run into its port.
+            Place::Host { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Place::Host { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
 }
 
 /// One database, and who may read it.
@@ -107,19 +118,18 @@ impl Access {
     }
 }
 
-/// Whether a server can be reached, and has the database; `Err` says what to do.
+/// Whether a server has the database.
 ///
 /// # Errors
-/// When it is not so.
-pub fn reach(access: &Access) -> Result<(), SourceError> {
+/// When it cannot be asked, with what to do.
+pub fn is_there(access: &Access) -> Result<bool, SourceError> {
     let path = format!("/databases/{}", access.database.escape_debug()).into_bytes();
     let asked = access.ask().and_then(|mut connection| {
         let known = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
         connection.exec_first::<u64, _, _>(known, (&access.database,))
     });
     match asked {
-        Ok(Some(1..)) => Ok(()),
-        Ok(_) => Err(failure(&path, io::ErrorKind::NotFound, "there is no such database on its server")),
+        Ok(count) => Ok(count.is_some_and(|count| count > 0)),
         Err(error) => Err(query_failure(&path, "reach the server", &error)),
     }
 }

@@ -63,6 +63,15 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whether something that is there goes.
+    pub fn replaces(&self) -> bool {
+        match self {
+            Target::New { .. } => false,
+            Target::Over { .. } => true,
+            Target::Table { beside, .. } => beside.is_none(),
+        }
+    }
+
     /// The database.
     pub fn database(&self) -> &str {
         match self {

@@ -159,7 +159,7 @@ fn print_plan(plan: &DatabasePlan) {
     ));
     if plan.makes_safety_point {
         output::line("A point of what is there now is made first.");
-    } else if plan.replaces {
+    } else if load.target.replaces() {
         output::line("NO point of what is there now is made.");
     }
     let rows = load.tables.iter().map(|table| {

@@ -402,11 +402,11 @@ fn whmcs_is_its_files_and_its_database() {
     let billing = &estate.assets["billing"];
     assert_eq!(billing.class(), Class::Whmcs);
     assert_eq!(billing.folder().unwrap().path, Path::new("/srv/whmcs"));
-    assert_eq!(billing.database().unwrap().server, DatabaseServer::Socket("/run/s".into()));
+    assert_eq!(billing.databases()[0].server, DatabaseServer::Socket("/run/s".into()));
     let by_host = whmcs(&format!("database = {{ name = \"whmcs\", host = \"127.0.0.1\", {credentials} }}\n"));
     let estate = read_estate("e", &by_host).value.unwrap();
     let tcp = DatabaseServer::Tcp { host: "127.0.0.1".to_owned(), port: 3306 };
-    assert_eq!(estate.assets["billing"].database().unwrap().server, tcp);
+    assert_eq!(estate.assets["billing"].databases()[0].server, tcp);
     for wrong in [
         String::new(),
         "database = { name = \"whmcs\", socket = \"/run/s\" }\n".to_owned(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_asset::database::load::{self, DumpFiles, Event, LoadError, LoadErrorKind, Loaded, Plan, Watch};
-use holdfast_asset::database::{Access, FOLDER, MANIFEST_NAME, Place, place_of, reach};
+use holdfast_asset::database::{Access, FOLDER, MANIFEST_NAME, Place, is_there, place_of};
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_location::Credentials;
@@ -74,8 +74,6 @@ pub struct DatabasePlan {
     pub server: String,
     /// The account that loads.
     pub user: String,
-    /// Whether something is replaced.
-    pub replaces: bool,
     /// Whether a point of what is there now is made first.
     pub makes_safety_point: bool,
     /// What is loaded.
@@ -209,7 +207,8 @@ impl Opened {
 
     fn plan(&self, wish: &DatabaseWish, troubles: &Troubles) -> Result<DatabasePlan> {
         let own = wish.into.clone().unwrap_or_else(|| wish.database.clone());
-        let is_there = is_there(&Access { database: own.clone(), ..self.access.clone() })?;
+        let is_there = is_there(&Access { database: own.clone(), ..self.access.clone() })
+            .map_err(|error| Error::not_done(error.to_string()))?;
         let target = match (&wish.table, wish.into.is_some()) {
             (Some(table), _) => {
                 Target::Table { database: own, table: table.clone(), beside: wish.beside.clone() }
@@ -218,15 +217,10 @@ impl Opened {
             (None, false) if is_there => Target::Over { database: own },
             (None, false) => Target::New { database: own },
         };
-        let replaces = match &target {
-            Target::New { .. } => false,
-            Target::Over { .. } => true,
-            Target::Table { beside, .. } => beside.is_none(),
-        };
         let load = load::plan(&self.access, &self.files(troubles), &target, &wish.options).map_err(failed)?;
         let is_own = self.is_backed_up && wish.into.as_ref().is_none_or(|into| *into == wish.database);
-        let makes_safety_point = replaces && is_own && !wish.is_unsafe;
-        if replaces && !makes_safety_point && !wish.is_unsafe && !wish.options.keep_aside {
+        let makes_safety_point = target.replaces() && is_own && !wish.is_unsafe;
+        if target.replaces() && !makes_safety_point && !wish.is_unsafe && !wish.options.keep_aside {
             let message =
                 "what would be replaced is not what is backed up, so no point of it can be made first";
             return Err(
@@ -237,9 +231,8 @@ impl Opened {
             asset: wish.asset.clone(),
             point: self.id.to_hex(),
             time: self.snapshot.time,
-            server: shown(&self.access.place),
+            server: self.access.place.to_string(),
             user: self.access.user.clone(),
-            replaces,
             makes_safety_point,
             load,
         })
@@ -355,14 +348,6 @@ fn account(file: &Path) -> Result<(String, SecretString)> {
     Ok((user.expose_secret().to_owned(), credentials.password.unwrap_or_default()))
 }
 
-fn is_there(access: &Access) -> Result<bool> {
-    match reach(access) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::not_done(error.to_string())),
-    }
-}
-
 fn action_of(setup: &Setup, wish: &DatabaseWish, opened: &Opened, kind: ActionKind) -> Result<NewAction> {
     let mut path = String::new();
     for name in &opened.folder {
@@ -379,16 +364,9 @@ fn action_of(setup: &Setup, wish: &DatabaseWish, opened: &Opened, kind: ActionKi
         location: wish.location.clone(),
         point: Some(opened.id.to_hex()),
         paths: vec![path],
-        target: Some(format!("the database {into} at {}", shown(&opened.access.place))),
+        target: Some(format!("the database {into} at {}", opened.access.place)),
         ..action::by_us(setup, kind, wish.purpose.as_deref())
     })
-}
-
-fn shown(place: &Place) -> String {
-    match place {
-        Place::Socket(path) => path.display().to_string(),
-        Place::Host { host, port } => format!("{host}:{port}"),
-    }
 }
 
 fn failed(error: LoadError) -> Error {

@@ -8,13 +8,14 @@
 //! What an application uses and the point does not hold is told with every run. A website whose database nobody backs up looks
 //! whole until somebody restores it.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use holdfast_asset::database::{Access, DumpSource, Place, reach, rights_everywhere};
-use holdfast_asset::site::{DatabaseUse, Kind, Search, Setting, Trouble, detect};
+use holdfast_asset::database::{Access, DumpSource, Place, Tool, is_there, rights_everywhere};
+use holdfast_asset::site::{DatabaseUse, Found, Kind, Search, Setting, Trouble, detect};
 use holdfast_format::source::SourceError;
 use holdfast_model::estate::{Asset, DATABASE_PORT, DatabaseServer, SiteDatabases, WebsiteSettings};
 
@@ -40,7 +41,7 @@ pub(super) struct Databases {
 /// When nothing of the folder can be looked at.
 pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings) -> Result<Databases, Error> {
     let root = &website.folder.path;
-    let found = detect(root, &Search::usual(DEFAULT_SOCKET)).map_err(|e| Error::not_done(e.to_string()))?;
+    let found = look(website)?;
     let mut databases = Databases::default();
     // Who named the databases himself knows what the website's configuration does not tell. Those of a database are told with it.
     let is_detected = website.databases == SiteDatabases::Detected;
@@ -59,11 +60,16 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
             kinds.insert(&used.configuration, application.kind);
         }
     }
+    // Asked what it is once, and only where there is something to dump.
+    let found_tool = LazyCell::new(|| dump::tool(setup, asset));
+    let tool = || LazyCell::force(&found_tool).clone();
     let names = match &website.databases {
         SiteDatabases::Detected => None,
         SiteDatabases::Named(named) => {
             for database in named {
-                match dump::of(setup, asset, database) {
+                match dump::access(setup, asset, database)
+                    .and_then(|access| Ok(dump::with(setup, access, tool()?)))
+                {
                     Ok(dump) => databases.dumps.push(dump),
                     Err(error) => databases.missing.push(missing(root, Path::new(""), error.message)),
                 }
@@ -82,7 +88,7 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
         }
         let reasons = match &names {
             Some(names) => unnamed(&candidates, names),
-            None => detected(setup, asset, &candidates, &mut seen, &mut databases.dumps),
+            None => detected(setup, &tool, &candidates, &mut seen, &mut databases.dumps),
         };
         let kind = kinds[configuration];
         let told = reasons.into_iter().map(|why| {
@@ -91,6 +97,11 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
         databases.missing.extend(told);
     }
     Ok(databases)
+}
+
+fn look(website: &WebsiteSettings) -> Result<Found, Error> {
+    let found = detect(&website.folder.path, &Search::usual(DEFAULT_SOCKET));
+    found.map_err(|error| Error::not_done(error.to_string()))
 }
 
 /// How an application of the website reaches a database.
@@ -102,12 +113,11 @@ pub(super) fn access(
     website: &WebsiteSettings,
     database: &str,
 ) -> Result<Option<Access>, Error> {
-    let found = detect(&website.folder.path, &Search::usual(DEFAULT_SOCKET))
-        .map_err(|error| Error::not_done(error.to_string()))?;
+    let found = look(website)?;
     let uses = found.applications.iter().flat_map(|application| &application.databases);
     let known = uses.filter_map(|used| access_of(used).and_then(|access| trusted(setup, access)).ok());
     let known: Vec<Access> = known.filter(|access| access.database == database).collect();
-    let places: BTreeSet<String> = known.iter().map(|access| shown(&access.place)).collect();
+    let places: BTreeSet<String> = known.iter().map(|access| access.place.to_string()).collect();
     if places.len() > 1 {
         let places: Vec<String> = places.into_iter().collect();
         return Err(Error::usage(format!("the website names a database {database} at several servers"))
@@ -134,16 +144,16 @@ fn unnamed(candidates: &[&DatabaseUse], names: &BTreeSet<&str>) -> Vec<String> {
 /// candidates in branches of one file, one that is on no server is no loss where another is.
 fn detected(
     setup: &Setup,
-    asset: &Asset,
+    tool: &dyn Fn() -> Result<Tool, Error>,
     candidates: &[&DatabaseUse],
     seen: &mut BTreeMap<String, String>,
     dumps: &mut Vec<DumpSource>,
 ) -> Vec<String> {
-    let (mut reasons, mut absent, mut is_there) = (Vec::new(), Vec::new(), false);
+    let (mut reasons, mut absent, mut has_one) = (Vec::new(), Vec::new(), false);
     for used in candidates {
         let outcome = access_of(used).and_then(|access| {
             let access = trusted(setup, access)?;
-            let place = shown(&access.place);
+            let place = access.place.to_string();
             match seen.get(&access.database) {
                 Some(other) if *other == place => return Ok(true),
                 Some(other) => {
@@ -154,25 +164,23 @@ fn detected(
                 }
                 None => {}
             }
-            match reach(&access) {
-                Ok(()) => {}
-                Err(error) if error.kind == io::ErrorKind::NotFound && candidates.len() > 1 => return Ok(false),
-                Err(error) => return Err(format!("{error} (at {place})")),
+            if !is_there(&access).map_err(|error| format!("{error} (at {place})"))? {
+                return Ok(false);
             }
             is_no_administrator(&access)?;
-            let tool = dump::tool(setup, asset).map_err(|error| error.message)?;
+            let tool = tool().map_err(|error| error.message)?;
             seen.insert(access.database.clone(), place);
             dumps.push(dump::with(setup, access, tool));
             Ok(true)
         });
         match outcome {
-            Ok(true) => is_there = true,
-            Ok(false) => absent.push(used.name.known().cloned().unwrap_or_default()),
+            Ok(true) => has_one = true,
+            Ok(false) => absent.extend(used.name.known().map(String::as_str)),
             Err(why) => reasons.push(why),
         }
     }
-    if !is_there && reasons.is_empty() && !absent.is_empty() {
-        reasons.push(format!("there is none of {} on its server", absent.join(", ")));
+    if !has_one && reasons.is_empty() && !absent.is_empty() {
+        reasons.push(format!("there is no such database on its server: {}", absent.join(", ")));
     }
     reasons
 }
@@ -216,7 +224,7 @@ fn trusted(setup: &Setup, access: Access) -> Result<Access, String> {
         return Err(format!(
             "the website names the server {}, which is not trusted: if it should be, write database_servers = [\"...\"] at the top of \
              estate.toml",
-            shown(&access.place)
+            access.place
         ));
     };
     Ok(Access { place, ..access })
@@ -270,13 +278,6 @@ fn access_of(used: &DatabaseUse) -> Result<Access, String> {
         password: told(&used.password)?,
         database: told(&used.name)?,
     })
-}
-
-fn shown(place: &Place) -> String {
-    match place {
-        Place::Socket(path) => path.display().to_string(),
-        Place::Host { host, port } => format!("{host}:{port}"),
-    }
 }
 
 fn missing(root: &Path, file: &Path, message: String) -> SourceError {

@@ -11,8 +11,6 @@ pub enum Definers {
     Keep,
     /// The account that loads becomes the definer, in words: `DEFINER=CURRENT_USER`.
     CurrentUser,
-    /// The clause goes, and the server takes the account that loads.
-    Drop,
 }
 
 const CLAUSE: &[u8] = b"DEFINER=";
@@ -26,9 +24,7 @@ pub(super) fn rewrite(statement: &[u8], definers: Definers) -> Option<Vec<u8>> {
     let start = clause(statement)?;
     let end = account_end(statement, start + CLAUSE.len())?;
     let mut rewritten = statement[..start].to_vec();
-    if definers == Definers::CurrentUser {
-        rewritten.extend_from_slice(b"DEFINER=CURRENT_USER");
-    }
+    rewritten.extend_from_slice(b"DEFINER=CURRENT_USER");
     rewritten.extend_from_slice(&statement[end..]);
     Some(rewritten)
 }
