@@ -63,6 +63,8 @@ pub struct Found {
     pub applications: Vec<Application>,
     /// Everything that could not be told. A website with any of these is not known completely.
     pub troubles: Vec<Trouble>,
+    /// Where the search ended at a limit of its own: no fault of the website, and most have nothing there.
+    pub limits: Vec<Trouble>,
 }
 
 /// An application.

@@ -482,6 +482,20 @@ fn of_databases_in_branches_each_that_is_there_is_in_the_point_and_what_cannot_b
 }
 
 #[test]
+fn a_large_website_is_no_fault_of_its_own() {
+    let customer = Customer::new();
+    for number in 0..2100 {
+        fs::create_dir(customer.path("site").join(number.to_string())).unwrap();
+    }
+    let said = customer.run(0, &["backup", ASSET, "--accept-smaller"]);
+    assert!(said.contains("looked for as far as this") && said.contains("more than 2000 folders"), "{said}");
+    // Who names them is not told.
+    customer.declare("databases = []\n");
+    let said = customer.run(0, &["backup", ASSET]);
+    assert!(!said.contains("2000 folders"), "{said}");
+}
+
+#[test]
 fn the_export_of_a_client_holds_each_part_and_each_database() {
     let server = server();
     let customer = billing(&server);

@@ -174,6 +174,9 @@ pub(crate) fn carry_out(
     let outcome = (|| {
         let mut broken = Broken::new();
         let mut opened = source::of(setup, asset, dataset, &broken)?;
+        for notice in &opened.notices {
+            troubles.trouble(Trouble::new(TroubleKind::Notice, asset_name, notice));
+        }
         let repository = setup.open_for_writing(&repository_name)?;
         // A point without a lock is better than none.
         let plan = Plan::of(setup, &repository_name, Some((asset_name, dataset))).unwrap_or_else(|error| {

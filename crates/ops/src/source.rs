@@ -21,6 +21,8 @@ use crate::setup::Setup;
 pub(crate) struct Opened {
     /// The tree.
     pub(crate) source: Box<dyn Source>,
+    /// What is to be known, and is no fault of the source.
+    pub(crate) notices: Vec<String>,
     /// The dumps in it without which the rest is worth a point, by their databases.
     dumps: Vec<(String, Failed)>,
 }
@@ -49,13 +51,18 @@ impl Opened {
 pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken) -> Result<Opened> {
     if let (Dataset::Database, [database]) = (dataset, asset.databases()) {
         let source = Box::new(dump::of(setup, asset, database)?);
-        return Ok(Opened { source, dumps: Vec::new() });
+        return Ok(Opened { source, notices: Vec::new(), dumps: Vec::new() });
     }
     let mut parts = files(asset)?;
-    let (mut missing, mut dumps) = (Vec::new(), Vec::new());
+    let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
         missing = databases.missing;
+        let told = databases
+            .limits
+            .iter()
+            .map(|limit| format!("its databases were looked for as far as this: {limit}"));
+        notices = told.collect();
         for dump in databases.dumps {
             if broken.contains_key(dump.database()) {
                 continue;
@@ -68,7 +75,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         message: format!("not in this point: {}", error.message),
         ..error.clone()
     }));
-    Ok(Opened { source: joined(parts, missing), dumps })
+    Ok(Opened { source: joined(parts, missing), notices, dumps })
 }
 
 /// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.

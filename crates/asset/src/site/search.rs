@@ -28,7 +28,7 @@ pub fn detect(root: &Path, search: &Search) -> Result<Found, SourceError> {
         for path in level {
             if looked_at >= search.folders_max {
                 let reason = format!("more than {} folders: the rest was not looked at", search.folders_max);
-                found.troubles.push(trouble(&path, reason));
+                found.limits.push(trouble(&path, reason));
                 return Ok(found);
             }
             looked_at += 1;
@@ -63,7 +63,7 @@ fn look_at(root: &Path, path: &Path, search: &Search, found: &mut Found) -> Resu
     if folders.is_cut_short {
         let reason =
             format!("more than {} entries: not all folders in it were looked at", search.entries_max);
-        found.troubles.push(trouble(path, reason));
+        found.limits.push(trouble(path, reason));
     }
     let is_passed_over = |name: &OsStr| {
         let own = kinds.iter().flat_map(|kind| own_folders(*kind));

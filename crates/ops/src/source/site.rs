@@ -33,6 +33,8 @@ pub(super) struct Databases {
     pub(super) dumps: Vec<DumpSource>,
     /// What is known not to be among them, and why.
     pub(super) missing: Vec<SourceError>,
+    /// Where more were not looked for.
+    pub(super) limits: Vec<Trouble>,
 }
 
 /// Finds them.
@@ -51,6 +53,9 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
     databases.missing.extend(untold.map(|trouble| {
         missing(root, &trouble.file, format!("which databases it uses could not be told: {trouble}"))
     }));
+    if is_detected {
+        databases.limits.clone_from(&found.limits);
+    }
     // Of several candidates for one connection, in branches of one file, only the website knows which is right.
     let mut connections: BTreeMap<(&Path, &str), Vec<&DatabaseUse>> = BTreeMap::new();
     let mut kinds: BTreeMap<&Path, Kind> = BTreeMap::new();
