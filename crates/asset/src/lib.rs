@@ -8,9 +8,11 @@ mod drivers;
 pub mod files;
 mod folder;
 mod joined;
+mod proof;
 pub mod site;
 
 pub use drivers::{AssetError, AssetErrorKind, folder};
 pub use files::{FilesSource, Rules};
 pub use folder::Folder;
 pub use joined::{Joined, Part};
+pub use proof::{Outcome, Proof};
