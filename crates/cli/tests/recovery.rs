@@ -385,3 +385,35 @@ fn a_location_that_is_away_is_owed_and_gets_it_with_the_next() {
     customer.run(0, &["key", "drill", "--kit", kit.to_str().unwrap(), "--location", "there"]);
     assert_eq!(verdict_of(&status(&customer), "DR-05"), "PASS", "{}", status(&customer));
 }
+
+#[test]
+fn what_opens_databases_and_channels_comes_back_with_the_rest() {
+    let customer = Customer::with_a_point();
+    customer.secret("billing.toml", "user = \"reader\"\npassword = \"of the database\"\n");
+    customer.secret("pager.toml", "url = \"http://127.0.0.1:9/secret-path\"\nsecret = \"signs\"\n");
+    customer.declare(
+        "databases = [{ name = \"shop\", socket = \"/nowhere/socket\", credentials = { file = \"keys/billing.toml\" } }]\n\
+         [alerts.channels.pager]\nkind = \"webhook\"\ncredentials = { file = \"keys/pager.toml\" }\n",
+    );
+    let kit = make_kit(&customer, "kit", &[]).join("kit.txt");
+    lose(&customer);
+    let new = customer.path("new");
+    recover(0, &local(&customer, "there"), &[&kit], &new);
+    for (name, content) in [("billing.toml", "of the database"), ("pager.toml", "secret-path")] {
+        let path = new.join("keys").join(name);
+        let back = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(back.contains(content), "{name}: {back}");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_ring_that_lacks_what_opens_a_database_goes_nowhere() {
+    let customer = Customer::with_a_point();
+    customer.declare(
+        "databases = [{ name = \"shop\", socket = \"/nowhere/socket\", credentials = { file = \"keys/gone.toml\" } }]\n",
+    );
+    let out = customer.path("kit");
+    let said = customer.run(3, &["key", "kit", "--out", out.to_str().unwrap()]);
+    assert!(said.contains("gone.toml") && !out.exists(), "{said}");
+}

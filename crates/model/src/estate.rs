@@ -255,11 +255,24 @@ impl Estate {
     pub fn credentials(&self) -> impl Iterator<Item = &Credentials> {
         let locations =
             self.locations.values().flat_map(|l| [&l.credentials, &l.delete_credentials]).flatten();
-        let channels = self.alerts.channels.values().map(|channel| &channel.credentials);
-        let ping = self.alerts.ping.iter().map(|ping| &ping.credentials);
-        let told = channels.chain(ping).flatten();
-        let databases = self.assets.values().flat_map(Asset::databases).map(|database| &database.credentials);
-        locations.chain(told).chain(databases)
+        locations.chain(self.credentials_beside().into_values())
+    }
+
+    /// Where the credentials of channels and databases stand, each under a name that says whose they are and that a file can
+    /// have: `channel-mail`, `ping`, `database-shop.example`, and `database-shop.example-2` for an asset's second.
+    pub fn credentials_beside(&self) -> BTreeMap<String, &Credentials> {
+        let channels = self.alerts.channels.iter();
+        let channels = channels
+            .filter_map(|(name, channel)| Some((format!("channel-{name}"), channel.credentials.as_ref()?)));
+        let ping = self.alerts.ping.iter();
+        let ping = ping.filter_map(|ping| Some(("ping".to_owned(), ping.credentials.as_ref()?)));
+        let databases = self.assets.values().flat_map(|asset| {
+            asset.databases().iter().enumerate().map(|(at, database)| {
+                let which = if at == 0 { String::new() } else { format!("-{}", at + 1) };
+                (format!("database-{}{which}", asset.name), &database.credentials)
+            })
+        });
+        channels.chain(ping).chain(databases).collect()
     }
 
     /// Every repository, in order.

@@ -21,7 +21,7 @@ use holdfast_repo::{Cancel, Writer};
 use holdfast_world::{Environment, World};
 
 use self::opening::OpenLocation;
-pub(crate) use self::opening::{credentials_from_environment, known_hosts, surroundings};
+pub(crate) use self::opening::{credentials_from_environment, from_environment, known_hosts, surroundings};
 pub(crate) use self::repositories::Shut;
 pub use self::repositories::unusable;
 pub(crate) use self::turns::Turn;

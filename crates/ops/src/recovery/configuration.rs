@@ -74,31 +74,45 @@ impl Configuration<'_> {
                     continue;
                 };
                 let own = format!("keys/{name}-{which}credentials.toml");
-                let file = match source {
-                    CredentialSource::File(path) if is_below(path) => path.clone(),
-                    CredentialSource::File(path) => {
-                        notes.push(format!(
-                            "estate.toml names {}; what stood there lies in {own}",
-                            path.display()
-                        ));
-                        own.into()
-                    }
-                    CredentialSource::Environment(prefix) => {
-                        notes.push(format!(
-                            "estate.toml names the variables {prefix}_…; what stood in them lies in {own}"
-                        ));
-                        own.into()
-                    }
-                };
-                let path = self.places.config.join(file);
-                if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder)
-                        .map_err(|e| Error::not_done(format!("make {}: {e}", folder.display())))?;
-                }
-                secrets::write(&path, text.as_bytes()).map_err(|error| Error::not_done(error.to_string()))?;
+                self.write_secret(source, own, text.as_bytes(), notes)?;
+            }
+        }
+        for (name, source) in estate.credentials_beside() {
+            match self.ring.credentials_beside(&name) {
+                Some(text) => self.write_secret(source, format!("keys/{name}.toml"), text, notes)?,
+                None => notes.push(format!("the ring has no credentials of {name}")),
             }
         }
         Ok(())
+    }
+
+    /// Writes credentials to where the estate looks for them, if that is in the folder; else under a name of ours, and says so.
+    fn write_secret(
+        &self,
+        source: &CredentialSource,
+        own: String,
+        text: &[u8],
+        notes: &mut Vec<String>,
+    ) -> Result<()> {
+        let file = match source {
+            CredentialSource::File(path) if is_below(path) => path.clone(),
+            CredentialSource::File(path) => {
+                notes.push(format!("estate.toml names {}; what stood there lies in {own}", path.display()));
+                own.into()
+            }
+            CredentialSource::Environment(prefix) => {
+                notes.push(format!(
+                    "estate.toml names the variables {prefix}_…; what stood in them lies in {own}"
+                ));
+                own.into()
+            }
+        };
+        let path = self.places.config.join(file);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)
+                .map_err(|e| Error::not_done(format!("make {}: {e}", folder.display())))?;
+        }
+        secrets::write(&path, text).map_err(|error| Error::not_done(error.to_string()))
     }
 }
 

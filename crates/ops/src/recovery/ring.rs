@@ -22,6 +22,8 @@ use crate::setup::{Setup, known_hosts};
 
 /// Where the locations' credentials stand.
 pub(super) const LOCATIONS: &str = "locations";
+/// Where those of databases and channels stand.
+const BESIDE: &str = "credentials";
 const PASSWORDS: &str = "passwords";
 const KEYS: &str = "keys";
 const URL: &str = "url";
@@ -53,6 +55,15 @@ impl Contents {
         for (name, location) in &setup.estate.locations {
             if let Some(source) = &location.delete_credentials {
                 contents.put_credentials(setup, name.as_ref(), "delete-", source);
+            }
+        }
+        // Without them a rebuilt holdfast dumps no database and tells nobody.
+        for (name, source) in setup.estate.credentials_beside() {
+            match credentials_beside(setup, &name, source) {
+                Ok(text) => {
+                    contents.put(&format!("{BESIDE}/{name}.toml"), text.expose_secret().as_bytes());
+                }
+                Err(error) => contents.missing.push(error.message),
             }
         }
         for path in setup.ring.files()? {
@@ -217,6 +228,11 @@ impl Contents {
         toml::to_string(&table).ok()
     }
 
+    /// The credentials of a database or a channel, by the name that the estate gives them.
+    pub(super) fn credentials_beside(&self, name: &str) -> Option<&[u8]> {
+        self.get(&format!("{BESIDE}/{name}.toml"))
+    }
+
     /// Writes the files that credentials of locations name into a folder, under the names that [`Contents::credentials_in`] gives.
     pub(super) fn write_named_files(&self, folder: &Path) -> Result<()> {
         for (name, content) in self.below(LOCATIONS) {
@@ -281,6 +297,18 @@ impl Contents {
     }
 }
 
+/// The credentials of a database or a channel, as a file has them.
+fn credentials_beside(setup: &Setup, name: &str, source: &CredentialSource) -> Result<SecretString> {
+    match source {
+        CredentialSource::File(_) => setup.credentials_text(name, source),
+        CredentialSource::Environment(prefix) => {
+            let keys = ["user", "password", "secret", "url"];
+            crate::setup::from_environment(&setup.world, prefix, &keys)
+                .map_err(|why| Error::usage(format!("the credentials of {name}: {why}")))
+        }
+    }
+}
+
 /// Whether a file among the keys is surely none: estate.toml names it as credentials, or it has none of a key's fields. One that
 /// is damaged, or may not be read, could be one.
 fn is_other(setup: &Setup, path: &Path) -> bool {
@@ -308,7 +336,9 @@ fn is_own(name: &str) -> bool {
     };
     let is_known = matches!(
         parts.as_slice(),
-        [MADE | "policy.toml" | "estate.toml"] | [KEYS | PASSWORDS | LOCATIONS, _] | [LOCATIONS, _, _]
+        [MADE | "policy.toml" | "estate.toml"]
+            | [KEYS | PASSWORDS | LOCATIONS | BESIDE, _]
+            | [LOCATIONS, _, _]
     );
     is_known && parts.iter().all(is_plain)
 }
@@ -337,7 +367,13 @@ mod tests {
 
     #[test]
     fn what_leads_out_of_a_ring_is_refused() {
-        for name in ["keys/C-1.toml", "locations/a/known_hosts", "locations/a.sh", "estate.toml"] {
+        for name in [
+            "keys/C-1.toml",
+            "locations/a/known_hosts",
+            "locations/a.sh",
+            "credentials/database-shop.example.toml",
+            "estate.toml",
+        ] {
             assert!(is_own(name), "{name}");
         }
         for name in

@@ -143,14 +143,23 @@ fn wrong(whose: &str, cause: String) -> Error {
     Error::usage(format!("the credentials of {whose}: {cause}"))
 }
 
-/// Credentials in variables that begin with a prefix, as a file of theirs has them.
+/// Credentials of a location in variables that begin with a prefix, as a file of theirs has them.
 pub(crate) fn credentials_from_environment(
     world: &World,
     prefix: &str,
 ) -> std::result::Result<SecretString, String> {
+    let keys = ["access_key", "secret_key", "session_token", "user", "password", "identity_file", "host_key"];
+    from_environment(world, prefix, &keys)
+}
+
+/// Those variables that begin with a prefix and are set, as the TOML of a file of credentials.
+pub(crate) fn from_environment(
+    world: &World,
+    prefix: &str,
+    keys: &[&str],
+) -> std::result::Result<SecretString, String> {
     let mut text = String::new();
-    for key in ["access_key", "secret_key", "session_token", "user", "password", "identity_file", "host_key"]
-    {
+    for key in keys {
         let variable = format!("{prefix}_{}", key.to_uppercase());
         if let Some(value) = world.environment.text(&variable) {
             let value = serde_json::to_string(value)
