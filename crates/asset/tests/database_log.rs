@@ -34,7 +34,7 @@ fn stock(files: &logging::Files, name: &str) -> String {
 fn the_files_are_the_servers_own_and_its_tools_read_them() {
     let mut server = log_server(&[]);
     create_shop(&server);
-    server.sql("CREATE TABLE shop.before_dump (id INT PRIMARY KEY, t TEXT); INSERT INTO shop.before_dump VALUES (1, 'early')");
+    server.sql("CREATE TABLE shop.before_dump (id INT PRIMARY KEY, t LONGTEXT); INSERT INTO shop.before_dump VALUES (1, 'early')");
     let dump = dumped(&server, "shop");
     let base = dump.base();
     assert_eq!(base.server.as_ref().unwrap().id, 7);

@@ -22,7 +22,7 @@ const MORE: &str = "USE shop; \
     CREATE TABLE kinds (id INT PRIMARY KEY AUTO_INCREMENT, b BIT(11), d DECIMAL(30,10), f FLOAT, g DOUBLE, e ENUM('a','ü'), \
       s SET('x','y','z'), j JSON, y YEAR, t TIME(3), dt DATETIME(6), ts TIMESTAMP(6) NULL, bin VARBINARY(40), c CHAR(20) CHARACTER SET latin1, \
       u UUID, i INET6, p POINT, big LONGBLOB, txt MEDIUMTEXT COMPRESSED, \
-      v INT AS (id * 3) VIRTUAL, w VARCHAR(50) AS (CONCAT('w', s)) PERSISTENT, KEY (v), KEY (w)); \
+      v INT AS (y * 3) VIRTUAL, w VARCHAR(50) AS (CONCAT('w', s)) PERSISTENT, KEY (v), KEY (w)); \
     CREATE TABLE no_key (a INT, b VARCHAR(20)); \
     CREATE TABLE parts (id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (100), PARTITION b VALUES LESS THAN MAXVALUE); \
     CREATE TABLE parents (id INT PRIMARY KEY); \
@@ -384,7 +384,7 @@ fn a_changed_row_larger_than_a_statement_is_replayed() {
     let server = log_server(&["--max-allowed-packet=4M"]);
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, b LONGBLOB)");
     let dump = dumped(&server, "shop");
-    server.sql("INSERT INTO shop.t VALUES (1, REPEAT(x'00ff', 1200000)); UPDATE shop.t SET b = CONCAT(b, 'x'); INSERT INTO shop.t SELECT seq, REPEAT('y', 900) FROM seq_10_to_4000");
+    server.sql("USE shop; INSERT INTO shop.t VALUES (1, REPEAT(x'00ff', 1200000)); UPDATE shop.t SET b = CONCAT(b, 'x'); INSERT INTO shop.t SELECT seq, REPEAT('y', 900) FROM seq_10_to_4000");
     let moment = freeze(&server, "shop");
     let log = follow(&server, &dump);
     restore(&access(&server, "shop"), &dump, &log, at(moment.second), &new("again")).unwrap();

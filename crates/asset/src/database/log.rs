@@ -13,6 +13,7 @@
 
 mod base;
 mod before;
+mod client;
 mod event;
 mod failure;
 mod follow;

@@ -61,16 +61,20 @@ impl LogError {
 
     /// What the server answered to a question of ours.
     pub(super) fn server(doing: &str, error: &mysql::Error) -> LogError {
-        let code = match error {
-            mysql::Error::MySqlError(error) => error.code,
-            _ => 0,
-        };
+        match error {
+            mysql::Error::MySqlError(error) => LogError::of_server(doing, error.code, &error.message),
+            error => LogError::of_server(doing, 0, &error.to_string()),
+        }
+    }
+
+    /// The same by its number.
+    pub(super) fn of_server(doing: &str, code: u16, said: &str) -> LogError {
         let (kind, hint) = match code {
             1044 | 1045 | 1142 | 1227 | 1698 => (LogErrorKind::Rights, RIGHTS_HINT),
             1381 => (LogErrorKind::Settings, "; the server writes no binary log: start it with log_bin"),
             _ => (LogErrorKind::Connection, ""),
         };
-        LogError::new(kind, format!("cannot {doing}: {error}{hint}"))
+        LogError::new(kind, format!("cannot {doing}: {said}{hint}"))
     }
 
     /// For whoever archives.
