@@ -17,9 +17,9 @@ use super::failure::query_failure;
 /// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
 /// Longest wait for a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the answer to a question about a database.
-const ANSWER_MAX: Duration = Duration::from_secs(120);
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(120);
 /// Longest wait of such a question for somebody's lock.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -11,8 +11,10 @@ mod definers;
 mod dump;
 mod failure;
 mod journal;
+mod log;
 mod plan;
 mod proof;
+mod replay;
 mod session;
 mod statements;
 mod swap;
@@ -27,7 +29,8 @@ pub use self::code::CodeCounts;
 pub use self::definers::Definers;
 pub use self::dump::DumpFiles;
 pub use self::failure::{LoadError, LoadErrorKind};
-pub use self::plan::{Plan, PlannedTable, plan};
+pub use self::log::{Log, PlannedReplay, Replayed, Stop, log_manifest};
+pub use self::plan::{Plan, PlannedTable, plan, plan_to};
 pub use self::swap::{Healed, heal};
 
 use self::journal::Names;
@@ -130,6 +133,31 @@ pub struct Loaded {
     pub grants_failed: Option<String>,
     /// What an earlier load left behind and what became of it.
     pub healed: Option<Healed>,
+    /// What of a log was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+}
+
+/// The databases that a load of this one uses beside it, for as long as it takes.
+pub fn aside_names(database: &str) -> [String; 2] {
+    let Names { side, aside } = Names::of(database);
+    [side, aside]
+}
+
+/// Carries a plan of [`plan_to`] out: the dump is loaded and proven as by [`carry_out`], and then its log replayed onto it, before
+/// anything changes places. Statements of the log run as an account that may do nothing outside of what was loaded, which exists for as
+/// long as that takes; [`heal`] removes what a kill leaves of it.
+///
+/// # Errors
+/// As those of [`carry_out`], and when the log is damaged or cannot be replayed. Whatever was there before is there after.
+pub fn carry_out_to(
+    access: &Access,
+    files: &dyn DumpFiles,
+    log: &Log<'_>,
+    plan: &Plan,
+    watch: &mut Watch<'_>,
+) -> Result<Loaded, LoadError> {
+    carry_out_all(access, files, Some(log), plan, watch)
 }
 
 /// Carries a plan out.
@@ -143,16 +171,35 @@ pub fn carry_out(
     plan: &Plan,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
+    carry_out_all(access, files, None, plan, watch)
+}
+
+fn carry_out_all(
+    access: &Access,
+    files: &dyn DumpFiles,
+    log: Option<&Log<'_>>,
+    plan: &Plan,
+    watch: &mut Watch<'_>,
+) -> Result<Loaded, LoadError> {
     let manifest = dump::manifest(files)?;
+    // Read through before anything is done: a log with a hole is refused while all is as it was.
+    let survey = log.map(|log| replay::survey(log, &manifest)).transpose()?;
+    let log = log.zip(survey.as_ref()).map(|(log, survey)| Replaying { log, survey });
     let names = Names::of(plan.target.database());
     let mut session = Session::open(access, plan.options.definers)?;
     session.lock(&names)?;
     let healed = swap::heal_locked(&mut session.connection, plan.target.database())?;
     // What the plan saw may have changed since.
     plan::refuse(&mut session.connection, &plan.target, &manifest)?;
+    if log.is_some() {
+        replay::refuse(&mut session.connection)?;
+    }
+    let (log, how) = (log.as_ref(), (&plan.target, &plan.options));
     let mut loaded = match &plan.target {
-        Target::New { database } => load_new(session, files, &manifest, database, watch)?,
-        target => swap::load_over(access, session, files, &manifest, target, plan.options.keep_aside, watch)?,
+        Target::New { database } => {
+            load_new(access, session, files, &manifest, (database, &plan.options), log, watch)?
+        }
+        _ => swap::load_over(access, session, files, &manifest, how, log, watch)?,
     };
     if plan.options.grants {
         // The tables stand by now, and whoever asked must hear that they do.
@@ -176,22 +223,38 @@ fn apply_grants(
     Session::open(access, Definers::Keep)?.feed(files, file, &mut |_, _| session::Fate::Run, watch)
 }
 
+/// A log and what was found in it.
+struct Replaying<'a> {
+    log: &'a Log<'a>,
+    survey: &'a replay::Survey,
+}
+
 fn load_new(
+    access: &Access,
     mut session: Session,
     files: &dyn DumpFiles,
     manifest: &Manifest,
-    database: &str,
+    (database, options): (&str, &Options),
+    log: Option<&Replaying<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let existed = plan::exists(&mut session.connection, database)?;
     if !existed {
         session.run("create the database", &create(database, manifest))?;
     }
+    // Events run by themselves: not before a log's rows are in.
+    let with_events = log.is_none();
     let result = session
-        .feed_dump(files, manifest, &manifest.database, database, None, true, watch)
+        .feed_dump(files, manifest, &manifest.database, database, None, with_events, watch)
         .and_then(|expected| {
             (watch.tell)(Event::Step("loaded"));
-            prove(&mut session.connection, database, manifest, &expected)
+            let mut loaded = prove(&mut session.connection, database, manifest, &expected)?;
+            if let Some(log) = log {
+                let into =
+                    replay::Target { access, from: &manifest.database, into: database, definers: options.definers };
+                replay::after::replay_in_place(&session, &into, log, expected, &mut loaded, watch)?;
+            }
+            Ok(loaded)
         });
     match result {
         Ok(loaded) => Ok(loaded),
