@@ -7,7 +7,8 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck,
+    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy, LogLook,
+    LogPoint, NewAlarm, NewCheck,
     NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase,
     PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
@@ -100,6 +101,19 @@ pub fn point(id: &str, instant: &str) -> Point {
     }
 }
 
+/// A point of a log that two locations took, of which one was read back.
+pub fn log_point(id: &str, base: &str, instant: &str) -> LogPoint {
+    let copy = |(location, is_checked): (&str, bool)| LogCopy { location: location.to_owned(), is_checked };
+    LogPoint {
+        point: Point { dataset: "log".to_owned(), ..point(id, instant) },
+        base: base.to_owned(),
+        server: Some("7 db1".to_owned()),
+        file: "mbin.000003".to_owned(),
+        position: 1 << 33,
+        copies: [("here", true), ("there", false)].map(copy).to_vec(),
+    }
+}
+
 pub fn check(location: &str, scope: CheckScope) -> NewCheck {
     NewCheck {
         repository: "C-1042".to_owned(),
@@ -148,6 +162,8 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             t.see_copy("aa", "here", later)?;
             t.see_copy("aa", "there", later)?;
             t.remove_copy("aa", "there", later)?;
+            t.record_log(log_point("log", "aa", "2026-03-01T12:01:00Z"), later)?;
+            t.look_at_log(LogLook { point: "log".to_owned(), until: at("2026-03-01T12:01:20Z") }, later)?;
             t.record_check(check("here", CheckScope::Point("aa".to_owned())), later)?;
             let scope = CheckScope::Run { run: run_id.clone(), point: "aa".to_owned() };
             let findings = Findings { arrived: vec!["aa".to_owned()], ..Findings::default() };
