@@ -57,7 +57,7 @@ pub use hold::{Hold, NewHold};
 pub use leaf::Leaf;
 pub use lease::Lease;
 pub use ledger::{Ledger, Transaction};
-pub use log_point::{LogCopy, LogLook, LogPoint, RecordedLog, RecordedLook};
+pub use log_point::{DatedLog, LogCopy, LogLook, LogPoint, RecordedLog, RecordedLook};
 pub use log_restart::LogRestart;
 pub use notice::{Attempt, Delivery, DeliveryState, NewNotice, Notice};
 pub use observation::{NewObservation, Observation};

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Connection;
+use crate::connection::{AT_ONCE, Connection};
 use crate::copies::{self, CopyAt};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::fact::{Fact, Stamp};
@@ -77,6 +77,9 @@ pub struct RecordedLog {
     pub leaf: u64,
 }
 
+/// A point of a log with the instant until which it is complete.
+pub type DatedLog = (RecordedLog, Timestamp);
+
 /// A look, and when it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedLook {
@@ -127,20 +130,22 @@ impl Transaction<'_> {
 }
 
 impl Reader {
-    /// Every point of the log of an asset that was ever recorded, oldest first.
+    /// The points of the log of an asset from an instant on, oldest first.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn logs_of(&self, asset: &str) -> Result<Vec<RecordedLog>> {
+    pub fn logs_of(&self, asset: &str, since: Timestamp) -> Result<Vec<DatedLog>> {
+        let since = to_nanoseconds(since)?;
         self.ask(|connection| {
-            let rows: Vec<Row> = log_points::table
+            let rows: Vec<(Row, i64)> = log_points::table
                 .inner_join(points::table)
                 .filter(points::asset.eq(asset))
+                .filter(points::instant.ge(since))
                 .order((points::instant, points::id))
-                .select(log_points::all_columns)
+                .select((log_points::all_columns, points::instant))
                 .load(connection)
                 .doing(|| format!("read the log of {asset}"))?;
-            rows.into_iter().map(RecordedLog::of).collect()
+            rows.into_iter().map(RecordedLog::dated).collect()
         })
     }
 
@@ -148,16 +153,35 @@ impl Reader {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn logs_on(&self, base: &str) -> Result<Vec<RecordedLog>> {
+    pub fn logs_on(&self, base: &str) -> Result<Vec<DatedLog>> {
         self.ask(|connection| {
-            let rows: Vec<Row> = log_points::table
+            let rows: Vec<(Row, i64)> = log_points::table
                 .inner_join(points::table)
                 .filter(log_points::base.eq(base))
                 .order((points::instant, points::id))
-                .select(log_points::all_columns)
+                .select((log_points::all_columns, points::instant))
                 .load(connection)
                 .doing(|| format!("read the log since {base}"))?;
-            rows.into_iter().map(RecordedLog::of).collect()
+            rows.into_iter().map(RecordedLog::dated).collect()
+        })
+    }
+
+    /// Those of these points that are of a log.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn logs_among(&self, points: &[&str]) -> Result<Vec<RecordedLog>> {
+        self.ask(|connection| {
+            let mut found = Vec::new();
+            for points in points.chunks(AT_ONCE) {
+                let rows: Vec<Row> = log_points::table
+                    .filter(log_points::point.eq_any(points))
+                    .order(log_points::point)
+                    .load(connection)
+                    .doing(|| "read points of logs".to_owned())?;
+                found.extend(rows);
+            }
+            found.into_iter().map(RecordedLog::of).collect()
         })
     }
 
@@ -256,6 +280,10 @@ pub(crate) fn apply_looked(connection: &mut Connection, look: &LogLook, stamp: &
 }
 
 impl RecordedLog {
+    fn dated((row, instant): (Row, i64)) -> Result<DatedLog> {
+        Ok((RecordedLog::of(row)?, from_nanoseconds(instant)))
+    }
+
     fn of(row: Row) -> Result<RecordedLog> {
         let damaged = || Error::damaged(format!("the log point {} cannot be read", row.point));
         Ok(RecordedLog {

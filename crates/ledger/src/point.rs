@@ -10,7 +10,7 @@ use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
 use crate::ledger::Transaction;
 use crate::reader::Reader;
-use crate::schema::{copies, points};
+use crate::schema::{copies, log_points, points};
 
 /// A point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,18 +68,39 @@ impl Transaction<'_> {
 }
 
 impl Reader {
-    /// Every point of an asset that was ever recorded, oldest first. Whether it still lies anywhere, its copies tell.
+    /// Every point of an asset that was ever recorded, oldest first. Whether it still lies anywhere, its copies tell. Not those of
+    /// a log, of which there are sixty an hour: see [`Reader::logs_of`].
     ///
     /// # Errors
     /// When they cannot be read.
     pub fn points_of(&self, asset: &str) -> Result<Vec<Point>> {
         self.ask(|connection| {
+            let logs = log_points::table.select(log_points::point);
             let rows: Vec<Row> = points::table
                 .filter(points::asset.eq(asset))
+                .filter(points::id.ne_all(logs))
                 .order((points::instant, points::id))
                 .load(connection)
                 .doing(|| format!("read the points of {asset}"))?;
             Ok(rows.into_iter().map(Point::of).collect())
+        })
+    }
+
+    /// The points of a part of an asset from an instant on, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn points_of_part(&self, asset: &str, dataset: &str, since: Timestamp) -> Result<Vec<RecordedPoint>> {
+        let since = to_nanoseconds(since)?;
+        self.ask(|connection| {
+            let rows: Vec<Row> = points::table
+                .filter(points::asset.eq(asset))
+                .filter(points::instant.ge(since))
+                .filter(points::dataset.eq(dataset))
+                .order((points::instant, points::id))
+                .load(connection)
+                .doing(|| format!("read the points of {asset}"))?;
+            rows.into_iter().map(RecordedPoint::of).collect()
         })
     }
 

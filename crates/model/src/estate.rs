@@ -314,6 +314,12 @@ pub fn log_repository(asset: &Asset) -> Option<RepositoryName> {
     has_log.then(|| log_repository_of(repository_name(asset).as_str())).flatten()
 }
 
+/// Whether points of an asset lie in `repository`: its own, or those of its log.
+pub fn has_points_in(asset: &Asset, repository: &str) -> bool {
+    repository_name(asset).as_str() == repository
+        || log_repository(asset).is_some_and(|log| log.as_str() == repository)
+}
+
 /// The same by the name of the repository that the dumps lie in; none for a name too long to have one.
 pub fn log_repository_of(repository: &str) -> Option<RepositoryName> {
     RepositoryName::parse(&format!("{repository}{LOG_SUFFIX}")).ok()
