@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy, LogLook,
+    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy,
     LogPoint, NewAlarm, NewCheck,
     NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase,
     PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
@@ -162,8 +162,6 @@ pub fn fill(ledger: &Ledger, clock: &FakeClock) {
             t.see_copy("aa", "here", later)?;
             t.see_copy("aa", "there", later)?;
             t.remove_copy("aa", "there", later)?;
-            t.record_log(log_point("log", "aa", "2026-03-01T12:01:00Z"), later)?;
-            t.look_at_log(LogLook { point: "log".to_owned(), until: at("2026-03-01T12:01:20Z") }, later)?;
             t.record_check(check("here", CheckScope::Point("aa".to_owned())), later)?;
             let scope = CheckScope::Run { run: run_id.clone(), point: "aa".to_owned() };
             let findings = Findings { arrived: vec!["aa".to_owned()], ..Findings::default() };
