@@ -11,6 +11,7 @@ mod inspect;
 mod lexer;
 pub mod load;
 mod locks;
+pub mod log;
 mod manifest;
 mod names;
 mod pass;

@@ -3,6 +3,9 @@
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 
+use super::log::Server;
+use super::manifest::BinaryLog;
+
 /// Engines whose tables hold no rows of their own: the dump tools write their structure and leave the rows to where they are.
 const ENGINES_WITHOUT_ROWS: [&str; 8] =
     ["MRG_MyISAM", "MRG_ISAM", "CONNECT", "OQGRAPH", "SPIDER", "VP", "FEDERATED", "BLACKHOLE"];
@@ -107,10 +110,7 @@ pub(super) fn endless_events(connection: &mut Conn, database: &str) -> Result<Ve
 
 /// Where the binary log stands: file, position, and MariaDB's GTID or MySQL's set of them. `None` where there is none or the
 /// account may not ask.
-pub(super) fn binary_log_position(
-    connection: &mut Conn,
-    facts: &Facts,
-) -> Option<(String, u64, Option<String>)> {
+pub(super) fn binary_log_position(connection: &mut Conn, facts: &Facts) -> Option<BinaryLog> {
     if !facts.has_binary_log {
         return None;
     }
@@ -121,7 +121,13 @@ pub(super) fn binary_log_position(
     let gtid =
         if facts.is_mariadb { "SELECT @@GLOBAL.gtid_binlog_pos" } else { "SELECT @@GLOBAL.gtid_executed" };
     let gtid: Option<String> = connection.query_first(gtid).ok().flatten();
-    Some((row.get(0)?, row.get(1)?, gtid.filter(|gtid| !gtid.is_empty())))
+    let server = Server::ask(connection).ok();
+    Some(BinaryLog {
+        file: row.get(0)?,
+        position: row.get(1)?,
+        gtid: gtid.filter(|gtid| !gtid.is_empty()),
+        server,
+    })
 }
 
 /// Rows and checksum of a table.

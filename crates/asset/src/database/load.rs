@@ -11,8 +11,10 @@ mod definers;
 mod dump;
 mod failure;
 mod journal;
+mod log;
 mod plan;
 mod proof;
+mod replay;
 mod session;
 mod statements;
 mod swap;
@@ -27,7 +29,8 @@ pub use self::code::CodeCounts;
 pub use self::definers::Definers;
 pub use self::dump::DumpFiles;
 pub use self::failure::{LoadError, LoadErrorKind};
-pub use self::plan::{Plan, PlannedTable, plan};
+pub use self::log::{Log, PlannedReplay, Replayed, Stop, log_manifest};
+pub use self::plan::{Plan, PlannedTable, plan, plan_to};
 pub use self::swap::{Healed, heal};
 
 use self::journal::Names;
@@ -130,6 +133,31 @@ pub struct Loaded {
     pub grants_failed: Option<String>,
     /// What an earlier load left behind and what became of it.
     pub healed: Option<Healed>,
+    /// What of a log was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Replayed>,
+}
+
+/// The databases that a load of this one uses beside it, for as long as it takes.
+pub fn aside_names(database: &str) -> [String; 2] {
+    let Names { side, aside } = Names::of(database);
+    [side, aside]
+}
+
+/// Carries a plan of [`plan_to`] out: the dump is loaded and proven as by [`carry_out`], and then its log replayed onto it, before
+/// anything changes places. Statements of the log run as an account that may do nothing outside of what was loaded, which exists for as
+/// long as that takes; [`heal`] removes what a kill leaves of it.
+///
+/// # Errors
+/// As those of [`carry_out`], and when the log is damaged or cannot be replayed. Whatever was there before is there after.
+pub fn carry_out_to(
+    access: &Access,
+    files: &dyn DumpFiles,
+    log: &Log<'_>,
+    plan: &Plan,
+    watch: &mut Watch<'_>,
+) -> Result<Loaded, LoadError> {
+    carry_out_all(access, files, Some(log), plan, watch)
 }
 
 /// Carries a plan out.
@@ -140,6 +168,16 @@ pub struct Loaded {
 pub fn carry_out(
     access: &Access,
     files: &dyn DumpFiles,
+    plan: &Plan,
+    watch: &mut Watch<'_>,
+) -> Result<Loaded, LoadError> {
+    carry_out_all(access, files, None, plan, watch)
+}
+
+fn carry_out_all(
+    access: &Access,
+    files: &dyn DumpFiles,
+    log: Option<&Log<'_>>,
     plan: &Plan,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {

@@ -54,6 +54,9 @@ pub struct BinaryLog {
     pub position: u64,
     /// Global transaction ids, where the server has them.
     pub gtid: Option<String>,
+    /// Whose log it is; dumps of older versions do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<super::log::Server>,
 }
 
 /// How tables of the snapshot were counted.

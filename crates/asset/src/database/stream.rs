@@ -153,7 +153,7 @@ impl DumpStream {
         let facts = self.facts.as_ref().expect("the server was asked first");
         let position = |connection: &mut mysql::Conn| binary_log_position(connection, facts);
         let (snapshot, position) = Snapshot::start(&self.setting, facts, position)?;
-        self.binary_log = position.map(|(file, position, gtid)| BinaryLog { file, position, gtid });
+        self.binary_log = position;
         self.counts = Some(snapshot.counts());
         self.instant = Some(snapshot.instant);
         // Nobody else sets it: a source streams once.

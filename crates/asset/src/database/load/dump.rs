@@ -31,17 +31,8 @@ pub trait DumpFiles {
 /// Reads and checks the manifest.
 pub(super) fn manifest(files: &dyn DumpFiles) -> Result<Manifest, LoadError> {
     let names = files.names().map_err(|error| LoadError::dump(format!("cannot list the dump: {error}")))?;
-    let opened = files.open(MANIFEST_NAME).map_err(|error| unreadable(MANIFEST_NAME, &error))?;
-    let mut json = Vec::new();
-    opened
-        .take(MANIFEST_BYTES_MAX + 1)
-        .read_to_end(&mut json)
-        .map_err(|error| unreadable(MANIFEST_NAME, &error))?;
-    if json.len() as u64 > MANIFEST_BYTES_MAX {
-        return Err(LoadError::dump("manifest.json is larger than any manifest"));
-    }
     // The format first: another one may have other fields.
-    let value: serde_json::Value = serde_json::from_slice(&json).map_err(|error| not_a_manifest(&error))?;
+    let value = json(files, MANIFEST_NAME)?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     if format != Some(u64::from(MANIFEST_FORMAT)) {
         let shown = format.map_or_else(|| "no number".to_owned(), |format| format.to_string());
@@ -52,6 +43,17 @@ pub(super) fn manifest(files: &dyn DumpFiles) -> Result<Manifest, LoadError> {
     let manifest: Manifest = serde_json::from_value(value).map_err(|error| not_a_manifest(&error))?;
     compare_names(&manifest, &names)?;
     Ok(manifest)
+}
+
+/// Reads a file of JSON.
+pub(super) fn json(files: &dyn DumpFiles, name: &str) -> Result<serde_json::Value, LoadError> {
+    let opened = files.open(name).map_err(|error| unreadable(name, &error))?;
+    let mut json = Vec::new();
+    opened.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut json).map_err(|error| unreadable(name, &error))?;
+    if json.len() as u64 > MANIFEST_BYTES_MAX {
+        return Err(LoadError::dump(format!("{name} is larger than any manifest")));
+    }
+    serde_json::from_slice(&json).map_err(|error| LoadError::dump(format!("{name} is not a manifest: {error}")))
 }
 
 fn compare_names(manifest: &Manifest, names: &[String]) -> Result<(), LoadError> {

@@ -13,6 +13,7 @@ use super::definers::Definers;
 use super::dump::{self, DumpFiles};
 use super::failure::LoadError;
 use super::journal::{self, JOURNAL, MARKER, Names, State};
+use super::log::{self, Log, PlannedReplay, Stop};
 use super::{Options, Target, literal};
 
 /// A table to be loaded.
@@ -49,6 +50,30 @@ pub struct Plan {
     pub bytes: u64,
     /// What is to be known before.
     pub notes: Vec<String>,
+    /// What of a log is replayed onto the dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<PlannedReplay>,
+}
+
+/// Looks at dump, log and server, and changes nothing: what [`plan`] does for a dump and the log that goes on from it.
+///
+/// # Errors
+/// When the dump or the log is none, they do not belong together, the log does not reach as far as is asked, or what is asked
+/// cannot be done.
+pub fn plan_to(
+    access: &Access,
+    files: &dyn DumpFiles,
+    log: &Log<'_>,
+    target: &Target,
+    options: &Options,
+) -> Result<Plan, LoadError> {
+    let manifest = dump::manifest(files)?;
+    let replay = log::planned(log, &manifest)?;
+    let mut plan = plan(access, files, target, options)?;
+    let mut connection = access.connect().map_err(|error| LoadError::server("reach the server", &error))?;
+    super::replay::refuse(&mut connection)?;
+    plan.replay = Some(replay);
+    Ok(plan)
 }
 
 /// Looks at dump and server, and changes nothing.
@@ -131,6 +156,7 @@ pub fn plan(
         tables: planned,
         drops,
         notes,
+        replay: None,
     })
 }
 
@@ -311,6 +337,18 @@ impl fmt::Display for Plan {
             self.rows,
             self.bytes
         )?;
+        if let Some(replay) = &self.replay {
+            let to = match &replay.stop {
+                Stop::Instant { at } => format!("everything until {at}, and nothing after"),
+                Stop::Position(position) => format!("everything until {} at {}", position.file, position.position),
+                Stop::End => format!("everything until {}", replay.until),
+            };
+            writeln!(
+                f,
+                "  then its log: {to} ({} transactions of the database until {}, {} bytes)",
+                replay.transactions, replay.until, replay.bytes
+            )?;
+        }
         for table in &self.tables {
             let does = if table.replaces { "replaces" } else { "creates" };
             writeln!(f, "  {does} {} ({}, {} rows)", quoted(&table.name), table.engine, table.rows)?;

@@ -41,6 +41,7 @@ pub(super) fn prove(
         aside: None,
         grants_failed: None,
         healed: None,
+        replayed: None,
     };
     for table in manifest.tables.iter().filter(|table| expected.tables.contains(&table.name)) {
         let name = format!("{}.{}", quoted(database), quoted(&table.name));
