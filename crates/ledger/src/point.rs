@@ -10,7 +10,7 @@ use crate::fact::{Fact, Stamp};
 use crate::instant::{from_nanoseconds, to_nanoseconds};
 use crate::ledger::Transaction;
 use crate::reader::Reader;
-use crate::schema::{copies, log_points, points};
+use crate::schema::{copies, points};
 
 /// A point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub(crate) struct Row {
     is_undated: bool,
 }
 
+/// The dataset of points of a log.
+const LOG: &str = "log";
+
 impl Transaction<'_> {
     /// Records a point.
     ///
@@ -75,10 +78,9 @@ impl Reader {
     /// When they cannot be read.
     pub fn points_of(&self, asset: &str) -> Result<Vec<Point>> {
         self.ask(|connection| {
-            let logs = log_points::table.select(log_points::point);
             let rows: Vec<Row> = points::table
                 .filter(points::asset.eq(asset))
-                .filter(points::id.ne_all(logs))
+                .filter(points::dataset.ne(LOG))
                 .order((points::instant, points::id))
                 .load(connection)
                 .doing(|| format!("read the points of {asset}"))?;

@@ -11,6 +11,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use holdfast_model::estate::log_repository;
+use holdfast_model::verdict::{LogWatched, Observed};
 use holdfast_model::{AssetName, Dataset, following as model};
 use holdfast_repo::Progress;
 use jiff::{SignedDuration, Timestamp};
@@ -20,9 +21,13 @@ use crate::backup::{self, How};
 use crate::error::Result;
 use crate::following::{self, FollowReport, Memory};
 use crate::setup::Setup;
+use crate::verdicts;
 
 /// Dumps that were made because of a gap are so far apart: a server whose log has one each minute is dumped by the schedule.
 const DUMPS_APART: SignedDuration = SignedDuration::from_mins(15);
+
+/// After so many failures it is no hiccup, and status says so.
+const FAILURES_TOLD: u32 = 3;
 
 /// How following one log once ended, with what is to be remembered.
 pub(super) struct Outcome {
@@ -145,6 +150,13 @@ impl Daemon<'_> {
                 log.failures += 1;
                 let pause = model::pause(log.failures, every);
                 log.next = Some(after(now, SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)));
+                if log.failures == FAILURES_TOLD {
+                    let why_not = Some(format!("it could not be asked {FAILURES_TOLD} times in a row: {why}"));
+                    // Whoever follows it again finds this, and takes it back.
+                    log.memory = Memory::default();
+                    let watched = LogWatched { asset: asset.to_string(), why_not };
+                    verdicts::observe(&self.ledger, &[Observed::LogWatched(watched)], now)?;
+                }
                 format!("{asset}: its binary log could not be followed: {why}")
             }
         };
