@@ -17,14 +17,11 @@ use super::failure::query_failure;
 /// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
 /// Longest wait for a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the answer to a question about a database.
-const ANSWER_MAX: Duration = Duration::from_secs(120);
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(120);
 /// Longest wait of such a question for somebody's lock.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// The largest event of a server's log.
-const EVENT_BYTES_MAX: usize = 1 << 30;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,29 +93,23 @@ impl Access {
 
     /// A connection for questions that any server answers soon: one that does not would hold up everything else.
     pub(super) fn ask(&self) -> Result<Conn, mysql::Error> {
-        let mut connection = self.open(Some(ANSWER_MAX), None)?;
+        let mut connection = self.open(Some(ANSWER_MAX))?;
         connection.query_drop(format!("SET SESSION lock_wait_timeout = {}", LOCK_WAIT_MAX.as_secs()))?;
         Ok(connection)
     }
 
     /// A connection of our own to the server, without a database chosen.
     pub(super) fn connect(&self) -> Result<Conn, mysql::Error> {
-        self.open(None, None)
+        self.open(None)
     }
 
-    /// A connection for the server's log, whose events may be larger than any answer.
-    pub(super) fn stream(&self) -> Result<Conn, mysql::Error> {
-        self.open(Some(ANSWER_MAX), Some(EVENT_BYTES_MAX))
-    }
-
-    fn open(&self, answer_max: Option<Duration>, packet_max: Option<usize>) -> Result<Conn, mysql::Error> {
+    fn open(&self, answer_max: Option<Duration>) -> Result<Conn, mysql::Error> {
         let options = OptsBuilder::new()
             .read_timeout(answer_max)
             .write_timeout(answer_max)
             .user(Some(self.user.as_str()))
             .pass(Some(self.password.expose_secret()))
             .prefer_socket(false)
-            .max_allowed_packet(packet_max)
             .tcp_connect_timeout(Some(CONNECT_MAX));
         Conn::new(match &self.place {
             Place::Socket(path) => options.socket(Some(path.to_string_lossy())),

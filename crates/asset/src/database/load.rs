@@ -182,15 +182,24 @@ fn carry_out_all(
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let manifest = dump::manifest(files)?;
+    // Read through before anything is done: a log with a hole is refused while all is as it was.
+    let survey = log.map(|log| replay::survey(log, &manifest)).transpose()?;
+    let log = log.zip(survey.as_ref()).map(|(log, survey)| Replaying { log, survey });
     let names = Names::of(plan.target.database());
     let mut session = Session::open(access, plan.options.definers)?;
     session.lock(&names)?;
     let healed = swap::heal_locked(&mut session.connection, plan.target.database())?;
     // What the plan saw may have changed since.
     plan::refuse(&mut session.connection, &plan.target, &manifest)?;
+    if log.is_some() {
+        replay::refuse(&mut session.connection)?;
+    }
+    let (log, how) = (log.as_ref(), (&plan.target, &plan.options));
     let mut loaded = match &plan.target {
-        Target::New { database } => load_new(session, files, &manifest, database, watch)?,
-        target => swap::load_over(access, session, files, &manifest, target, plan.options.keep_aside, watch)?,
+        Target::New { database } => {
+            load_new(access, session, files, &manifest, (database, &plan.options), log, watch)?
+        }
+        _ => swap::load_over(access, session, files, &manifest, how, log, watch)?,
     };
     if plan.options.grants {
         // The tables stand by now, and whoever asked must hear that they do.
@@ -214,22 +223,38 @@ fn apply_grants(
     Session::open(access, Definers::Keep)?.feed(files, file, &mut |_, _| session::Fate::Run, watch)
 }
 
+/// A log and what was found in it.
+struct Replaying<'a> {
+    log: &'a Log<'a>,
+    survey: &'a replay::Survey,
+}
+
 fn load_new(
+    access: &Access,
     mut session: Session,
     files: &dyn DumpFiles,
     manifest: &Manifest,
-    database: &str,
+    (database, options): (&str, &Options),
+    log: Option<&Replaying<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let existed = plan::exists(&mut session.connection, database)?;
     if !existed {
         session.run("create the database", &create(database, manifest))?;
     }
+    // Events run by themselves: not before a log's rows are in.
+    let with_events = log.is_none();
     let result = session
-        .feed_dump(files, manifest, &manifest.database, database, None, true, watch)
+        .feed_dump(files, manifest, &manifest.database, database, None, with_events, watch)
         .and_then(|expected| {
             (watch.tell)(Event::Step("loaded"));
-            prove(&mut session.connection, database, manifest, &expected)
+            let mut loaded = prove(&mut session.connection, database, manifest, &expected)?;
+            if let Some(log) = log {
+                let into =
+                    replay::Target { access, from: &manifest.database, into: database, definers: options.definers };
+                replay::after::replay_in_place(&session, &into, log, expected, &mut loaded, watch)?;
+            }
+            Ok(loaded)
         });
     match result {
         Ok(loaded) => Ok(loaded),

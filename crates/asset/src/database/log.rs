@@ -13,6 +13,7 @@
 
 mod base;
 mod before;
+mod client;
 mod event;
 mod failure;
 mod follow;
@@ -33,4 +34,5 @@ pub use self::source::{LOG_FOLDER, LogFailed, LogSource, log_place_of};
 pub(super) use self::event::{Event, MAGIC};
 pub(super) use self::query::{Query, Settings};
 pub(super) use self::scan::{Part, Scan, Transaction};
+pub(super) use self::event::Table;
 pub(super) use self::statement::{Change, Frame, Object, rewritten};

@@ -21,6 +21,11 @@ pub(super) fn rewrite(statement: &[u8], definers: Definers) -> Option<Vec<u8>> {
     if definers == Definers::Keep || !super::code::creates_code(statement) {
         return None;
     }
+    rewrite_clause(statement)
+}
+
+/// The same for a statement that is known to create such a thing.
+pub(super) fn rewrite_clause(statement: &[u8]) -> Option<Vec<u8>> {
     let start = clause(statement)?;
     let end = account_end(statement, start + CLAUSE.len())?;
     let mut rewritten = statement[..start].to_vec();

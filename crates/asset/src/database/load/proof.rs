@@ -7,6 +7,7 @@ use super::super::inspect::quoted;
 use super::super::manifest::{Consistency, Manifest, Table};
 use super::code::CodeCounts;
 use super::failure::{LoadError, LoadErrorKind};
+use super::journal::Code;
 use super::{Loaded, literal};
 
 /// What must be there.
@@ -20,6 +21,26 @@ pub(super) struct Expected {
     pub head: Vec<Vec<u8>>,
     /// The statements that make views, triggers, routines and events.
     pub code: Vec<Vec<u8>>,
+    /// Those of them that make events.
+    pub events: Vec<Vec<u8>>,
+    /// Views, triggers and routines as they are in the side database, where a log has changed what the dump says of them.
+    pub recreate: Vec<Code>,
+}
+
+/// How much code a database holds.
+pub(super) fn count_code(connection: &mut Conn, database: &str) -> Result<CodeCounts, LoadError> {
+    let mut count = |table: &str, column: &str| -> Result<u64, LoadError> {
+        let query =
+            format!("SELECT COUNT(*) FROM information_schema.{table} WHERE {column} = {}", literal(database));
+        let found = connection.query_first(query);
+        Ok(found.map_err(|error| LoadError::server("count what was loaded", &error))?.unwrap_or_default())
+    };
+    Ok(CodeCounts {
+        views: count("views", "table_schema")?,
+        triggers: count("triggers", "trigger_schema")?,
+        routines: count("routines", "routine_schema")?,
+        events: count("events", "event_schema")?,
+    })
 }
 
 /// Rows, checksums, structure, and views and the like.
@@ -92,6 +113,11 @@ fn is_comparable(table: &Table) -> bool {
 /// The releases within which checksums are computed alike.
 fn release(version: &str) -> (bool, Vec<&str>) {
     (version.contains("MariaDB"), version.split('.').take(2).collect())
+}
+
+/// Whether the server finds a table whole.
+pub(super) fn check_table(connection: &mut Conn, database: &str, table: &str) -> Result<(), LoadError> {
+    check(connection, &format!("{}.{}", quoted(database), quoted(table)))
 }
 
 fn check(connection: &mut Conn, name: &str) -> Result<(), LoadError> {

@@ -89,7 +89,7 @@ impl Session {
         let wanted: Vec<&File> = manifest.files.iter().filter(is_wanted).collect();
         self.total = wanted.iter().map(|file| file.bytes).sum();
         self.fed = 0;
-        let (mut head, mut code, mut code_bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut head, mut code, mut events, mut code_bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
         let mut counts = CodeCounts::default();
         for file in wanted {
             let mut is_code = is_code_file(&file.name);
@@ -104,6 +104,9 @@ impl Session {
                     counts.count(&file.name, statement);
                     let kept = rewrite(statement, definers).unwrap_or_else(|| statement.to_vec());
                     code_bytes += kept.len();
+                    if file.name == "events.sql" {
+                        events.push(kept.clone());
+                    }
                     code.push(kept);
                 }
                 let is_late = file.name == "events.sql" && !with_events;
@@ -120,7 +123,8 @@ impl Session {
             .filter(|other| of_table.is_none_or(|table| table.name == other.name))
             .map(|table| table.name.clone())
             .collect();
-        Ok(Expected { tables: names, is_whole: of_table.is_none(), with_events, counts, head, code })
+        let is_whole = of_table.is_none();
+        Ok(Expected { tables: names, is_whole, with_events, counts, head, code, events, recreate: Vec::new() })
     }
 
     /// Feeds one file, whose size and hash are known to be right only once this returns.

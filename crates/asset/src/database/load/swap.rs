@@ -16,9 +16,10 @@ use super::dump::DumpFiles;
 use super::failure::{LoadError, LoadErrorKind};
 use super::journal::{self, Code, JOURNAL, MARKER, Names, State};
 use super::plan::{exists, tables};
-use super::proof::{prove, prove_places};
+use super::proof::{count_code, prove, prove_places};
+use super::replay::{self, after};
 use super::session::Session;
-use super::{Event, Loaded, Target, Watch, column, create, literal};
+use super::{Event, Loaded, Options, Replaying, Target, Watch, column, create, literal};
 
 /// What an earlier load left behind, and what became of it.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +53,8 @@ pub(super) fn lock(connection: &mut Conn, names: &Names) -> Result<(), LoadError
 
 pub(super) fn heal_locked(connection: &mut Conn, database: &str) -> Result<Option<Healed>, LoadError> {
     let names = Names::of(database);
+    replay::drop_left(connection, &names.side)?;
+    replay::drop_left(connection, database)?;
     let (has_side, has_aside) = (exists(connection, &names.side)?, exists(connection, &names.aside)?);
     let (state, table) = journal::state(connection, &names)?;
     if !has_side && (!has_aside || state == State::Kept) {
@@ -81,8 +84,8 @@ pub(super) fn load_over(
     mut session: Session,
     files: &dyn DumpFiles,
     manifest: &Manifest,
-    target: &Target,
-    keep: bool,
+    (target, options): (&Target, &Options),
+    log: Option<&Replaying<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let database = target.database();
@@ -90,7 +93,7 @@ pub(super) fn load_over(
         Target::Table { table, .. } => Some(table.as_str()),
         _ => None,
     };
-    let result = load_and_swap(&mut session, files, manifest, target, table, keep, watch);
+    let result = load_and_swap(access, &mut session, files, manifest, (target, options), table, log, watch);
     // The connection may be what failed, and holds the lock.
     drop(session);
     result.map_err(|error| match heal(access, database) {
@@ -111,26 +114,46 @@ pub(super) fn load_over(
     })
 }
 
+#[allow(clippy::too_many_arguments, reason = "each says one thing about the one call")]
 fn load_and_swap(
+    access: &Access,
     session: &mut Session,
     files: &dyn DumpFiles,
     manifest: &Manifest,
-    target: &Target,
+    (target, options): (&Target, &Options),
     table: Option<&str>,
-    keep: bool,
+    log: Option<&Replaying<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let database = target.database();
     let names = Names::of(database);
     session.run("create the side database", &create(&names.side, manifest))?;
     (watch.tell)(Event::Step("side created"));
+    // A log is about all tables: one alone comes out of the whole.
+    let fed = table.filter(|_| log.is_none());
     let mut expected =
-        session.feed_dump(files, manifest, &manifest.database, &names.side, table, false, watch)?;
+        session.feed_dump(files, manifest, &manifest.database, &names.side, fed, false, watch)?;
     (watch.tell)(Event::Step("side loaded"));
     let mut loaded = prove(&mut session.connection, &names.side, manifest, &expected)?;
     (watch.tell)(Event::Step("side proven"));
     // Not the session of the dump: its settings are the dump's.
     let mut fresh = session.again()?;
+    let mut late_events = Vec::new();
+    if let Some(log) = log {
+        let into = replay::Target {
+            access,
+            from: &manifest.database,
+            into: &names.side,
+            definers: options.definers,
+        };
+        let outcome = replay::replay(&into, log.log, log.survey, watch)?;
+        expected = after::expected(&mut fresh, &into, expected, &outcome, table)?;
+        loaded.replayed = Some(outcome.replayed);
+        loaded.tables = expected.tables.len() as u64;
+        loaded.code = expected.counts;
+        late_events = outcome.events;
+    }
+    let (character_set, collation) = after::character_set(&mut fresh.connection, &names.side)?;
     let connection = &mut fresh.connection;
     let mut foreign_keys = Vec::new();
     if let Some(table) = table {
@@ -166,8 +189,8 @@ fn load_and_swap(
             &format!(
                 "ALTER DATABASE {} CHARACTER SET {} COLLATE {}",
                 quoted(database),
-                quoted(&manifest.character_set),
-                quoted(&manifest.collation)
+                quoted(&character_set),
+                quoted(&collation)
             ),
         )?;
         for (kind, name) in views_and_routines(connection, database)? {
@@ -182,7 +205,18 @@ fn load_and_swap(
             &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table.unwrap_or_default())),
         )?;
     }
-    fresh.replay(database, &expected)?;
+    if let Some(log) = log {
+        after::recreate(&mut fresh.connection, database, table, &expected)?;
+        if table.is_none() {
+            fresh.replay(database, &expected)?;
+            let into = replay::Target { access, from: &manifest.database, into: database, definers: options.definers };
+            replay::run_events(&into, log.log, &late_events)?;
+            expected.counts.events = count_code(&mut fresh.connection, database)?.events;
+            loaded.code = expected.counts;
+        }
+    } else {
+        fresh.replay(database, &expected)?;
+    }
     (watch.tell)(Event::Step("code recreated"));
     expected.with_events = true;
     prove_places(&mut fresh.connection, database, &expected)?;
@@ -191,6 +225,7 @@ fn load_and_swap(
     if is_interrupted {
         return Err(LoadError::new(LoadErrorKind::Interrupted, "the load was interrupted"));
     }
+    let keep = options.keep_aside;
     let state = if keep { State::Kept } else { State::Proven };
     journal::set(&mut fresh.connection, &names, state)?;
     (watch.tell)(Event::Step("proven"));
@@ -261,7 +296,7 @@ fn roll_back(
 }
 
 /// Brings code back to what is saved, and gives what would not come.
-fn restore_code(
+pub(super) fn restore_code(
     connection: &mut Conn,
     database: &str,
     table: Option<&str>,

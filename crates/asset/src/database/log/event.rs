@@ -207,6 +207,17 @@ impl Event {
         Event::new(bytes)
     }
 
+    /// Of rows: the same rows as the last ones of their statement.
+    pub fn as_last_of_statement(&self) -> Event {
+        let mut bytes = self.0[..self.0.len() - CHECKSUM_BYTES].to_vec();
+        if let Some(flags) = bytes.get_mut(HEAD_BYTES + 6) {
+            *flags |= 1;
+        }
+        let checksum = crc32fast::hash(&bytes);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        Event(bytes)
+    }
+
     /// Of rows: the number of the table, and whether they are the last ones of their statement.
     pub fn rows(&self) -> Option<(u64, bool)> {
         let body = self.body();

@@ -10,7 +10,7 @@ use holdfast_format::source::SourceError;
 pub struct LogError {
     /// The kind.
     pub kind: LogErrorKind,
-    /// What, where, and what to do.
+    /// What and where; [`fmt::Display`] says what to do about a gap as well.
     pub message: String,
 }
 
@@ -51,7 +51,7 @@ impl LogError {
     }
 
     pub(in super::super) fn gap(gap: Gap, message: impl fmt::Display) -> LogError {
-        LogError::new(LogErrorKind::Gap(gap), format!("{message}; a new dump is needed, from which the log is followed again"))
+        LogError::new(LogErrorKind::Gap(gap), message.to_string())
     }
 
     /// Whether only a new dump helps.
@@ -61,16 +61,20 @@ impl LogError {
 
     /// What the server answered to a question of ours.
     pub(super) fn server(doing: &str, error: &mysql::Error) -> LogError {
-        let code = match error {
-            mysql::Error::MySqlError(error) => error.code,
-            _ => 0,
-        };
+        match error {
+            mysql::Error::MySqlError(error) => LogError::of_server(doing, error.code, &error.message),
+            error => LogError::of_server(doing, 0, &error.to_string()),
+        }
+    }
+
+    /// The same by its number.
+    pub(super) fn of_server(doing: &str, code: u16, said: &str) -> LogError {
         let (kind, hint) = match code {
             1044 | 1045 | 1142 | 1227 | 1698 => (LogErrorKind::Rights, RIGHTS_HINT),
             1381 => (LogErrorKind::Settings, "; the server writes no binary log: start it with log_bin"),
             _ => (LogErrorKind::Connection, ""),
         };
-        LogError::new(kind, format!("cannot {doing}: {error}{hint}"))
+        LogError::new(kind, format!("cannot {doing}: {said}{hint}"))
     }
 
     /// For whoever archives.
@@ -81,7 +85,7 @@ impl LogError {
             LogErrorKind::Rights => io::ErrorKind::PermissionDenied,
             LogErrorKind::Settings => io::ErrorKind::Unsupported,
         };
-        super::super::failure::failure(path, kind, self.message.clone())
+        super::super::failure::failure(path, kind, self.to_string())
     }
 }
 
@@ -90,7 +94,11 @@ const RIGHTS_HINT: &str = "; GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO t
 
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        if self.wants_dump() {
+            f.write_str("; a new dump is needed, from which the log is followed again")?;
+        }
+        Ok(())
     }
 }
 

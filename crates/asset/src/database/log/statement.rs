@@ -195,7 +195,8 @@ impl<'a> Tokens<'a> {
             }
             "RENAME" => of(Object::Table),
             first @ ("CREATE" | "ALTER" | "DROP") => match self.object(from + 1) {
-                Some((object @ (Object::Table | Object::Code | Object::Event), _)) => of(object),
+                Some((Object::Table, _)) => of(Object::Table),
+                Some((object @ (Object::Code | Object::Event), at)) => self.of_code(object, at, database, is_chosen),
                 Some((_, at)) => self.of_database(first, at, database, is_chosen),
                 None => Meaning::Nothing,
             },
@@ -260,6 +261,24 @@ impl<'a> Tokens<'a> {
             at += 2;
         }
         at
+    }
+
+    /// A body is text until it runs: what it names is not looked for, and stays as it is.
+    fn of_code(&self, object: Object, after: usize, database: &str, is_chosen: bool) -> Meaning {
+        let is_body = |at: usize| match self.word(after - 1).as_str() {
+            "TRIGGER" => self.word(at) == "EACH",
+            "EVENT" => self.word(at) == "DO",
+            "PACKAGE" => matches!(self.word(at).as_str(), "AS" | "IS"),
+            "PROCEDURE" | "FUNCTION" => self.is_sign(at, b'('),
+            _ => false,
+        };
+        let body = (after..self.tokens.len()).find(|at| is_body(*at)).map_or(usize::MAX, |at| self.tokens[at].start);
+        let mut names = self.names(database);
+        names.retain(|(start, _)| *start < body);
+        if is_chosen || !names.is_empty() {
+            return Meaning::Change(Change { names, object });
+        }
+        Meaning::Nothing
     }
 
     fn of_database(&self, first: &str, mut at: usize, database: &str, is_chosen: bool) -> Meaning {
@@ -407,6 +426,14 @@ mod tests {
                 "CREATE VIEW v AS SELECT 'shop.a', `side` . t.a, x.shop.b FROM `side`.t -- shop.t\n",
             ),
             ("CREATE DATABASE shop COLLATE utf8mb4_bin", "CREATE DATABASE `side` COLLATE utf8mb4_bin"),
+            (
+                "CREATE DEFINER=`a`@`b` TRIGGER shop.x AFTER INSERT ON `shop`.t FOR EACH ROW UPDATE shop.u SET a = 1",
+                "CREATE DEFINER=`a`@`b` TRIGGER `side`.x AFTER INSERT ON `side`.t FOR EACH ROW UPDATE shop.u SET a = 1",
+            ),
+            (
+                "CREATE DEFINER=`a`@`b` PROCEDURE `shop`.`p`(a INT) DELETE FROM shop.t",
+                "CREATE DEFINER=`a`@`b` PROCEDURE `side`.`p`(a INT) DELETE FROM shop.t",
+            ),
             (
                 "CREATE DEFINER=`a`@`shop` VIEW v AS SELECT 'it''s \\' shop.t' FROM `shop`.`x`",
                 "CREATE DEFINER=`a`@`shop` VIEW v AS SELECT 'it''s \\' shop.t' FROM `side`.`x`",

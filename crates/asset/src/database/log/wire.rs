@@ -1,84 +1,59 @@
-//! Events as a server sends them, put together again byte for byte.
+//! Events as a server sends them.
 //!
 //! The server is asked as a replica would ask, with three differences: it is told that reading ends where the log ends now; that
 //! whoever asks is no server, so that it ends no real replica's connection; and that MariaDB's own events are understood,
 //! which it would otherwise replace by others.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use mysql::prelude::Queryable;
-use mysql::{BinlogDumpFlags, BinlogRequest, BinlogStream};
-
 use super::super::access::Access;
-use super::event::{CHECKSUM_BYTES, Event, EventKind, HEAD_BYTES};
+use super::client::{Client, ClientError, LogPacket};
+use super::event::{Event, EventKind};
 use super::failure::{Gap, LogError, LogErrorKind};
 
 /// The log from one place on.
 pub struct Wire {
-    stream: BinlogStream,
+    client: Client,
     from: String,
 }
 
 impl Wire {
     /// Asks for it.
     pub fn open(access: &Access, file: &str, position: u64) -> Result<Wire, LogError> {
+        let from = format!("{file} at {position}");
         let Ok(place) = u32::try_from(position) else {
             return Err(LogError::gap(
                 Gap::Position,
-                format!("the position {position} in {file} is beyond 4 GiB, which no server can be asked for"),
+                format!("the dump's place in the log, {from}, is beyond 4 GiB, which no server can be asked for"),
             ));
         };
-        let failed = |error: mysql::Error| LogError::server("ask for the binary log", &error);
-        let mut connection = access.stream().map_err(failed)?;
-        connection
-            .query_drop("SET @mariadb_slave_capability = 4, @master_binlog_checksum = 'CRC32'")
+        let failed = |error: ClientError| failed(&from, &error);
+        let mut client = Client::connect(access).map_err(failed)?;
+        client
+            .run("SET @mariadb_slave_capability = 4, @master_binlog_checksum = 'CRC32', SESSION net_write_timeout = 3600")
             .map_err(failed)?;
-        let request = BinlogRequest::new(0)
-            .with_filename(file.as_bytes())
-            .with_pos(u64::from(place))
-            .with_flags(BinlogDumpFlags::BINLOG_DUMP_NON_BLOCK);
-        let stream = connection.get_binlog_stream(request).map_err(failed)?;
-        Ok(Wire { stream, from: format!("{file} at {position}") })
+        client.ask_for_log(file, place).map_err(failed)?;
+        Ok(Wire { client, from })
     }
 
     /// The next event; `None` where the log ends.
     pub fn next(&mut self) -> Result<Option<Event>, LogError> {
-        // The reader below us trusts what lengths say; a bent one ends a thread of its own at most.
-        let next = catch_unwind(AssertUnwindSafe(|| self.stream.next()));
-        let event = match next {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(event))) => event,
-            Ok(Some(Err(error))) => return Err(self.failed(&error)),
-            Err(_) => return Err(self.damaged("it holds an event whose length is wrong")),
-        };
-        let header = event.header();
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + event.data().len() + CHECKSUM_BYTES + 1);
-        bytes.extend_from_slice(&header.timestamp().to_le_bytes());
-        bytes.push(header.event_type_raw());
-        bytes.extend_from_slice(&header.server_id().to_le_bytes());
-        bytes.extend_from_slice(&header.event_size().to_le_bytes());
-        bytes.extend_from_slice(&header.log_pos().to_le_bytes());
-        bytes.extend_from_slice(&header.flags_raw().to_le_bytes());
-        bytes.extend_from_slice(event.data());
-        let is_format = header.event_type_raw() == 15;
-        if is_format && let Ok(Some(algorithm)) = event.footer().get_checksum_alg() {
-            bytes.push(algorithm as u8);
+        match self.client.log_packet() {
+            Ok(LogPacket::End) => Ok(None),
+            Ok(LogPacket::Event(bytes)) => Event::new(bytes)
+                .map(Some)
+                .ok_or_else(|| damaged(&self.from, "it holds an event whose length is wrong")),
+            Err(error) => Err(failed(&self.from, &error)),
         }
-        if let Some(checksum) = event.checksum() {
-            bytes.extend_from_slice(&checksum);
-        }
-        Event::new(bytes).map(Some).ok_or_else(|| self.damaged("it holds an event whose length is wrong"))
     }
+}
 
-    fn damaged(&self, what: &str) -> LogError {
-        LogError::gap(Gap::Damaged, format!("the binary log from {} on is damaged: {what}", self.from))
-    }
+fn damaged(from: &str, what: &str) -> LogError {
+    LogError::gap(Gap::Damaged, format!("the binary log from {from} on is damaged: {what}"))
+}
 
-    fn failed(&self, error: &mysql::Error) -> LogError {
-        if let mysql::Error::MySqlError(error) = error
-            && error.code == 1236
-        {
-            let said = error.message.to_ascii_lowercase();
+fn failed(from: &str, error: &ClientError) -> LogError {
+    match error {
+        ClientError::Server(1236, words) => {
+            let said = words.to_ascii_lowercase();
             let gap = if said.contains("could not find") || said.contains("purged") {
                 Gap::Purged
             } else if said.contains("position") || said.contains("beyond") {
@@ -86,18 +61,21 @@ impl Wire {
             } else {
                 Gap::Damaged
             };
-            return LogError::gap(gap, format!("the server cannot give its log from {} on: {}", self.from, error.message));
+            LogError::gap(gap, format!("the server cannot give its log from {from} on: {words}"))
         }
-        if let mysql::Error::IoError(error) = error
-            && matches!(error.kind(), std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData)
-        {
-            return self.damaged(&error.to_string());
-        }
-        let mut failed = LogError::server("read the binary log", error);
-        if failed.kind == LogErrorKind::Connection {
-            failed.message += "; it is tried again, and nothing of this try is kept";
-        }
-        failed
+        ClientError::Server(code, words) => LogError::of_server("read the binary log", *code, words),
+        ClientError::Io(error) => LogError::new(
+            LogErrorKind::Connection,
+            format!("cannot read the binary log from {from} on: {error}; it is tried again, and nothing of this try is kept"),
+        ),
+        ClientError::Protocol(what) => LogError::new(
+            LogErrorKind::Connection,
+            format!("cannot read the binary log from {from} on: {what}: is this the server's port or socket?"),
+        ),
+        ClientError::Method(method) => LogError::new(
+            LogErrorKind::Rights,
+            format!("the account logs in by {method}, and the log can be asked for by mysql_native_password alone"),
+        ),
     }
 }
 
