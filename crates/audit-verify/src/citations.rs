@@ -28,7 +28,7 @@ const HEADLINE: &str = "headline";
 /// The facts that record what verdicts rest on: others only name it.
 const RECORDED_BY: [(&str, &[&str]); 5] = [
     ("run", &["run-begun", "run-ended"]),
-    ("point", &["point-recorded"]),
+    ("point", &["point-recorded", "log-recorded"]),
     ("slot", &["slots-expected", "slots-settled"]),
     ("hold", &["held"]),
     ("purge", &["purge-begun"]),

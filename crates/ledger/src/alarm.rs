@@ -35,6 +35,8 @@ words! {
         LogForked = "log-forked",
         /// Verdicts could not be made several times in a row: those that are written down stand still.
         NotJudged = "not-judged",
+        /// A database's log cannot be followed any further from its last dump: what happens until the next one is not held.
+        LogGap = "log-gap",
     }
 }
 

@@ -15,13 +15,14 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_restarts,
+    actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_looks, log_points,
+    log_restarts,
     notices, observations, points, policy_reviews, policy_versions, purge_points, purges, receipts,
     report_erasures, reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_restart, notice, observation,
+    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_point, log_restart, notice, observation,
     point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
@@ -86,6 +87,8 @@ pub(crate) fn audit(connection: &mut Connection) -> Result<Audit> {
     compare!("actions", action::Row, actions::table.order(actions::id));
     compare!("erasures", private::ErasureRow, erasures::table.order(erasures::hash));
     compare!("report_erasures", report::ErasureRow, report_erasures::table.order(report_erasures::run));
+    compare!("log_points", log_point::Row, log_points::table.order(log_points::point));
+    compare!("log_looks", log_point::LookRow, log_looks::table.order(log_looks::leaf));
     compare!("log_restarts", log_restart::Row, log_restarts::table.order(log_restarts::leaf));
     compare!("anchors", checkpoint::AnchorRow, anchors::table.order(anchors::leaf));
     compare!("notices", notice::Row, notices::table.order(notices::id));

@@ -31,8 +31,8 @@ pub struct PointCopy {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CopyAt {
-    point: String,
-    location: String,
+    pub(crate) point: String,
+    pub(crate) location: String,
 }
 
 #[derive(Queryable, Insertable, Debug, PartialEq, Eq)]

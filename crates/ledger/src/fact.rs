@@ -14,6 +14,7 @@ use crate::copies::CopyAt;
 use crate::error::Result;
 use crate::hold::{Held, Released};
 use crate::lease::{Returned, Taken};
+use crate::log_point::{LogLook, LogPoint};
 use crate::log_restart::Restarted;
 use crate::observation::NewObservation;
 use crate::point::Point;
@@ -26,8 +27,8 @@ use crate::run::{Begun, Ended};
 use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_restart, notice, observation,
-    point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies, hold, lease, log_point, log_restart, notice,
+    observation, point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// A fact.
@@ -48,6 +49,10 @@ pub(crate) enum Fact {
     RunEnded(Ended),
     /// A point was made, or found.
     PointRecorded(Point),
+    /// A point of a database's log was made, or found.
+    LogRecorded(LogPoint),
+    /// A server's log had gone no further than a point.
+    LogLooked(LogLook),
     /// A location was seen to hold a point.
     CopySeen(CopyAt),
     /// A location was seen not to hold a point any more.
@@ -120,6 +125,8 @@ impl Fact {
             Fact::RunBegun(_) => "run-begun",
             Fact::RunEnded(_) => "run-ended",
             Fact::PointRecorded(_) => "point-recorded",
+            Fact::LogRecorded(_) => "log-recorded",
+            Fact::LogLooked(_) => "log-looked",
             Fact::CopySeen(_) => "copy-seen",
             Fact::CopyRemoved(_) => "copy-removed",
             Fact::Checked(_) => "checked",
@@ -157,6 +164,8 @@ impl Fact {
             Fact::RunBegun(begun) => run::apply_begun(connection, begun, stamp),
             Fact::RunEnded(ended) => run::apply_ended(connection, ended, stamp),
             Fact::PointRecorded(point) => point::apply(connection, point, stamp),
+            Fact::LogRecorded(log) => log_point::apply(connection, log, stamp),
+            Fact::LogLooked(look) => log_point::apply_looked(connection, look, stamp),
             Fact::CopySeen(copy) => copies::apply_seen(connection, copy, stamp),
             Fact::CopyRemoved(copy) => copies::apply_removed(connection, copy, stamp),
             Fact::Checked(check) => check::apply(connection, check, stamp),

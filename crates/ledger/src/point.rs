@@ -57,6 +57,9 @@ pub(crate) struct Row {
     is_undated: bool,
 }
 
+/// The dataset of points of a log.
+const LOG: &str = "log";
+
 impl Transaction<'_> {
     /// Records a point.
     ///
@@ -68,7 +71,8 @@ impl Transaction<'_> {
 }
 
 impl Reader {
-    /// Every point of an asset that was ever recorded, oldest first. Whether it still lies anywhere, its copies tell.
+    /// Every point of an asset that was ever recorded, oldest first. Whether it still lies anywhere, its copies tell. Not those of
+    /// a log, of which there are sixty an hour: see [`Reader::logs_of`].
     ///
     /// # Errors
     /// When they cannot be read.
@@ -76,10 +80,29 @@ impl Reader {
         self.ask(|connection| {
             let rows: Vec<Row> = points::table
                 .filter(points::asset.eq(asset))
+                .filter(points::dataset.ne(LOG))
                 .order((points::instant, points::id))
                 .load(connection)
                 .doing(|| format!("read the points of {asset}"))?;
             Ok(rows.into_iter().map(Point::of).collect())
+        })
+    }
+
+    /// The points of a part of an asset from an instant on, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn points_of_part(&self, asset: &str, dataset: &str, since: Timestamp) -> Result<Vec<RecordedPoint>> {
+        let since = to_nanoseconds(since)?;
+        self.ask(|connection| {
+            let rows: Vec<Row> = points::table
+                .filter(points::asset.eq(asset))
+                .filter(points::instant.ge(since))
+                .filter(points::dataset.eq(dataset))
+                .order((points::instant, points::id))
+                .load(connection)
+                .doing(|| format!("read the points of {asset}"))?;
+            rows.into_iter().map(RecordedPoint::of).collect()
         })
     }
 

@@ -376,6 +376,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    log_points (point) {
+        point -> Text,
+        base -> Text,
+        server -> Nullable<Text>,
+        file -> Text,
+        position -> BigInt,
+        checked_at -> Text,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    log_looks (leaf) {
+        leaf -> BigInt,
+        point -> Text,
+        until -> BigInt,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
     // Diesel's own account of the migrations that were applied.
     __diesel_schema_migrations (version) {
         version -> Text,
@@ -384,6 +406,8 @@ diesel::table! {
 
 diesel::allow_columns_to_appear_in_same_group_by_clause!(verdicts::control, verdicts::target);
 diesel::joinable!(deliveries -> notices (notice));
+diesel::joinable!(log_points -> points (point));
+diesel::allow_tables_to_appear_in_same_query!(log_points, points);
 diesel::allow_tables_to_appear_in_same_query!(deliveries, notices);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);
 diesel::allow_tables_to_appear_in_same_query!(assessments, verdicts);

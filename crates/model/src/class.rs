@@ -40,6 +40,8 @@ pub enum Dataset {
     Files,
     /// Of a website: all of it.
     Site,
+    /// Of WHMCS: what its database changed since a dump. It goes with the database and has no slots of its own.
+    Log,
 }
 
 impl Class {
@@ -73,6 +75,15 @@ impl Class {
         }
     }
 
+    /// What belongs to one of the parts and is worth nothing without it: the policy expects none of it, and it counts for the
+    /// part that it goes with.
+    pub fn companions(self) -> &'static [Dataset] {
+        match self {
+            Class::Whmcs => &[Dataset::Log],
+            Class::Vm | Class::Plesk | Class::Website => &[],
+        }
+    }
+
     /// Every dataset of every class.
     pub fn parts() -> impl Iterator<Item = (Class, Dataset)> {
         Class::ALL.into_iter().flat_map(|class| class.datasets().iter().map(move |dataset| (class, *dataset)))
@@ -85,8 +96,8 @@ impl Class {
 }
 
 impl Dataset {
-    /// Every dataset, by class.
-    pub const ALL: [Dataset; 9] = [
+    /// Every dataset, by class; companions last.
+    pub const ALL: [Dataset; 10] = [
         Dataset::Config,
         Dataset::Disks,
         Dataset::Configuration,
@@ -96,7 +107,18 @@ impl Dataset {
         Dataset::Database,
         Dataset::Files,
         Dataset::Site,
+        Dataset::Log,
     ];
+
+    /// Those that a policy may speak of.
+    pub fn of_policy() -> impl Iterator<Item = Dataset> {
+        Class::parts().map(|(_, dataset)| dataset)
+    }
+
+    /// The part whose rules hold for it: its own, or those of what it goes with.
+    pub fn ruled_by(self) -> Dataset {
+        if self == Dataset::Log { Dataset::Database } else { self }
+    }
 
     /// Reads the written form.
     pub fn parse(text: &str) -> Option<Dataset> {
@@ -115,6 +137,7 @@ impl Dataset {
             Dataset::Database => "database",
             Dataset::Files => "files",
             Dataset::Site => "site",
+            Dataset::Log => "log",
         }
     }
 }

@@ -14,10 +14,11 @@ mod relations;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::Address;
 pub use crate::reading::{Located, Span};
-use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
+use crate::{AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::databases::DATABASE_PORT;
@@ -179,6 +180,25 @@ pub struct WhmcsSettings {
     pub folder: FolderSettings,
     /// Its database.
     pub database: DatabaseSettings,
+    /// Whether the database's binary log is followed between dumps.
+    pub log: LogSettings,
+}
+
+/// Whether a database's binary log is followed between dumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How often; never where it is none.
+    pub every: Option<Duration>,
+    /// Whether estate.toml says so itself, so that a server which has no log is a fault and not a fact.
+    pub is_asked_for: bool,
+    /// Whether it may be followed though the server holds other databases, whose changes then lie among this client's data.
+    pub whole_server: bool,
+}
+
+impl Default for LogSettings {
+    fn default() -> LogSettings {
+        LogSettings { every: Some(LogSettings::USUAL), is_asked_for: false, whole_server: false }
+    }
 }
 
 /// A database, and how it is reached.
@@ -275,6 +295,11 @@ impl Estate {
         channels.chain(ping).chain(databases).collect()
     }
 
+    /// The asset whose log points lie in `repository`, where it is such a one.
+    pub fn asset_of_log(&self, repository: &str) -> Option<&Asset> {
+        self.assets.values().find(|asset| log_repository(asset).is_some_and(|log| log.as_str() == repository))
+    }
+
     /// Every repository, in order.
     pub fn repositories(&self) -> Vec<RepositoryName> {
         let mut names: Vec<_> = self.assets.values().map(repository_name).collect();
@@ -294,6 +319,27 @@ pub fn repository_name(asset: &Asset) -> RepositoryName {
     RepositoryName::parse(name)
         .expect("names of clients and assets follow the same rules as those of repositories")
 }
+
+/// The repository of what an asset's database changed between dumps. One of its own: a log is taken each minute, and must wait
+/// neither for a dump that is on its way to a slow location, nor for a purge of all the rest.
+pub fn log_repository(asset: &Asset) -> Option<RepositoryName> {
+    let has_log = asset.class().companions().contains(&Dataset::Log);
+    has_log.then(|| log_repository_of(repository_name(asset).as_str())).flatten()
+}
+
+/// Whether points of an asset lie in `repository`: its own, or those of its log.
+pub fn has_points_in(asset: &Asset, repository: &str) -> bool {
+    repository_name(asset).as_str() == repository
+        || log_repository(asset).is_some_and(|log| log.as_str() == repository)
+}
+
+/// The same by the name of the repository that the dumps lie in; none for a name too long to have one.
+pub fn log_repository_of(repository: &str) -> Option<RepositoryName> {
+    RepositoryName::parse(&format!("{repository}{LOG_SUFFIX}")).ok()
+}
+
+/// How the repository of a log is called, behind the name of the one with the dumps.
+const LOG_SUFFIX: &str = ".binlog";
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod diagnostic;
 mod duration;
 pub mod estate;
 mod exclude;
+pub mod following;
 pub mod lint;
 mod name;
 pub mod notice;

@@ -13,10 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use self::clock::{ClockEvidence, Refusal};
 pub use self::lock::lock_until;
+pub use self::log::{LogAge, LogDecision, superfluous};
 pub use self::minimum::{PastMinimum, days_min};
 
 mod clock;
 mod lock;
+mod log;
 mod minimum;
 
 /// How long points are kept.

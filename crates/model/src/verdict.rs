@@ -35,13 +35,13 @@ use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, ForkFact, HoldFact, Noted, PointFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted, PointFact,
     PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
     SlotOutcome, StallFact,
 };
 pub use self::observed::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
+    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
     RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;

@@ -240,7 +240,7 @@ pub(crate) fn carry_out(
 }
 
 /// Says of each copy whether it is locked. A lock that nobody proved is trouble, and nothing to rely on.
-fn note_locks(
+pub(crate) fn note_locks(
     setup: &Setup,
     archived: &Archived,
     copies: &mut [CopyReport],
@@ -271,7 +271,12 @@ fn note_locks(
 
 /// Writes down that the point was made. Where the point before it was not written down, a run may have been killed at the
 /// last moment, or the state folder was lost: then what the locations list is taken up, too.
-fn remember(setup: &Setup, name: &str, repository: &Repository, archived: &Archived) -> Result<()> {
+pub(crate) fn remember(
+    setup: &Setup,
+    name: &str,
+    repository: &Repository,
+    archived: &Archived,
+) -> Result<()> {
     let state = &setup.places.state;
     // Without the last reading no clock can be told right.
     let now = clock_reading::evidence(setup).ok().and_then(|clock| clock.trusted());
@@ -307,7 +312,7 @@ fn excludes(asset: &Asset) -> Vec<String> {
 }
 
 /// Degraded or owed is never green, and damage is worse. What could not be read back is among the troubles.
-fn judge(report: &BackupReport) -> Ending {
+pub(crate) fn judge(report: &BackupReport) -> Ending {
     let is_degraded = report.troubles.iter().any(|t| !matches!(t.kind, TroubleKind::Notice));
     let is_owed = report.copies.iter().any(|c| !c.has_point);
     let is_damaged = report.copies.iter().any(CopyReport::is_damaged);
@@ -319,7 +324,7 @@ fn judge(report: &BackupReport) -> Ending {
 }
 
 impl BackupReport {
-    fn fail(&mut self, error: Error) {
+    pub(crate) fn fail(&mut self, error: Error) {
         self.error = Some(error.message);
         self.hint = error.hint;
         self.ending = error.ending;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use holdfast_format::{Id, Snapshot};
 use holdfast_model::AssetName;
-use holdfast_model::estate::repository_name;
+use holdfast_model::estate::has_points_in;
 use serde::Serialize;
 
 use crate::error::Result;
@@ -58,7 +58,7 @@ pub(crate) fn among(
     repository: &str,
     snapshots: &[(Id, Snapshot)],
 ) -> Result<Vec<LeftBehind>> {
-    let assets = || setup.estate.assets.iter().filter(|(_, a)| repository_name(a).as_str() == repository);
+    let assets = || setup.estate.assets.iter().filter(|(_, asset)| has_points_in(asset, repository));
     let owner = |snapshot: &Snapshot| assets().any(|(name, asset)| belongs(name.as_ref(), asset, snapshot));
     let name = |s: &Snapshot| s.tags.iter().find_map(|t| t.strip_prefix("asset:")).map(str::to_owned);
     counted(setup, repository, snapshots.iter().filter(|(_, s)| !owner(s)).map(|(_, s)| name(s)))
@@ -71,7 +71,7 @@ pub fn known(setup: &Setup) -> Result<Vec<LeftBehind>> {
     for repository in repositories {
         let Some(known) = known_points::load(&setup.places.state, &repository)? else { continue };
         let is_owned = |asset: &str| {
-            setup.estate.assets.get(asset).is_some_and(|a| repository_name(a).as_str() == repository)
+            setup.estate.assets.get(asset).is_some_and(|asset| has_points_in(asset, &repository))
         };
         let strays = known.points.values().filter_map(|p| p.asset.clone()).filter(|asset| !is_owned(asset));
         found.extend(counted(setup, &repository, strays.map(Some))?);

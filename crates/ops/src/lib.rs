@@ -15,6 +15,7 @@ pub mod ending;
 pub mod error;
 pub mod evidence;
 mod folder;
+pub mod following;
 pub mod hold;
 pub mod init;
 pub mod journal;

@@ -20,7 +20,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::purge::Promised;
 use crate::setup::Setup;
-use crate::{clock_reading, journal, record};
+use crate::{clock_reading, following, journal, record};
 
 /// A proof that is older says little: policies of buckets and accounts are edited.
 const PROOF_MAX: SignedDuration = SignedDuration::from_hours(24 * 92);
@@ -151,9 +151,16 @@ impl Plan {
         let promised = Promised::load(setup)?;
         let rule = |(asset, dataset): (&str, Dataset)| {
             let class = setup.asset(asset)?.class();
-            promised.rule(setup, (class, dataset)).map(|(rule, _)| rule)
+            promised.rule(setup, (class, dataset.ruled_by())).map(|(rule, _)| rule)
         };
         let mut recorded = BTreeMap::new();
+        if let Some(asset) = setup.estate.asset_of_log(repository) {
+            let asset = asset.name.as_ref();
+            for (id, instant) in following::closing(setup, asset)? {
+                recorded.insert(id, (instant, rule((asset, Dataset::Log))?));
+            }
+            return Ok(Some(Plan { now: evidence.now, recorded, new: part.map(rule).transpose()? }));
+        }
         for asset in setup.repositories().remove(repository).unwrap_or_default() {
             let points = journal::points_of(setup, &asset)?.into_iter();
             let dated = points.filter(|(_, point)| !point.is_undated && !evidence.is_future(point.instant));

@@ -31,7 +31,8 @@ pub(crate) fn dataset_of(class: Class, recorded: Option<&Point>, snapshot: Optio
         Some(point) => Some(point.dataset.as_str()),
         None => snapshot.and_then(|snapshot| snapshot.tags.iter().find_map(|tag| tag.strip_prefix(TAG))),
     };
-    let said = said.and_then(Dataset::parse).filter(|dataset| datasets.contains(dataset));
+    let is_own = |dataset: &Dataset| datasets.contains(dataset) || class.companions().contains(dataset);
+    let said = said.and_then(Dataset::parse).filter(is_own);
     said.unwrap_or(datasets[0])
 }
 
@@ -56,6 +57,18 @@ pub fn meant(asset: &Asset, named: Option<Dataset>) -> Result<Dataset> {
 }
 
 const TAG: &str = "dataset:";
+
+/// How a snapshot of a log says which dump it goes on from.
+pub(crate) fn base_tag(base: &str) -> String {
+    format!("{BASE_TAG}{base}")
+}
+
+/// Which dump a snapshot of a log says that it goes on from.
+pub(crate) fn base_of(snapshot: &Snapshot) -> Option<&str> {
+    snapshot.tags.iter().find_map(|tag| tag.strip_prefix(BASE_TAG))
+}
+
+const BASE_TAG: &str = "base:";
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,8 @@
 mod all;
 pub mod database;
 pub mod export;
+mod instant;
+pub(crate) mod point_files;
 mod selection;
 mod target;
 mod witness;

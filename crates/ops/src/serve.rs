@@ -12,6 +12,7 @@ mod configuration;
 pub(crate) mod credit;
 mod delivering;
 pub(crate) mod expectation;
+mod following;
 mod judging;
 mod naming;
 mod notifying;
@@ -45,6 +46,7 @@ use self::catching_up::CatchingUp;
 use self::configuration::Configuration;
 use self::delivering::Delivering;
 use self::expectation::AHEAD;
+use self::following::Following;
 use self::judging::Judging;
 use self::notifying::Notifying;
 use self::orders::{Memory, UnderWay};
@@ -112,6 +114,8 @@ enum Message {
     Judged(judging::Outcome),
     /// What waits for people was sent, or could not be.
     Notified(notifying::Outcome),
+    /// A log was followed once more, or could not be.
+    Followed(following::Outcome),
 }
 
 impl Message {
@@ -141,6 +145,7 @@ struct Daemon<'s> {
     stocktaking: Stocktaking,
     judging: Judging,
     notifying: Notifying,
+    following: Following,
     sender: Sender<Message>,
     messages: Receiver<Message>,
     /// Until when slots are recorded.
@@ -234,6 +239,7 @@ impl Daemon<'_> {
                 self.anchor_when_due(now.wall)?;
                 self.deliver_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
+                self.follow_when_due(now.wall)?;
             }
             self.judge_when_due(now);
             if !self.is_draining {
@@ -265,7 +271,7 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 9] {
+    fn beside(&self) -> [(bool, &AtomicBool); 10] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.catching_up.is_under_way, &*self.catching_up.stop),
@@ -276,6 +282,7 @@ impl Daemon<'_> {
             (self.stocktaking.is_under_way, &*self.stocktaking.stop),
             (self.judging.is_under_way, &*self.judging.stop),
             (self.notifying.is_under_way, &*self.notifying.stop),
+            (self.following.under_way() > 0, &*self.following.stop),
         ]
     }
 
@@ -303,6 +310,7 @@ impl Daemon<'_> {
             && !self.rereading.is_due(now, true)
             && !self.anchoring.is_due(self.day_of(now), now)
             && !self.delivering.is_due(now)
+            && !self.following.is_due(&self.configuration.setup, now)
     }
 
     fn day_of(&self, now: Timestamp) -> Date {
@@ -343,6 +351,7 @@ impl Daemon<'_> {
                 self.hear_of_notices(outcome);
                 Ok(())
             }
+            Message::Followed(outcome) => self.hear_of_following(outcome),
         }
     }
 
@@ -397,6 +406,7 @@ impl Daemon<'_> {
             self.tell("the configuration was taken over");
             self.stocktaking.look_again();
             self.catching_up.look_again(now);
+            self.following.look_again();
             self.judging.something_changed();
             self.take_over()?;
         }
@@ -414,7 +424,7 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.stop_beside();
         self.judging.stop.store(true, Ordering::SeqCst);
-        let mut left = self.under_way.len() + self.busy_beside();
+        let mut left = self.under_way.len() + self.busy_beside() + self.following.under_way().saturating_sub(1);
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))
         {

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use holdfast_ledger::Ledger;
 use holdfast_location::layers::breaker::Tell;
 use holdfast_location::{Credentials, Location, Surroundings};
-use holdfast_model::estate::{Asset, Location as LocationSpec, repository_name};
+use holdfast_model::estate::{Asset, Location as LocationSpec, log_repository, repository_name};
 use holdfast_model::{Address, Estate, Policy};
 use holdfast_repo::{Cancel, Writer};
 use holdfast_world::{Environment, World};
@@ -156,11 +156,16 @@ impl Setup {
         })
     }
 
-    /// Every repository that the estate implies, with its assets.
+    /// Every repository that the estate implies, with its assets. One of a log only once there is such a thing: most servers write
+    /// none.
     pub fn repositories(&self) -> BTreeMap<String, Vec<String>> {
         let mut repositories: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, asset) in &self.estate.assets {
             repositories.entry(repository_name(asset).to_string()).or_default().push(name.to_string());
+            let log = log_repository(asset).map(|log| log.to_string());
+            if let Some(log) = log.filter(|log| self.ring.path(log).exists()) {
+                repositories.entry(log).or_default().push(name.to_string());
+            }
         }
         repositories
     }

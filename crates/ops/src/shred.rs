@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use holdfast_ledger::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait};
-use holdfast_model::estate::repository_name;
+use holdfast_model::estate::{has_points_in, log_repository_of};
 use serde::{Deserialize, Serialize};
 
 pub use self::copies::KeyLeft;
@@ -66,6 +66,9 @@ pub struct ShredReport {
     pub locations: Vec<Shredded>,
     /// What was tried to read it all the same.
     pub proof: Proof,
+    /// The same of the log of its database, which has a repository of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Box<ShredReport>>,
     /// How it ended.
     pub ending: Ending,
 }
@@ -90,8 +93,37 @@ pub fn shred(setup: &Setup, request: &ShredRequest) -> Result<ShredReport> {
 
 /// Shreds a client, asked for by `by`. Whoever asked may have looked at another estate, so all is looked at here.
 pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Result<ShredReport> {
-    let client = request.client.as_str();
     refuse_living(setup, request)?;
+    let log = log_repository_of(&request.client).map(|log| log.to_string());
+    let log = match log {
+        Some(log) if has_anything_of(setup, &log)? => Some(ShredRequest { client: log, ..request.clone() }),
+        _ => None,
+    };
+    match log {
+        // An attempt before this one was cut off in between.
+        Some(log) if !has_anything_of(setup, &request.client)? => carry_out_one(setup, &log, by),
+        Some(log) => {
+            let mut report = carry_out_one(setup, request, by)?;
+            let of_log = carry_out_one(setup, &log, by)?;
+            report.ending = report.ending.and(of_log.ending);
+            report.log = Some(Box::new(of_log));
+            Ok(report)
+        }
+        None => carry_out_one(setup, request, by),
+    }
+}
+
+/// Whether there is a repository of this name to shred, or one whose shredding is not over.
+fn has_anything_of(setup: &Setup, repository: &str) -> Result<bool> {
+    let is_open = |purge: Purge| {
+        purge.purge.kind == PurgeKind::Shred && purge.purge.client.as_deref() == Some(repository)
+    };
+    Ok(setup.ring.get(repository)?.is_some()
+        || setup.ledger()?.read().purges_open()?.into_iter().any(is_open))
+}
+
+fn carry_out_one(setup: &Setup, request: &ShredRequest, by: &str) -> Result<ShredReport> {
+    let client = request.client.as_str();
     let _turn = setup.turn(client)?;
     let ledger = setup.ledger()?;
     let mut earlier = ledger.read().purges_open()?;
@@ -171,6 +203,7 @@ pub(crate) fn carry_out(setup: &Setup, request: &ShredRequest, by: &str) -> Resu
         rings,
         locations,
         proof,
+        log: None,
         ending,
     })
 }
@@ -218,7 +251,7 @@ pub(crate) fn refuse_living(setup: &Setup, request: &ShredRequest) -> Result<()>
         )));
     }
     let living = setup.estate.assets.iter().find(|(_, asset)| {
-        repository_name(asset).as_str() == client
+        has_points_in(asset, client)
             || asset.client.as_ref().is_some_and(|c| c.as_str() == client)
     });
     if let Some((name, _)) = living {

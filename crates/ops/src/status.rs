@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use holdfast_ledger::Assessed;
-use holdfast_model::verdict::{ControlVerdict, Row, Rpo, Worst};
+use holdfast_ledger::{Assessed, Reader};
+use holdfast_model::verdict::{ControlVerdict, LogWatched, Row, Rpo, Worst};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 use crate::verdicts::Followed;
-use crate::{journal, slots, verdicts};
+use crate::{following, journal, slots, verdicts};
 
 /// A daemon judges every hour, whether or not something happened.
 const JUDGED_WITHIN: SignedDuration = SignedDuration::from_mins(90);
@@ -93,11 +93,27 @@ pub fn now(setup: &Setup, filter: &Filter) -> Result<StatusReport> {
     if behind > JUDGED_WITHIN {
         notes.push(format!("nothing was judged since {}: what happened after is not in here", assessed.at));
     }
+    notes.extend(unfollowed(setup, &reader, filter)?);
     let mut report = report(&assessed, now, filter, notes)?;
     if behind > JUDGED_WITHIN {
         report.ending = Ending::Attention;
     }
     Ok(report)
+}
+
+/// Whose log is not followed, and why: then nothing but the interval of its dumps bounds what can be lost.
+fn unfollowed(setup: &Setup, reader: &Reader, filter: &Filter) -> Result<Vec<String>> {
+    let watched = following::last_watched(reader)?.into_values().filter(|watched| {
+        setup.estate.assets.contains_key(watched.asset.as_str())
+            && filter.asset.as_ref().is_none_or(|asset| *asset == watched.asset)
+    });
+    let note = |watched: LogWatched| {
+        let (asset, why) = (watched.asset, watched.why_not?);
+        Some(format!(
+            "{asset}: the binary log of its database is not followed, so what happens between two dumps can be lost: {why}"
+        ))
+    };
+    Ok(watched.filter_map(note).collect())
 }
 
 /// How it stood at an instant, as it was written down.

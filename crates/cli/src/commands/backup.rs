@@ -9,6 +9,7 @@ use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
+use holdfast_ops::following::{self, FollowReport};
 use holdfast_ops::setup::Setup;
 use holdfast_ops::{Progress, Trouble, TroubleKind, state_lock};
 
@@ -32,7 +33,7 @@ pub struct Backup {
     /// Every asset of the estate
     #[arg(long, conflicts_with = "asset")]
     all: bool,
-    /// Only this part of an asset that has several: of WHMCS `database` or `files`
+    /// Only this part of an asset that has several: of WHMCS `database` or `files`, or the `log` of the database since its dump
     #[arg(long, value_parser = super::dataset)]
     dataset: Option<Dataset>,
     /// Read every byte, ignoring what is known to be unchanged, and read everything back from every location
@@ -58,6 +59,9 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     }
     let _lock = state_lock::take(&setup.places.state, "backup", context.world.environment.pid())?;
     super::yield_to_production(context);
+    if command.dataset == Some(Dataset::Log) {
+        return follow_logs(context, &setup, &assets, command.all);
+    }
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();
@@ -90,6 +94,51 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
         );
     }
     Ok(ending)
+}
+
+/// Follows the logs of these assets once, as `holdfast serve` does each minute.
+fn follow_logs(context: &Context, setup: &Setup, assets: &[String], is_all: bool) -> Result<Ending> {
+    let mut ending = Ending::Done;
+    let mut reports = Vec::new();
+    let has_log = |asset: &&String| {
+        !is_all || setup.asset(asset).is_ok_and(|asset| asset.class().companions().contains(&Dataset::Log))
+    };
+    for asset in assets.iter().filter(has_log) {
+        let report = following::follow_once(setup, asset)?;
+        if !context.options.json {
+            print_followed(context, &report);
+        }
+        // Whoever asks for it by hand must see that it was not done.
+        let asked = if report.why_not.is_some() { Ending::Attention } else { Ending::Done };
+        ending = ending.and(report.ending).and(asked);
+        reports.push(report);
+    }
+    if context.options.json {
+        output::json(&reports);
+    }
+    Ok(ending)
+}
+
+fn print_followed(context: &Context, report: &FollowReport) {
+    for point in &report.points {
+        print(context, point, &mut BTreeSet::new());
+    }
+    let asset = &report.asset;
+    if let Some(until) = report.unchanged_until {
+        output::line(format!("{asset}: nothing happened in its log until {}", words::time(until)));
+    } else if report.points.is_empty() && report.why_not.is_none() && report.gap.is_none() {
+        output::line(format!("{asset}: nothing happened in its log since the last second that is known"));
+    }
+    if let Some(why) = &report.why_not {
+        output::note(format!("{asset}: its binary log is not followed: {why}"));
+    }
+    for trouble in &report.troubles {
+        output::note(format!("{asset}: {trouble}"));
+    }
+    if let Some(gap) = &report.gap {
+        output::note(format!("GAP: {asset}: {gap}"));
+        output::note(format!("  hint: holdfast backup {asset} --dataset database"));
+    }
 }
 
 /// The datasets of these assets, each by itself; those that are backed up together come one after the other.

@@ -9,7 +9,7 @@ use holdfast_ops::audit::When;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::restore::database::{
-    self, DatabasePlan, DatabaseReport, DatabaseWish, Definers, Options, Target,
+    self, DatabasePlan, DatabaseReport, DatabaseWish, Definers, Options, Stop, Target,
 };
 use holdfast_ops::setup::Setup;
 use holdfast_ops::state_lock;
@@ -106,10 +106,12 @@ pub fn run(context: &Context, setup: &Setup, wish: &DatabaseWish, is_yes: bool) 
             output::json(&plan);
         } else {
             print_plan(&plan);
-            output::line(format!(
-                "Nothing was changed. To carry it out: the same command with --point {} --yes",
-                words::short(&plan.point)
-            ));
+            // With a log the instant says all, and a point would say less.
+            let how = match &plan.log {
+                Some(_) => "--yes".to_owned(),
+                None => format!("--point {} --yes", words::short(&plan.point)),
+            };
+            output::line(format!("Nothing was changed. To carry it out: the same command with {how}"));
         }
         return Ok(Ending::Done);
     }
@@ -157,6 +159,19 @@ fn print_plan(plan: &DatabasePlan) {
         plan.server,
         plan.user
     ));
+    if let (Some(log), Some(replay)) = (&plan.log, &load.replay) {
+        let stop = match &replay.stop {
+            Stop::Instant { at } => format!("everything that was committed until the end of {at}, and nothing after"),
+            Stop::Position(position) => format!("everything until {} at {}", position.file, position.position),
+            Stop::End => "all of it".to_owned(),
+        };
+        output::line(format!(
+            "Then its log, point {}, {} until {}: {stop}.",
+            words::short(log),
+            words::count(replay.transactions, "transaction"),
+            replay.until
+        ));
+    }
     if plan.makes_safety_point {
         output::line("A point of what is there now is made first.");
     } else if load.target.replaces() {
@@ -198,6 +213,13 @@ fn print(report: &DatabaseReport) {
         words::count(loaded.checksums, "table"),
         words::seconds(report.seconds),
     ));
+    if let Some(replayed) = &loaded.replayed {
+        let last = replayed.last.as_deref().map_or_else(String::new, |last| format!(", the last of {last}"));
+        output::line(format!(
+            "  and {} of its log since then{last}",
+            words::count(replayed.transactions, "transaction")
+        ));
+    }
     if let Some(point) = &report.safety_point {
         output::line(format!("  what was there before is in point {}", words::short(point)));
     }

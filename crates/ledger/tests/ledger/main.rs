@@ -8,6 +8,7 @@ mod facts;
 mod forgery;
 mod full_disk;
 mod kill;
+mod logs;
 mod notices;
 mod opening;
 mod past;

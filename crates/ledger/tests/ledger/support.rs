@@ -7,7 +7,8 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, NewAlarm, NewCheck,
+    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy,
+    LogPoint, NewAlarm, NewCheck,
     NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase,
     PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
@@ -97,6 +98,19 @@ pub fn point(id: &str, instant: &str) -> Point {
         kind: "incremental".to_owned(),
         instant: at(instant),
         is_undated: false,
+    }
+}
+
+/// A point of a log that two locations took, of which one was read back.
+pub fn log_point(id: &str, base: &str, instant: &str) -> LogPoint {
+    let copy = |(location, is_checked): (&str, bool)| LogCopy { location: location.to_owned(), is_checked };
+    LogPoint {
+        point: Point { dataset: "log".to_owned(), ..point(id, instant) },
+        base: base.to_owned(),
+        server: Some("7 db1".to_owned()),
+        file: "mbin.000003".to_owned(),
+        position: 1 << 33,
+        copies: [("here", true), ("there", false)].map(copy).to_vec(),
     }
 }
 

@@ -1,14 +1,67 @@
 //! Databases as estate.toml names them, and the servers that are trusted with what we ask them.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::read::{read_credentials, source_path};
-use super::{DatabaseServer, DatabaseSettings};
+use super::{DatabaseServer, DatabaseSettings, LogSettings};
 use crate::diagnostic::Problems;
+use crate::parse_duration;
 use crate::reading::{Fields, Located};
 
 /// Reads one database and how it is reached.
 pub(super) fn read_database(
     problems: &mut Problems<'_>,
+    fields: Fields<'_, '_>,
+) -> Option<DatabaseSettings> {
+    read_with(problems, fields, |_, _| {})
+}
+
+/// The same of one whose binary log may be followed.
+pub(super) fn read_followed_database(
+    problems: &mut Problems<'_>,
+    fields: Fields<'_, '_>,
+) -> Option<(DatabaseSettings, LogSettings)> {
+    let mut log = LogSettings::default();
+    let read = read_with(problems, fields, |problems, fields| log = read_log(problems, fields))?;
+    Some((read, log))
+}
+
+fn read_log(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> LogSettings {
+    let whole_server = fields.flag(problems, "whole_server").is_some_and(|flag| flag.value);
+    let usual = LogSettings { whole_server, ..LogSettings::default() };
+    let Some(text) = fields.text(problems, "binary_log") else { return usual };
+    if text.value == "off" {
+        return LogSettings { every: None, ..usual };
+    }
+    match parse_duration(&text.value) {
+        Ok(every) if LogSettings::ALLOWED.contains(&every) => {
+            LogSettings { every: Some(every), is_asked_for: true, whole_server }
+        }
+        _ => {
+            problems
+                .error(
+                    "bad-value",
+                    &text.span.range(),
+                    "binary_log says how often the log is followed, from 10 seconds to an hour, or \"off\"",
+                )
+                .hint("write binary_log = \"1m\"; without it the log is followed each minute where it can be");
+            usual
+        }
+    }
+}
+
+impl LogSettings {
+    /// How often a log is followed where estate.toml does not say.
+    pub const USUAL: Duration = Duration::from_secs(60);
+    /// How often it may be.
+    const ALLOWED: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(3600);
+}
+
+fn read_with(
+    problems: &mut Problems<'_>,
     mut fields: Fields<'_, '_>,
+    more: impl FnOnce(&mut Problems<'_>, &mut Fields<'_, '_>),
 ) -> Option<DatabaseSettings> {
     let span = fields.span().clone();
     let name = fields.required_text(problems, "name").filter(|name| {
@@ -31,6 +84,7 @@ pub(super) fn read_database(
             .hint("write credentials = { file = \"keys/name.toml\" }; secrets never stand in estate.toml");
     }
     let credentials = credentials.and_then(|table| read_credentials(problems, "credentials", table));
+    more(problems, &mut fields);
     fields.finish(problems);
     let server = match (socket, host) {
         (Some(socket), None) if port.is_none() => source_path(problems, &socket).map(DatabaseServer::Socket),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::alerts::{read_alerts, read_metrics};
-use super::databases::{read_database, read_server};
+use super::databases::{read_database, read_followed_database, read_server};
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
@@ -322,7 +322,8 @@ fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Optio
         );
         return None;
     };
-    Some(WhmcsSettings { database: read_database(problems, table)?, folder: folder? })
+    let (database, log) = read_followed_database(problems, table)?;
+    Some(WhmcsSettings { database, log, folder: folder? })
 }
 
 fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<FolderSettings> {

@@ -48,6 +48,7 @@ pub(super) fn check(estate: &Estate, problems: &mut Problems<'_>) {
     locations_outside_sources(estate, problems);
     assets_apart(estate, problems);
     names_are_no_clients(estate, problems);
+    logs_are_apart(estate, problems);
     copies_off_production(estate, problems);
 }
 
@@ -151,6 +152,20 @@ fn names_are_no_clients(estate: &Estate, problems: &mut Problems<'_>) {
             problems
                 .error("name-is-a-client", &asset.span.range(), message)
                 .hint("give the asset a client, or one of them another name");
+        }
+    }
+}
+
+/// The repository of an asset's binary log is nobody else's.
+fn logs_are_apart(estate: &Estate, problems: &mut Problems<'_>) {
+    for asset in estate.assets.values() {
+        let Some(log) = super::log_repository(asset) else { continue };
+        let other = estate.assets.values().find(|other| super::repository_name(other) == log);
+        if let Some(other) = other {
+            let message = format!("the repository of {} would be the one of the binary log of {}", other.name, asset.name);
+            problems
+                .error("name-is-a-log", &other.span.range(), message)
+                .hint("give it, or its client, another name");
         }
     }
 }

@@ -498,3 +498,36 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn how_often_a_log_is_followed_is_read_and_its_repository_is_nobody_elses() {
+    let whmcs = |name: &str, more: &str| {
+        format!(
+            "[assets.\"{name}\"]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"/srv/{name}\"\n[assets.\"{name}\".database]\n\
+             name = \"whmcs\"\nsocket = \"/run/s\"\ncredentials = {{ env = \"DB\" }}\n{more}"
+        )
+    };
+    let read = |more: &str| {
+        let estate = read_estate("estate.toml", &format!("{BASE}{}", whmcs("billing", more))).value?;
+        match &estate.assets["billing"].settings {
+            Settings::Whmcs(whmcs) => Some(whmcs.log),
+            _ => None,
+        }
+    };
+    let usual = read("").unwrap();
+    assert_eq!((usual.every, usual.is_asked_for), (Some(LogSettings::USUAL), false));
+    let asked = read("binary_log = \"5m\"\nwhole_server = true\n").unwrap();
+    assert_eq!(asked.every.map(|every| every.as_secs()), Some(300));
+    assert!(asked.is_asked_for && asked.whole_server);
+    assert_eq!(read("binary_log = \"off\"\n").unwrap().every, None);
+    for wrong in ["binary_log = \"1s\"\n", "binary_log = \"2h\"\n", "binary_log = \"on\"\n", "binary_log = 60\n"] {
+        assert_eq!(read(wrong), None, "{wrong}");
+    }
+    let estate = read_estate("estate.toml", &format!("{BASE}{}", whmcs("billing", ""))).value.unwrap();
+    let log = log_repository(&estate.assets["billing"]).unwrap();
+    assert_eq!(log.as_str(), "billing.binlog");
+    assert!(estate.asset_of_log("billing.binlog").is_some() && estate.asset_of_log("billing").is_none());
+    let both = format!("{BASE}{}{}", whmcs("billing", ""), whmcs("billing.binlog", ""));
+    let read = read_estate("estate.toml", &both);
+    assert!(read.diagnostics.iter().any(|one| one.code == "estate.name-is-a-log"), "{:?}", read.diagnostics);
+}

@@ -155,9 +155,10 @@ pub(super) fn datasets(
     fields: &mut Fields<'_, '_>,
     key: &'static str,
 ) -> Vec<Dataset> {
-    let names = Dataset::ALL.map(Dataset::as_str);
+    let names: Vec<&str> = Dataset::of_policy().map(Dataset::as_str).collect();
+    let parse = |text: &str| Dataset::of_policy().find(|dataset| dataset.as_str() == text);
     let texts = fields.texts(problems, key);
-    texts.into_iter().filter_map(|text| choice(problems, &text, &names, Dataset::parse)).collect()
+    texts.into_iter().filter_map(|text| choice(problems, &text, &names, parse)).collect()
 }
 
 pub(super) fn cadence(

@@ -193,6 +193,19 @@ pub struct PointFact {
     pub purged: Option<Timestamp>,
     /// What became known of its copies, oldest first, by location.
     pub copies: BTreeMap<String, Vec<CopyChange>>,
+    /// Of a point of a log: the dump without which it is worth nothing.
+    pub base: Option<String>,
+    /// Later instants at which the server was asked and still stood where this point ends, oldest first.
+    pub followed: Vec<Followed>,
+}
+
+/// The server's log was asked, and nothing had come since a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// When that was recorded.
+    pub recorded: Timestamp,
+    /// The instant for which the server said so.
+    pub until: Timestamp,
 }
 
 /// Something that became known of a copy.
@@ -436,6 +449,13 @@ impl PointFact {
     /// Whether a purge took it.
     pub(super) fn is_purged(&self, at: Timestamp) -> bool {
         self.purged.is_some_and(|purged| purged <= at)
+    }
+
+    /// The last instant that it is known to stand for.
+    pub(super) fn stands_for(&self, at: Timestamp) -> Timestamp {
+        let known = self.followed.partition_point(|followed| followed.recorded <= at);
+        let later = known.checked_sub(1).and_then(|last| self.followed.get(last));
+        later.map_or(self.instant, |followed| followed.until.max(self.instant))
     }
 
     pub(super) fn age(&self, at: Timestamp) -> SignedDuration {

@@ -39,6 +39,8 @@ pub enum Observed {
     KeyDrilled(KeyDrilled),
     /// This ledger was rebuilt from a copy.
     Recovered(Recovered),
+    /// Whether the binary log of an asset's database is followed.
+    LogWatched(LogWatched),
 }
 
 /// What there is to protect, and where copies are to lie, as the estate declares it.
@@ -295,6 +297,15 @@ pub struct Recovered {
     pub adopted: u64,
 }
 
+/// Whether the binary log of an asset's database is followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogWatched {
+    /// The asset.
+    pub asset: String,
+    /// Why not; none where it is.
+    pub why_not: Option<String>,
+}
+
 impl Observed {
     /// Its kind and what it is about, by which the last of the same is found.
     pub fn subject(&self) -> (&'static str, &str) {
@@ -313,6 +324,7 @@ impl Observed {
             Observed::LedgerCopied(copied) => ("ledger-copied", &copied.location),
             Observed::KeyDrilled(drilled) => ("key-drilled", &drilled.location),
             Observed::Recovered(_) => ("recovered", ""),
+            Observed::LogWatched(watched) => ("log-watched", &watched.asset),
         }
     }
 }

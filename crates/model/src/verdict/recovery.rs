@@ -26,7 +26,7 @@ fn row(look: &Look<'_>, part: &Part<'_>, warnings: &mut Vec<String>) -> Row {
     let Some(objective) = look.words().objective_of(part.class, part.dataset) else {
         return row(Verdict::NotApplicable, "the policy states no objective for it".to_owned());
     };
-    let points = look.points_of(part);
+    let points = look.states_of(part);
     let span = SignedDuration::try_from(objective.age).unwrap_or(SignedDuration::MAX);
     let enrolled = enrolled(look, part, &points);
     let is_protected = |point: &PointFact, at: Timestamp| {
@@ -153,6 +153,12 @@ fn enrolled(look: &Look<'_>, part: &Part<'_>, points: &[&PointFact]) -> Timestam
 }
 
 impl<'f> Look<'f> {
+    /// The points from which a part could be restored that were recorded by now: its own, and those of its companions.
+    fn states_of(&self, part: &Part<'_>) -> Vec<&'f PointFact> {
+        let is_of_part = |point: &&&'f PointFact| point.dataset.ruled_by() == part.dataset;
+        self.by_asset.points(part.asset).iter().filter(is_of_part).copied().collect()
+    }
+
     /// The points of a part that were recorded by now, by the instant that they stand for.
     pub(super) fn points_of(&self, part: &Part<'_>) -> Vec<&'f PointFact> {
         let is_own = |point: &&&'f PointFact| point.dataset == part.dataset;

@@ -1,9 +1,10 @@
 //! How much would be lost: the age of the newest state that could be restored, at every instant of a window.
 //!
 //! A point counts from the instant that it stands for, never from the end of its run, and only while it is complete, checked,
-//! decryptable and at enough places. Whoever counted from the last successful job would promise data that is not there.
+//! decryptable and at enough places. One of a log counts only while its dump does too; and where the server was asked and its log
+//! had gone no further than a point, that point stands for the later instant, from the moment at which that was written down. Whoever counted from the last successful job would promise data that is not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -134,19 +135,34 @@ pub(super) struct Measuring<'a> {
 /// Measures the window.
 pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
     let window_from = midnight_before(given.now, WINDOW_DAYS).max(given.enrolled).min(given.now);
+    let by_id: BTreeMap<&str, &PointFact> =
+        given.points.iter().map(|point| (point.id.as_str(), *point)).collect();
     let mut events = Vec::new();
     for point in &given.points {
-        let changes = point.copies.values().flatten().map(|change| change.recorded);
-        let instants: BTreeSet<Timestamp> = changes
+        // What a log changed is worth nothing without the dump that it changed.
+        let base = point.base.as_deref().map(|base| by_id.get(base).copied());
+        let is_based = |at| {
+            base.is_none_or(|base| {
+                base.is_some_and(|base| at >= base.recorded && (given.is_protected)(base, at))
+            })
+        };
+        let changes = || point.copies.values().flatten().map(|change| change.recorded);
+        let of_base = base.flatten().map(|base| base.copies.values().flatten().map(|change| change.recorded));
+        // Nothing that happens later changes one that lies nowhere any more: there are thousands of these.
+        let is_gone = point.copies.values().all(|copy| copy.last().is_none_or(|last| !last.state.is_there));
+        let until = changes().max().filter(|_| is_gone).map_or(given.now, |gone| gone.min(given.now));
+        let instants: BTreeSet<Timestamp> = changes()
+            .chain(of_base.into_iter().flatten())
             .chain(given.turns.iter().copied())
+            .chain(point.followed.iter().map(|followed| followed.recorded))
             .chain([point.recorded])
-            .filter(|at| *at <= given.now)
+            .filter(|at| point.recorded <= *at && *at <= until)
             .collect();
-        let mut was = false;
+        let mut was = None;
         for at in instants {
-            let is = at >= point.recorded && (given.is_protected)(point, at);
+            let is = ((given.is_protected)(point, at) && is_based(at)).then(|| point.stands_for(at));
             if is != was {
-                events.push((at, *point, is));
+                events.push((at, *point, was, is));
                 was = is;
             }
         }
@@ -159,12 +175,10 @@ pub(super) fn measure(given: &Measuring<'_>) -> Rpo {
         |protected: &BTreeSet<(Timestamp, &str)>| protected.last().map_or(given.enrolled, |p| p.0);
     // From before the window, so that what was broken when it began has its own beginning. Facts go back that far.
     let mut at = midnight_before(given.now, WINDOW_DAYS + BEFORE_DAYS).max(given.enrolled).min(given.now);
-    for (instant, point, is) in events {
+    for (instant, point, was, is) in events {
         let before = counts_from(&protected);
-        match is {
-            true => protected.insert((point.instant, point.id.as_str())),
-            false => protected.remove(&(point.instant, point.id.as_str())),
-        };
+        was.map(|was| protected.remove(&(was, point.id.as_str())));
+        is.map(|is| protected.insert((is, point.id.as_str())));
         let then = counts_from(&protected);
         if instant > at && then != before {
             sweep.pass(before, at, instant, true);

@@ -1,6 +1,7 @@
 //! A world in which every control that can pass does, and each fault of the table in it.
 
 mod faults;
+mod logs;
 mod places;
 mod rpo;
 mod time;

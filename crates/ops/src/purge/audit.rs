@@ -297,7 +297,7 @@ impl Look<'_> {
             .find(|(name, asset)| points::belongs(name.as_ref(), asset, snapshot));
         let rule = owner.and_then(|(_, asset)| {
             let class = asset.class();
-            self.rules.of.get(&(class, part::dataset_of(class, None, Some(snapshot)))).copied()
+            self.rules.of.get(&(class, part::dataset_of(class, None, Some(snapshot)).ruled_by())).copied()
         });
         let rule = rule.unwrap_or(self.rules.widest);
         let age = self.now.duration_since(snapshot.time);

@@ -52,6 +52,9 @@ impl Given<'_> {
                 let part = (owner, *dataset);
                 expired.extend(self.decide_on(part, &recorded, repository, known, decisions)?);
             }
+            for companion in owner.class.companions() {
+                expired.extend(self.decide_on_log((owner, *companion), repository, known, decisions)?);
+            }
         }
         Ok(expired)
     }
@@ -77,10 +80,6 @@ impl Given<'_> {
         }
         let promised = self.promised.as_ref().map_err(Error::clone)?;
         let (rule, minima) = promised.rule(setup, (owner.class, dataset))?;
-        let held = |hold: holdfast_ledger::Hold| {
-            let holdfast_ledger::NewHold { owner, reason, review_on, .. } = hold.hold;
-            Hold { owner, reason, review_on }
-        };
         let size = source_size::load(setup, &part::key(asset_name, dataset))?;
         let safeguards = Safeguards {
             minima,
@@ -243,6 +242,12 @@ impl Given<'_> {
     }
 }
 
+/// A hold, as decisions have it.
+fn held(hold: holdfast_ledger::Hold) -> Hold {
+    let holdfast_ledger::NewHold { owner, reason, review_on, .. } = hold.hold;
+    Hold { owner, reason, review_on }
+}
+
 /// What was promised: the versions of the policy in the ledger, where there is one. Read once for all assets.
 pub(crate) struct Promised(Option<Versions>);
 
@@ -283,6 +288,8 @@ impl Promised {
         version.map_or(&setup.policy, |(_, version)| &version.policy)
     }
 }
+
+mod logs;
 
 #[cfg(test)]
 mod tests;

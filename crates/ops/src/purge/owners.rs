@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_format::{Id, Snapshot};
-use holdfast_model::estate::{Asset, repository_name};
+use holdfast_model::estate::{Asset, has_points_in};
 use holdfast_model::retention::{ClockEvidence, RetentionRule};
 use holdfast_model::{AssetName, Class};
 
@@ -57,7 +57,7 @@ pub(crate) fn of<'a>(
     repository: &str,
     snapshots: &[(Id, Snapshot)],
 ) -> Result<Vec<Owner<'a>>> {
-    let own = setup.estate.assets.iter().filter(|(_, asset)| repository_name(asset).as_str() == repository);
+    let own = setup.estate.assets.iter().filter(|(_, asset)| has_points_in(asset, repository));
     let mut owners: Vec<Owner<'a>> = own
         .map(|(name, asset)| Owner { name: name.to_string(), class: asset.class(), asset: Some(asset) })
         .collect();

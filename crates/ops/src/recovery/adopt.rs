@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use holdfast_format::Snapshot;
-use holdfast_ledger::{Ledger, Point};
+use holdfast_ledger::{Ledger, LogCopy, LogPoint, Point};
 use holdfast_location::Location;
 use holdfast_model::Dataset;
-use holdfast_model::estate::{Asset, repository_name};
+use holdfast_model::estate::Asset;
 use holdfast_repo::Troubles;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -33,6 +33,9 @@ pub struct Adopted {
     pub repository: String,
     /// The instant that it claims to stand for.
     pub time: Timestamp,
+    /// Of a point of a log: the dump that it goes on from, as it says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// What was found.
@@ -87,6 +90,7 @@ pub(super) fn look(
                     dataset: part::dataset_of(class, None, Some(&snapshot)),
                     repository: repository.clone(),
                     time: snapshot.time,
+                    base: part::base_of(&snapshot).map(str::to_owned),
                 });
             }
         }
@@ -104,10 +108,12 @@ pub(super) fn record(
 ) -> Result<()> {
     Ok(ledger.write(|transaction| {
         for adopted in points {
-            let Some(asset) = setup.estate.assets.get(adopted.asset.as_str()) else { continue };
+            if !setup.estate.assets.contains_key(adopted.asset.as_str()) {
+                continue;
+            }
             let point = Point {
                 id: adopted.point.clone(),
-                repository: repository_name(asset).to_string(),
+                repository: adopted.repository.clone(),
                 asset: adopted.asset.clone(),
                 dataset: adopted.dataset.to_string(),
                 // A tag claims more, and nobody saw everything read again.
@@ -116,6 +122,20 @@ pub(super) fn record(
                 // Its age counts from when it is first seen.
                 is_undated: true,
             };
+            if let (Dataset::Log, Some(base)) = (adopted.dataset, &adopted.base) {
+                let copies = location.map(|name| LogCopy { location: name.to_owned(), is_checked: false });
+                let log = LogPoint {
+                    point,
+                    base: base.clone(),
+                    server: None,
+                    // Only the point itself says where it ends.
+                    file: String::new(),
+                    position: 0,
+                    copies: copies.into_iter().collect(),
+                };
+                transaction.record_log(log, now)?;
+                continue;
+            }
             transaction.record_point(point, now)?;
             if let Some(location) = location {
                 transaction.see_copy(&adopted.point, location, now)?;

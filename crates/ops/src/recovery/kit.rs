@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use holdfast_ledger::{ActionKind, NewAction};
 use holdfast_location::LEDGER_REPOSITORY;
-use holdfast_model::estate::Asset;
+use holdfast_model::estate::{Asset, repository_name};
 use holdfast_model::verdict::Kit;
 use holdfast_world::{ExposeSecret, secrets};
 use serde::Serialize;
@@ -205,6 +205,8 @@ fn sites(setup: &Setup) -> Vec<Site> {
     for (repository, assets) in setup.repositories() {
         for name in assets {
             let asset = setup.estate.assets.get(name.as_str());
+            // A log has no folder, and is worth nothing to whoever has no server for its dump.
+            let asset = asset.filter(|asset| repository_name(asset).as_str() == repository);
             if let Some(site) = asset.and_then(Asset::folder) {
                 sites.push(Site {
                     repository: repository.clone(),

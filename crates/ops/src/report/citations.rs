@@ -18,7 +18,7 @@ pub(super) struct Finder {
 /// What verdicts rest on, and the facts that record it.
 const RECORDED_BY: [(&str, &[&str]); 5] = [
     ("run", &["run-begun", "run-ended"]),
-    ("point", &["point-recorded"]),
+    ("point", &["point-recorded", "log-recorded"]),
     ("slot", &["slots-expected", "slots-settled"]),
     ("hold", &["held"]),
     ("purge", &["purge-begun"]),

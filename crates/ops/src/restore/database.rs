@@ -4,11 +4,13 @@
 //! replaced, and what takes its place was loaded beside it and proven. Nothing of the dump touches a disk of ours.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use holdfast_asset::database::load::{self, DumpFiles, Event, LoadError, LoadErrorKind, Loaded, Plan, Watch};
+use holdfast_asset::database::load::{
+    self, DumpFiles, Event, LoadError, LoadErrorKind, Loaded, Plan, Watch,
+};
 use holdfast_asset::database::{Access, FOLDER, MANIFEST_NAME, Place, is_there, place_of};
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{ActionKind, NewAction};
@@ -21,6 +23,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ending_of;
+use super::instant::{Chosen, OpenedLog, choose};
+use super::point_files::PointFiles;
 use crate::action;
 use crate::backup::{self, How};
 use crate::ending::Ending;
@@ -30,7 +34,7 @@ use crate::setup::Setup;
 use crate::source;
 use crate::validate::resolved;
 
-pub use holdfast_asset::database::load::{Definers, Options, Target};
+pub use holdfast_asset::database::load::{Definers, Options, Stop, Target};
 
 /// Which database, out of which point, into what.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,9 @@ pub struct DatabasePlan {
     pub point: String,
     /// The instant that it stands for.
     pub time: Timestamp,
+    /// The point of its log that is replayed onto it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Where the server listens.
     pub server: String,
     /// The account that loads.
@@ -105,7 +112,7 @@ pub fn plan(setup: &Setup, wish: &DatabaseWish) -> Result<DatabasePlan> {
     let troubles = Troubles::default();
     let opened = Opened::find(setup, wish, None, &troubles)?;
     let entry = action_of(setup, wish, &opened, ActionKind::Ls)?;
-    action::recorded(setup, entry, || opened.plan(wish, &troubles), |_| Ending::Done)
+    action::recorded(setup, entry, || opened.plan(setup, wish, &troubles), |_| Ending::Done)
 }
 
 /// Restores. The caller holds the lock on the state.
@@ -123,7 +130,7 @@ pub fn restore(
     let opened = Opened::find(setup, wish, None, &troubles)?;
     let entry = action_of(setup, wish, &opened, ActionKind::Restore)?;
     let work = || {
-        let plan = opened.plan(wish, &troubles)?;
+        let plan = opened.plan(setup, wish, &troubles)?;
         let safety_point = match plan.makes_safety_point {
             false => None,
             true => Some(safety_point(setup, wish, progress, &troubles, tell)?.to_hex()),
@@ -152,6 +159,10 @@ struct Opened {
     access: Access,
     /// Whether the server is the one that the asset's backups read.
     is_backed_up: bool,
+    /// What happened after it, as far as is asked for.
+    log: Option<OpenedLog>,
+    /// What is to be known of the instant that was asked for.
+    note: Option<String>,
 }
 
 impl Opened {
@@ -174,15 +185,18 @@ impl Opened {
             let (asset, database) = (&wish.asset, &wish.database);
             return Err(Error::usage(format!("no point of {asset} holds the database {database}")).hint(hint));
         }
+        let Chosen { dump, log, note } = if id.is_none() { choose(setup, wish, &found, troubles)? } else { Chosen::default() };
+        let which = dump.map_or(which, |dump| Which::Id(dump.to_hex()));
         let (id, snapshot) = pick(setup, &wish.asset, &found, &which, troubles)?;
         let (id, snapshot) = (*id, snapshot.clone());
         let index = found.repository.load_index(&found.catalog, troubles).index;
         let (access, is_backed_up) = access(setup, asset, wish)?;
-        Ok(Opened { found, index, id, snapshot, folder, access, is_backed_up })
+        Ok(Opened { found, index, id, snapshot, folder, access, is_backed_up, log, note })
     }
 
     fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
-        PointFiles { opened: self, troubles }
+        let Opened { found, index, snapshot, folder, .. } = self;
+        PointFiles { repository: &found.repository, catalog: &found.catalog, index, snapshot, folder, troubles }
     }
 
     fn reads_manifest(&self, troubles: &Troubles) -> io::Result<()> {
@@ -193,6 +207,7 @@ impl Opened {
 
     fn load(&self, setup: &Setup, plan: &Plan, progress: &Progress, troubles: &Troubles) -> Result<Loaded> {
         let files = self.files(troubles);
+        let log_files = self.log.as_ref().map(|log| log.files(troubles));
         progress.bytes_total.set(plan.bytes);
         let mut last = 0;
         let mut told = |event: Event| {
@@ -202,10 +217,17 @@ impl Opened {
             }
         };
         let mut watch = Watch { interrupted: Some(Arc::clone(&setup.interrupted)), tell: &mut told };
-        load::carry_out(&self.access, &files, plan, &mut watch).map_err(failed)
+        let loaded = match (&self.log, &log_files) {
+            (Some(log), Some(files_of_log)) => {
+                let log = log.to(setup, files_of_log);
+                load::carry_out_to(&self.access, &files, &log, plan, &mut watch)
+            }
+            _ => load::carry_out(&self.access, &files, plan, &mut watch),
+        };
+        loaded.map_err(failed)
     }
 
-    fn plan(&self, wish: &DatabaseWish, troubles: &Troubles) -> Result<DatabasePlan> {
+    fn plan(&self, setup: &Setup, wish: &DatabaseWish, troubles: &Troubles) -> Result<DatabasePlan> {
         let own = wish.into.clone().unwrap_or_else(|| wish.database.clone());
         let is_there = is_there(&Access { database: own.clone(), ..self.access.clone() })
             .map_err(|error| Error::not_done(error.to_string()))?;
@@ -217,7 +239,17 @@ impl Opened {
             (None, false) if is_there => Target::Over { database: own },
             (None, false) => Target::New { database: own },
         };
-        let load = load::plan(&self.access, &self.files(troubles), &target, &wish.options).map_err(failed)?;
+        let files = self.files(troubles);
+        let load = match &self.log {
+            Some(log) => {
+                let files_of_log = log.files(troubles);
+                let log = log.to(setup, &files_of_log);
+                load::plan_to(&self.access, &files, &log, &target, &wish.options)
+            }
+            None => load::plan(&self.access, &files, &target, &wish.options),
+        };
+        let mut load = load.map_err(failed)?;
+        load.notes.extend(self.note.clone());
         let is_own = self.is_backed_up && wish.into.as_ref().is_none_or(|into| *into == wish.database);
         let makes_safety_point = target.replaces() && is_own && !wish.is_unsafe;
         if target.replaces() && !makes_safety_point && !wish.is_unsafe && !wish.options.keep_aside {
@@ -231,6 +263,7 @@ impl Opened {
             asset: wish.asset.clone(),
             point: self.id.to_hex(),
             time: self.snapshot.time,
+            log: self.log.as_ref().map(|log| log.id.to_hex()),
             server: self.access.place.to_string(),
             user: self.access.user.clone(),
             makes_safety_point,
@@ -243,45 +276,6 @@ impl Opened {
 pub fn databases_of(snapshot: &Snapshot) -> Vec<String> {
     let folder = format!("/{}/", String::from_utf8_lossy(FOLDER));
     snapshot.paths.iter().filter_map(|path| path.strip_prefix(&folder)).map(str::to_owned).collect()
-}
-
-/// The files of a dump in a point.
-struct PointFiles<'o> {
-    opened: &'o Opened,
-    troubles: &'o Troubles,
-}
-
-impl DumpFiles for PointFiles<'_> {
-    fn names(&self) -> io::Result<Vec<String>> {
-        let Opened { found, index, snapshot, folder, .. } = self.opened;
-        let mut names = Vec::new();
-        let mut unreadable = None;
-        let mut see = |path: &[u8], _: &holdfast_format::Node| match std::str::from_utf8(path) {
-            Ok(name) => names.push(name.to_owned()),
-            Err(_) => unreadable = Some(String::from_utf8_lossy(path).into_owned()),
-        };
-        let mirrors = &found.catalog.mirrors;
-        let none = |_: &[u8]| false;
-        found
-            .repository
-            .list_files(snapshot, folder, &none, index, mirrors, self.troubles, &mut see)
-            .map_err(io::Error::other)?;
-        match unreadable {
-            Some(name) => Err(io::Error::other(format!("no dump has a file {name:?}"))),
-            None => Ok(names),
-        }
-    }
-
-    fn open(&self, name: &str) -> io::Result<Box<dyn Read + '_>> {
-        let Opened { found, index, snapshot, folder, .. } = self.opened;
-        let mut path = folder.clone();
-        path.push(name.as_bytes().to_vec());
-        let file = found
-            .repository
-            .open_file(snapshot, &path, index, &found.catalog.mirrors, self.troubles)
-            .map_err(io::Error::other)?;
-        Ok(Box::new(file))
-    }
 }
 
 /// A point of what is there now, in which the database is.
@@ -356,6 +350,9 @@ fn action_of(setup: &Setup, wish: &DatabaseWish, opened: &Opened, kind: ActionKi
     }
     if let Some(table) = &wish.table {
         path.push_str(&format!(": table {table}"));
+    }
+    if let Some(log) = &opened.log {
+        path.push_str(&format!(" and its log {} until {}", log.id.to_hex(), log.until));
     }
     let into = wish.into.as_ref().unwrap_or(&wish.database);
     Ok(NewAction {

@@ -121,8 +121,10 @@ impl CatchingUp {
 impl Daemon<'_> {
     pub(super) fn catch_up_when_due(&mut self, now: Timestamp) -> Result<()> {
         // Which repository it is at may have changed since the run began.
-        let busy: BTreeSet<String> = self.under_way.values().map(|run| run.repository.clone()).collect();
+        let mut busy: BTreeSet<String> = self.under_way.values().map(|run| run.repository.clone()).collect();
         busy.iter().for_each(|repository| self.catching_up.give_way(Some(repository)));
+        // Who follows a log brings what was owed of it, a minute later at the latest.
+        busy.extend(self.following.repositories(&self.configuration.setup));
         // What is shredded must not be brought anywhere.
         if self.shredding.is_busy() || self.purging.is_under_way || !self.catching_up.is_due(now) {
             return Ok(());

@@ -17,6 +17,7 @@ use super::catching_up::CatchingUp;
 use super::configuration::Configuration;
 use super::delivering::Delivering;
 use super::expectation::{self, AHEAD, Which};
+use super::following::Following;
 use super::judging::Judging;
 use super::notifying::Notifying;
 use super::orders::Memory;
@@ -79,6 +80,7 @@ impl<'s> Daemon<'s> {
             stocktaking,
             judging: Judging::default(),
             notifying: Notifying::default(),
+            following: Following::default(),
             sender,
             messages,
             recorded_until: Timestamp::MIN,

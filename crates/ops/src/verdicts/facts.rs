@@ -9,7 +9,8 @@ use holdfast_ledger::{
 };
 use holdfast_model::notice::Topic;
 use holdfast_model::verdict::{
-    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, ForkFact, HoldFact, Noted, Observed,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed as LogFollowed, ForkFact,
+    HoldFact, Noted, Observed,
     PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
     SlotOutcome, StallFact,
 };
@@ -70,6 +71,7 @@ pub(super) fn gather(
     let purged = purges(reader, now, &mut facts)?;
     facts.points =
         recorded.into_iter().filter_map(|one| point(one, &copies, followed, &lacks, &purged)).collect();
+    logs(reader, since, &mut facts.points)?;
     let alarms = reader.alarms_between(since, soon)?;
     let stalled = alarms.into_iter().filter(|alarm| alarm.alarm.kind == AlarmKind::PurgeStalled);
     facts.stalls = stalled
@@ -197,7 +199,7 @@ fn observations(reader: &Reader, facts: &mut Facts) -> Result<()> {
             Some(Observed::LedgerCopied(what)) => facts.ledger_copies.push(Noted { what, recorded, leaf }),
             Some(Observed::KeyDrilled(what)) => facts.key_drills.push(Noted { what, recorded, leaf }),
             // Told by `status` and the log; no rule looks at it. Or of a newer program.
-            Some(Observed::Recovered(_) | Observed::RingSealed(_)) | None => {}
+            Some(Observed::Recovered(_) | Observed::RingSealed(_) | Observed::LogWatched(_)) | None => {}
         }
     }
     Ok(())
@@ -377,10 +379,38 @@ fn point(
         lacks: lacks.get(&point.id).cloned(),
         purged: purged.get(&point.id).copied(),
         copies: changes,
+        base: None,
+        followed: Vec::new(),
         id: point.id,
         asset: point.asset,
         repository: point.repository,
     })
+}
+
+/// What points of logs go on from and where they were read back, and until when servers said that nothing had happened since a
+/// point.
+fn logs(reader: &Reader, since: Timestamp, points: &mut [PointFact]) -> Result<()> {
+    let by_id: BTreeMap<String, usize> =
+        points.iter().enumerate().map(|(place, point)| (point.id.clone(), place)).collect();
+    let ids: Vec<&str> =
+        points.iter().filter(|point| point.dataset == Dataset::Log).map(|point| point.id.as_str()).collect();
+    for log in reader.logs_among(&ids)? {
+        let Some(point) = by_id.get(&log.point).and_then(|place| points.get_mut(*place)) else { continue };
+        for location in log.checked_at {
+            let known = point.copies.entry(location).or_default();
+            // What was found later stands in checks of its own.
+            if let Some(first) = known.first_mut().filter(|first| first.state.is_there) {
+                (first.state.is_checked, first.leaf) = (true, Some(log.leaf));
+            }
+        }
+        point.base = Some(log.base);
+    }
+    for seen in reader.looks_since(since)? {
+        if let Some(point) = by_id.get(&seen.look.point).and_then(|place| points.get_mut(*place)) {
+            point.followed.push(LogFollowed { recorded: seen.recorded_at, until: seen.look.until });
+        }
+    }
+    Ok(())
 }
 
 fn hold(hold: holdfast_ledger::Hold) -> HoldFact {

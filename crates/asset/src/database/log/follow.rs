@@ -9,6 +9,7 @@ use mysql::prelude::Queryable;
 use super::super::access::Access;
 use super::super::load::aside_names;
 use super::super::rights::rights_on_server;
+use super::base::Server;
 use super::failure::LogError;
 use super::manifest::Position;
 
@@ -21,6 +22,10 @@ pub struct Follow {
     pub retention: Option<Duration>,
     /// Where the log stands, where it can be asked.
     pub position: Option<Position>,
+    /// Whose log it is.
+    pub server: Option<Server>,
+    /// The global transaction ids in it, where the server has them.
+    pub gtid: Option<String>,
 }
 
 impl Follow {
@@ -136,7 +141,8 @@ pub fn can_follow(access: &Access, whole_server: bool) -> Result<Follow, LogErro
 fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Follow, mysql::Error> {
     let (version, log_bin): (String, i64) =
         connection.query_first("SELECT CONCAT(VERSION(), ''), @@log_bin + 0")?.unwrap_or_default();
-    let mut follow = Follow { refusals: Vec::new(), retention: None, position: None };
+    let mut follow =
+        Follow { refusals: Vec::new(), retention: None, position: None, server: None, gtid: None };
     if !version.contains("MariaDB") {
         follow.refusals.push(Refusal::Product(version));
         return Ok(follow);
@@ -172,7 +178,11 @@ fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Foll
         .filter(|seconds| *seconds > 0)
         .map(Duration::from_secs)
         .or(days.filter(|days| *days > 0.0).map(|days| Duration::from_secs_f64(days * 86_400.0)));
+    follow.server = Some(Server::ask(connection)?);
     ask_rights(connection, &mut follow)?;
+    // After the position: what comes in between makes the two differ, and is then read.
+    let gtid: Option<String> = connection.query_first("SELECT @@GLOBAL.gtid_binlog_pos").ok().flatten();
+    follow.gtid = gtid.filter(|gtid| !gtid.is_empty());
     ask_databases(connection, database, whole_server, &mut follow)?;
     Ok(follow)
 }

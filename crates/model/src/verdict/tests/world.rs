@@ -256,6 +256,8 @@ pub(super) fn point(asset: &str, repository: &str, instant: Timestamp) -> PointF
         lacks: None,
         purged: None,
         copies: LOCATIONS.iter().map(|location| ((*location).to_owned(), vec![change])).collect(),
+        base: None,
+        followed: Vec::new(),
     }
 }
 
