@@ -4,6 +4,7 @@
 //! start. A program without a limit would hold a lock until somebody notices. A status that is not checked is how
 //! empty dumps get called backups.
 
+pub mod room;
 mod running;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use self::room::Room;
 pub use self::running::Running;
 
 /// A program to run. Nothing of our own environment is passed on unless it is named here.
@@ -31,6 +33,9 @@ pub struct Invocation {
     environment: Vec<(OsString, OsString)>,
     secrets: Vec<(OsString, SecretString)>,
     directory: Option<PathBuf>,
+    room: Option<Room>,
+    user: Option<u32>,
+    processes_max: Option<u64>,
     input: Option<SecretSlice<u8>>,
     inherit: bool,
     time_limit: Duration,
@@ -94,6 +99,9 @@ impl Invocation {
             environment: Vec::new(),
             secrets: Vec::new(),
             directory: None,
+            room: None,
+            user: None,
+            processes_max: None,
             input: None,
             inherit: false,
             time_limit,
@@ -133,6 +141,27 @@ impl Invocation {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Invocation {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Runs it in a room: program, folder and everything it opens are looked up there.
+    #[must_use]
+    pub fn inside(mut self, room: &Room) -> Invocation {
+        self.room = Some(room.clone());
+        self
+    }
+
+    /// Runs it as this user and the group of the same number, and no other group. Only root can.
+    #[must_use]
+    pub fn user(mut self, user: u32) -> Invocation {
+        self.user = Some(user);
+        self
+    }
+
+    /// It is somebody else's: its user may have so many processes and no more, and where memory runs out it is ended before us.
+    #[must_use]
+    pub fn expendable(mut self, processes_max: u64) -> Invocation {
+        self.processes_max = Some(processes_max);
         self
     }
 
@@ -197,7 +226,18 @@ impl Invocation {
             // A group of its own, so that what it starts can be ended with it.
             command.process_group(0);
         }
-        command.spawn()
+        if let Some(user) = self.user {
+            // Root's other groups go with this.
+            command.uid(user).gid(user);
+        }
+        let child = match &self.room {
+            Some(room) => room.spawn(command),
+            None => command.spawn(),
+        }?;
+        if let Some(processes_max) = self.processes_max {
+            expend(&child, processes_max);
+        }
+        Ok(child)
     }
 
     fn shown(&self) -> String {
@@ -266,6 +306,14 @@ impl std::error::Error for ProcessError {
             _ => None,
         }
     }
+}
+
+/// Whatever it starts from now on has this from it. A refusal means that it is gone, or that the machine has other ways.
+fn expend(child: &Child, processes_max: u64) {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let limit = Rlimit { current: Some(processes_max), maximum: Some(processes_max) };
+    let _ = prlimit(Some(Pid::from_child(child)), Resource::Nproc, limit);
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
 }
 
 /// How often interruption and output limits are looked at while nothing happens.
