@@ -33,6 +33,8 @@ pub use self::log::{Log, PlannedReplay, Replayed, Stop, log_manifest};
 pub use self::plan::{Plan, PlannedTable, plan, plan_to};
 pub use self::swap::{Healed, heal};
 
+pub(crate) use self::proof::{is_comparable, release};
+
 use self::journal::Names;
 use self::proof::prove;
 use self::session::Session;
