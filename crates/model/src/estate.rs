@@ -11,6 +11,7 @@ mod object_lock;
 mod overlap;
 mod read;
 mod relations;
+mod tested;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use self::distance::distance_km;
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
+pub use self::tested::TestSettings;
 
 /// Everything that estate.toml says.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,8 @@ pub struct Estate {
     pub database_servers: Vec<DatabaseServer>,
     /// Who is told what happens.
     pub alerts: Alerts,
+    /// The folder that is restored into for tests; in memory where it is not said.
+    pub staging: Option<PathBuf>,
 }
 
 /// A physical place.
@@ -119,6 +123,8 @@ pub struct Asset {
     pub client: Option<ClientId>,
     /// What kind of thing it is, with the settings of that kind.
     pub settings: Settings,
+    /// How it is asked when it was restored for a test.
+    pub restore_test: TestSettings,
 }
 
 /// Settings per class.
