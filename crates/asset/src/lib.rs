@@ -10,6 +10,7 @@ mod folder;
 mod joined;
 mod proof;
 pub mod site;
+pub mod stage;
 
 pub use drivers::{AssetError, AssetErrorKind, folder};
 pub use files::{FilesSource, Rules};
