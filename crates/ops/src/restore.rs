@@ -3,6 +3,7 @@
 mod all;
 pub mod database;
 pub mod export;
+pub(crate) mod point_files;
 mod selection;
 mod target;
 mod witness;

@@ -21,6 +21,7 @@ mod rereading;
 mod shredding;
 mod start;
 mod stocktaking;
+mod testing;
 pub(crate) mod translate;
 pub(crate) mod versions;
 mod worker;
@@ -52,6 +53,7 @@ use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
 use self::stocktaking::Stocktaking;
+use self::testing::Testing;
 use crate::action::attendant::Attendant;
 use crate::alerts::carrier::Carrier;
 use crate::ending::Ending;
@@ -86,6 +88,8 @@ pub struct Served {
     pub settled: u64,
     /// Shares of old data that were read again.
     pub reread: u64,
+    /// Assets that were restored for a test.
+    pub tested: u64,
     /// How it ended.
     pub ending: Ending,
 }
@@ -108,6 +112,8 @@ enum Message {
     Delivered(delivering::Outcome),
     /// Stock was taken.
     Looked(stocktaking::Outcome),
+    /// Restore tests were made, or could not be.
+    Tested(testing::Outcome),
     /// Verdicts were judged.
     Judged(judging::Outcome),
     /// What waits for people was sent, or could not be.
@@ -139,6 +145,7 @@ struct Daemon<'s> {
     anchoring: Anchoring,
     delivering: Delivering,
     stocktaking: Stocktaking,
+    testing: Testing,
     judging: Judging,
     notifying: Notifying,
     sender: Sender<Message>,
@@ -219,6 +226,9 @@ impl Daemon<'_> {
             if is_due(&mut renewed, RENEW) {
                 self.ledger.renew_lease()?;
             }
+            if self.service.stop.interrupted.load(Ordering::SeqCst) {
+                self.testing.abandon();
+            }
             if self.service.stop.draining.load(Ordering::SeqCst) && !self.is_draining {
                 self.drain()?;
             }
@@ -234,6 +244,7 @@ impl Daemon<'_> {
                 self.anchor_when_due(now.wall)?;
                 self.deliver_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
+                self.test_when_due(now.wall)?;
             }
             self.judge_when_due(now);
             if !self.is_draining {
@@ -265,7 +276,7 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 9] {
+    fn beside(&self) -> [(bool, &AtomicBool); 10] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.catching_up.is_under_way, &*self.catching_up.stop),
@@ -274,6 +285,7 @@ impl Daemon<'_> {
             (self.anchoring.is_under_way, &*self.anchoring.stop),
             (self.delivering.is_under_way, &*self.delivering.stop),
             (self.stocktaking.is_under_way, &*self.stocktaking.stop),
+            (self.testing.is_under_way, &*self.testing.stop),
             (self.judging.is_under_way, &*self.judging.stop),
             (self.notifying.is_under_way, &*self.notifying.stop),
         ]
@@ -297,6 +309,7 @@ impl Daemon<'_> {
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
             && !self.stocktaking.is_due(now)
+            && !self.testing.is_due(now)
             && !self.is_telling_due()
             && !self.purging.is_due(now)
             && !self.catching_up.is_due(now)
@@ -338,6 +351,7 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
+            Message::Tested(outcome) => self.hear_of_tests(outcome),
             Message::Judged(outcome) => self.hear_of_verdicts(outcome),
             Message::Notified(outcome) => {
                 self.hear_of_notices(outcome);
@@ -397,6 +411,7 @@ impl Daemon<'_> {
             self.tell("the configuration was taken over");
             self.stocktaking.look_again();
             self.catching_up.look_again(now);
+            self.testing.look_again(now);
             self.judging.something_changed();
             self.take_over()?;
         }
@@ -413,6 +428,7 @@ impl Daemon<'_> {
     fn abandon(&mut self) {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.stop_beside();
+        self.testing.abandon();
         self.judging.stop.store(true, Ordering::SeqCst);
         let mut left = self.under_way.len() + self.busy_beside();
         while left > 0

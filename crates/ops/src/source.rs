@@ -15,6 +15,7 @@ use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, Settings};
 
 use crate::error::{Error, Result};
+use crate::restore_test::refuse_staging;
 use crate::setup::Setup;
 
 /// What is to be archived.
@@ -53,6 +54,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         let source = Box::new(dump::of(setup, asset, database)?);
         return Ok(Opened { source, notices: Vec::new(), dumps: Vec::new() });
     }
+    refuse_staging(setup, asset)?;
     let mut parts = files(asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     if let Settings::Website(website) = &asset.settings {

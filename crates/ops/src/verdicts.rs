@@ -5,10 +5,11 @@
 //! deadline, at its own instant; what differs from the last is appended. `holdfast serve` does so while it runs; without it
 //! `holdfast status` makes up for what passed.
 
-mod facts;
+pub(crate) mod facts;
 mod followed;
 mod inventory;
 pub(crate) mod stocktaking;
+mod tested;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //! replaced, and what takes its place was loaded beside it and proven. Nothing of the dump touches a disk of ours.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ending_of;
+use super::point_files::PointFiles;
 use crate::action;
 use crate::backup::{self, How};
 use crate::ending::Ending;
@@ -182,7 +183,8 @@ impl Opened {
     }
 
     fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
-        PointFiles { opened: self, troubles }
+        let Opened { found, index, snapshot, folder, .. } = self;
+        PointFiles { found, index, snapshot, folder, troubles }
     }
 
     fn reads_manifest(&self, troubles: &Troubles) -> io::Result<()> {
@@ -243,45 +245,6 @@ impl Opened {
 pub fn databases_of(snapshot: &Snapshot) -> Vec<String> {
     let folder = format!("/{}/", String::from_utf8_lossy(FOLDER));
     snapshot.paths.iter().filter_map(|path| path.strip_prefix(&folder)).map(str::to_owned).collect()
-}
-
-/// The files of a dump in a point.
-struct PointFiles<'o> {
-    opened: &'o Opened,
-    troubles: &'o Troubles,
-}
-
-impl DumpFiles for PointFiles<'_> {
-    fn names(&self) -> io::Result<Vec<String>> {
-        let Opened { found, index, snapshot, folder, .. } = self.opened;
-        let mut names = Vec::new();
-        let mut unreadable = None;
-        let mut see = |path: &[u8], _: &holdfast_format::Node| match std::str::from_utf8(path) {
-            Ok(name) => names.push(name.to_owned()),
-            Err(_) => unreadable = Some(String::from_utf8_lossy(path).into_owned()),
-        };
-        let mirrors = &found.catalog.mirrors;
-        let none = |_: &[u8]| false;
-        found
-            .repository
-            .list_files(snapshot, folder, &none, index, mirrors, self.troubles, &mut see)
-            .map_err(io::Error::other)?;
-        match unreadable {
-            Some(name) => Err(io::Error::other(format!("no dump has a file {name:?}"))),
-            None => Ok(names),
-        }
-    }
-
-    fn open(&self, name: &str) -> io::Result<Box<dyn Read + '_>> {
-        let Opened { found, index, snapshot, folder, .. } = self.opened;
-        let mut path = folder.clone();
-        path.push(name.as_bytes().to_vec());
-        let file = found
-            .repository
-            .open_file(snapshot, &path, index, &found.catalog.mirrors, self.troubles)
-            .map_err(io::Error::other)?;
-        Ok(Box::new(file))
-    }
 }
 
 /// A point of what is there now, in which the database is.

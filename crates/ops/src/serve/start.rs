@@ -24,6 +24,7 @@ use super::purging::Purging;
 use super::rereading::Rereading;
 use super::shredding::Shredding;
 use super::stocktaking::Stocktaking;
+use super::testing::Testing;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::action::attendant::Attendant;
 use crate::error::{Error, Result};
@@ -77,6 +78,7 @@ impl<'s> Daemon<'s> {
             anchoring: Anchoring::default(),
             delivering: Delivering::default(),
             stocktaking,
+            testing: Testing::begin(now),
             judging: Judging::default(),
             notifying: Notifying::default(),
             sender,
