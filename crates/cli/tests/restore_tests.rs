@@ -272,6 +272,9 @@ fn who_is_drawn_in_a_week_is_drawn_once() {
     assert_eq!(first["results"].as_array().unwrap().len(), 2, "{first:#}");
     assert!(first["occasion"].as_str().unwrap().contains("-W"), "{first:#}");
     let again = customer.json(0, &["test", "websites"]);
-    assert_eq!((&again["test"], again["results"].as_array().unwrap().len()), (&first["test"], 0));
+    // Unless the week ended just now.
+    if again["occasion"] == first["occasion"] {
+        assert_eq!((&again["test"], again["results"].as_array().unwrap().len()), (&first["test"], 0));
+    }
     customer.run(0, &["test", "redraw", first["test"].as_str().unwrap()]);
 }

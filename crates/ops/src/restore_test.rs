@@ -284,3 +284,6 @@ fn one(
         not_destroyed,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 pub(crate) use self::followed::Followed;
+#[cfg(test)]
+pub(crate) use self::inventory::of as inventory_of;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 

@@ -113,6 +113,26 @@ impl Reader {
         })
     }
 
+    /// Targets that were drawn for an occasion that is over at an instant, and that never began.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn picks_overdue(&self, now: Timestamp) -> Result<Vec<TestedPick>> {
+        let now = to_nanoseconds(now)?;
+        self.ask(|connection| {
+            let rows: Vec<(PickRow, i64)> = picks::table
+                .inner_join(tests::table.on(tests::id.eq(picks::test)))
+                .filter(picks::begun_at.is_null())
+                .filter(picks::ended_at.is_null())
+                .filter(tests::ends.le(now))
+                .order((picks::leaf, picks::id))
+                .select((PickRow::as_select(), tests::planned_at))
+                .load(connection)
+                .doing(|| "read the restore tests that never began".to_owned())?;
+            with_details(connection, rows)
+        })
+    }
+
     /// Targets whose test began and has no end, or of which something may be left.
     ///
     /// # Errors

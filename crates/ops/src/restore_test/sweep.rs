@@ -3,7 +3,9 @@
 use holdfast_asset::stage::{Left, Root};
 use holdfast_ledger::{PickDestroyed, PickEnd, Reader, RestoreTestState, TestedPick};
 use serde::Serialize;
+use serde_json::Value;
 
+use super::carry_out::question;
 use super::stagings;
 use crate::action::{self, TestStep};
 use crate::error::Result;
@@ -27,6 +29,10 @@ pub struct Swept {
 
 /// Puts it in order. The caller holds the lock of whoever tests, so nobody is at work on any of it.
 pub(crate) fn sweep(setup: &Setup, reader: &Reader) -> Result<Vec<Swept>> {
+    for pick in reader.picks_overdue(setup.world.clock.now())? {
+        let details = serde_json::json!({ "notes": ["its occasion was over before its turn came"] });
+        end(setup, &pick.id, RestoreTestState::TimedOut, question::TIME, &details)?;
+    }
     let unfinished = reader.picks_unfinished()?;
     let root = Root::at(&stagings::folder(setup), &setup.world);
     let left = root.as_ref().ok().and_then(|root| root.left().ok());
@@ -37,14 +43,7 @@ pub(crate) fn sweep(setup: &Setup, reader: &Reader) -> Result<Vec<Swept>> {
     for pick in &unfinished {
         if pick.ended.is_none() {
             let details = serde_json::json!({ "notes": ["its process was ended before it was done"] });
-            let end = PickEnd {
-                pick: pick.id.clone(),
-                state: RestoreTestState::Failed,
-                failed: vec![ENDED.to_owned()],
-                details: Some(details.to_string()),
-                screenshot_sha256: None,
-            };
-            action::of_a_test(setup, TestStep::Ended(end))?;
+            end(setup, &pick.id, RestoreTestState::Failed, ENDED, &details)?;
         }
         let own = left.as_ref().map(|left| left.iter().find(|one| one.name == pick.id));
         let gone = match (&root, own) {
@@ -63,6 +62,17 @@ pub(crate) fn sweep(setup: &Setup, reader: &Reader) -> Result<Vec<Swept>> {
         }
     }
     Ok(swept)
+}
+
+fn end(setup: &Setup, pick: &str, state: RestoreTestState, question: &str, details: &Value) -> Result<()> {
+    let end = PickEnd {
+        pick: pick.to_owned(),
+        state,
+        failed: vec![question.to_owned()],
+        details: Some(details.to_string()),
+        screenshot_sha256: None,
+    };
+    action::of_a_test(setup, TestStep::Ended(end)).map(|_| ())
 }
 
 fn destroy(root: &Root, left: &Left, pick: &str) -> PickDestroyed {

@@ -25,6 +25,8 @@ const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(10);
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How often it is looked whether nothing runs.
 const WAITS: SignedDuration = SignedDuration::from_secs(20);
+/// How often people are told that none can be made.
+const TOLD_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// So long a test waits for a moment in which nothing runs.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(6);
 
@@ -37,6 +39,8 @@ pub(super) struct Round {
     swept: Vec<Swept>,
     /// It ended early, because it was asked to.
     gave_way: bool,
+    /// Somebody tests by hand.
+    is_busy: bool,
 }
 
 /// How it ended, or why it could not begin.
@@ -48,6 +52,8 @@ pub(super) struct Testing {
     /// When something was found to be due that waits for a quiet moment.
     waits_since: Option<Timestamp>,
     is_swept: bool,
+    /// When people were last told that none can be made.
+    told: Option<Timestamp>,
     /// Raised to end it after whoever is being tested.
     pub(super) stop: Arc<AtomicBool>,
     /// Raised when nobody waits for anything any more.
@@ -59,7 +65,7 @@ pub(super) struct Testing {
 impl Testing {
     pub(super) fn begin(now: Timestamp) -> Testing {
         let (stop, abandon) = (Arc::default(), Arc::default());
-        Testing { next: now, waits_since: None, is_swept: false, stop, abandon, is_under_way: false }
+        Testing { next: now, waits_since: None, is_swept: false, told: None, stop, abandon, is_under_way: false }
     }
 
     /// The configuration changed.
@@ -92,7 +98,7 @@ impl Testing {
 }
 
 fn round(setup: &Setup, due: &[(Exercised, Occasion)], give_way: &AtomicBool) -> Result<Round> {
-    let _lock = restore_test::lock(setup)?;
+    let Ok(_lock) = restore_test::lock(setup) else { return Ok(Round { is_busy: true, ..Round::default() }) };
     let reader = restore_test::ledger(setup)?;
     let mut round = Round { swept: restore_test::sweep(setup, &reader)?, ..Round::default() };
     for (exercised, occasion) in due {
@@ -165,13 +171,22 @@ impl Daemon<'_> {
                 self.testing.next = after(now, AGAIN_AFTER);
                 let message = format!("restore tests could not be made: {why}");
                 self.tell(&message);
-                let subject = "restore tests".to_owned();
-                return self.raise(NewAlarm { kind: AlarmKind::NotTested, subject, message });
+                let is_news = self.testing.told.is_none_or(|told| now.duration_since(told).abs() >= TOLD_EVERY);
+                if is_news {
+                    self.testing.told = Some(now);
+                    let subject = "restore tests".to_owned();
+                    self.raise(NewAlarm { kind: AlarmKind::NotTested, subject, message })?;
+                }
+                return Ok(());
             }
         };
-        self.testing.is_swept = true;
         self.testing.stop.store(false, Ordering::SeqCst);
-        self.testing.next = if round.gave_way { now } else { after(now, LOOK_EVERY) };
+        self.testing.is_swept |= !round.is_busy;
+        self.testing.next = match (round.is_busy, round.gave_way) {
+            (true, _) => after(now, WAITS),
+            (false, true) => now,
+            (false, false) => after(now, LOOK_EVERY),
+        };
         for swept in &round.swept {
             let whose = swept.asset.as_deref().unwrap_or("nobody that the ledger knows");
             let (files, bytes) = swept.destroyed;
