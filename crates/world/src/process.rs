@@ -4,6 +4,7 @@
 //! start. A program without a limit would hold a lock until somebody notices. A status that is not checked is how
 //! empty dumps get called backups.
 
+pub mod room;
 mod running;
 
 use std::ffi::{OsStr, OsString};
@@ -21,6 +22,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use self::room::Room;
 pub use self::running::Running;
 
 /// A program to run. Nothing of our own environment is passed on unless it is named here.
@@ -31,6 +33,8 @@ pub struct Invocation {
     environment: Vec<(OsString, OsString)>,
     secrets: Vec<(OsString, SecretString)>,
     directory: Option<PathBuf>,
+    room: Option<Room>,
+    user: Option<u32>,
     input: Option<SecretSlice<u8>>,
     inherit: bool,
     time_limit: Duration,
@@ -94,6 +98,8 @@ impl Invocation {
             environment: Vec::new(),
             secrets: Vec::new(),
             directory: None,
+            room: None,
+            user: None,
             input: None,
             inherit: false,
             time_limit,
@@ -133,6 +139,20 @@ impl Invocation {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Invocation {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Runs it in a room: program, folder and everything it opens are looked up there.
+    #[must_use]
+    pub fn inside(mut self, room: &Room) -> Invocation {
+        self.room = Some(room.clone());
+        self
+    }
+
+    /// Runs it as this user and the group of the same number, and no other group. Only root can.
+    #[must_use]
+    pub fn user(mut self, user: u32) -> Invocation {
+        self.user = Some(user);
         self
     }
 
@@ -197,7 +217,14 @@ impl Invocation {
             // A group of its own, so that what it starts can be ended with it.
             command.process_group(0);
         }
-        command.spawn()
+        if let Some(user) = self.user {
+            // Root's other groups go with this.
+            command.uid(user).gid(user);
+        }
+        match &self.room {
+            Some(room) => room.spawn(command),
+            None => command.spawn(),
+        }
     }
 
     fn shown(&self) -> String {

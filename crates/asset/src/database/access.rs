@@ -92,7 +92,7 @@ impl Access {
     }
 
     /// A connection for questions that any server answers soon: one that does not would hold up everything else.
-    pub(super) fn ask(&self) -> Result<Conn, mysql::Error> {
+    pub(crate) fn ask(&self) -> Result<Conn, mysql::Error> {
         let mut connection = self.open(Some(ANSWER_MAX))?;
         connection.query_drop(format!("SET SESSION lock_wait_timeout = {}", LOCK_WAIT_MAX.as_secs()))?;
         Ok(connection)

@@ -1,10 +1,14 @@
 //! The programs that bring a website to life: those that are installed, as a hosting company has them.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use holdfast_world::Environment;
 
-use super::failure::StageError;
+use super::failure::{StageError, StageErrorKind};
+
+/// Where Debian has its servers, which `PATH` of a user does not name.
+const MORE: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"];
 
 /// Where the programs are.
 #[derive(Clone, Debug)]
@@ -19,16 +23,85 @@ pub struct Programs {
     pub nginx: PathBuf,
     /// `chromium`, where it is installed: without it there are no pictures.
     pub chromium: Option<PathBuf>,
-    /// `openssl`, where it is installed: without it the website does not listen on port 443 for its own sake.
+    /// `openssl`, where it is installed: without it nothing listens on port 443 for a website that calls itself.
     pub openssl: Option<PathBuf>,
 }
 
 impl Programs {
-    /// Looks for all of them in `PATH` and where Debian has its servers.
+    /// Looks for all of them in `PATH` and where Debian has its servers. Of several versions of PHP the newest is taken.
     ///
     /// # Errors
-    /// [`super::StageErrorKind::Missing`] when one that is needed is not installed, saying all that are missing.
-    pub fn find(_environment: &Environment) -> Result<Programs, StageError> {
-        Err(StageError::refused("not built yet"))
+    /// [`StageErrorKind::Missing`] when one that is needed is not installed, saying all that are missing.
+    pub fn find(environment: &Environment) -> Result<Programs, StageError> {
+        let path = environment.get("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> =
+            std::env::split_paths(path).chain(MORE.iter().map(PathBuf::from)).collect();
+        let mut missing = Vec::new();
+        let mut needed = |found: Option<PathBuf>, what: &str| {
+            found.unwrap_or_else(|| {
+                missing.push(what.to_owned());
+                PathBuf::new()
+            })
+        };
+        let programs = Programs {
+            mariadbd: needed(find(&folders, "mariadbd"), "mariadbd (package mariadb-server)"),
+            install_db: needed(
+                find(&folders, "mariadb-install-db"),
+                "mariadb-install-db (package mariadb-server)",
+            ),
+            php_fpm: needed(find_fpm(&folders), "php-fpm (package php-fpm)"),
+            nginx: needed(find(&folders, "nginx"), "nginx (package nginx-light)"),
+            chromium: find(&folders, "chromium"),
+            openssl: find(&folders, "openssl"),
+        };
+        if missing.is_empty() {
+            return Ok(programs);
+        }
+        let message = format!("a restored website cannot be brought to life: install {}", missing.join(", "));
+        Err(StageError::new(StageErrorKind::Missing, message))
+    }
+}
+
+fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Debian calls it by its version, others do not.
+fn find_fpm(folders: &[PathBuf]) -> Option<PathBuf> {
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let versions = entries.filter_map(|entry| Some((version(&entry.path())?, entry.path())));
+    versions.max().map(|(_, path)| path)
+}
+
+/// The version in `php-fpm8.2`; the plain name comes before all of them.
+fn version(path: &Path) -> Option<Vec<u32>> {
+    let rest = path.file_name()?.to_str()?.strip_prefix("php-fpm")?;
+    if rest.is_empty() {
+        return Some(vec![u32::MAX]);
+    }
+    rest.split('.').map(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_php_is_taken_and_a_link_to_the_machines_choice_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = [folder.path().to_owned()];
+        assert_eq!(find_fpm(&folders), None);
+        for name in ["php-fpm8.2", "php-fpm8.10", "php-fpm8.4", "php-fpm-old", "php"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(find_fpm(&folders), Some(folder.path().join("php-fpm8.10")));
+        fs::write(folder.path().join("php-fpm"), "").unwrap();
+        assert_eq!(find_fpm(&folders), Some(folder.path().join("php-fpm")));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_said_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(find(&[folder.path().to_owned()], "nginx"), None);
     }
 }

@@ -1,16 +1,24 @@
 //! Brings a restored website to life and asks it what only a living one can answer.
 
+mod address;
+mod marker;
+mod needs;
+mod questions;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::Stage;
-use super::failure::StageError;
+use super::failure::{StageError, StageErrorKind};
 use super::mail::Mail;
 use super::outbound::Outbound;
+use super::{Serving, Stage};
 use crate::database::load::DumpFiles;
 use crate::proof::Proof;
+
+use self::needs::Needs;
+use self::questions::Asking;
 
 /// A restored website.
 #[derive(Clone, Debug)]
@@ -23,7 +31,7 @@ pub struct Website {
     pub documents: Option<PathBuf>,
     /// Under which address it is asked, such as `https://shop.example`; none: WordPress' own, else `http://localhost`.
     pub address: Option<String>,
-    /// What is asked for: `/`.
+    /// What is asked for, such as `/`. A redirection within the website is followed.
     pub asked: String,
     /// Words that must stand in the answer; none: WordPress' title.
     pub marker: Option<String>,
@@ -70,7 +78,7 @@ pub struct Dump<'a> {
 #[derive(Debug, Default)]
 pub struct Proven {
     /// The questions, in the order in which they were asked: `loads`, `rows`, `answers`, `marker`, `quiet`, `probe`, `picture`. `files` is
-    /// the restoring one's.
+    /// whoever's that restored.
     pub proofs: Vec<Proof>,
     /// Whether something did not end within its time.
     pub is_timed_out: bool,
@@ -82,15 +90,79 @@ pub struct Proven {
     pub mails: Vec<Mail>,
 }
 
-/// Starts everything, asks everything. A question that fails ends up among the proofs; an error is only what keeps questions from being asked at all.
+/// Shows the website at its old path, loads its databases, starts everything, and asks everything. What turns out to be wrong with the
+/// website or its dumps is among the proofs; an error is what keeps questions from being asked at all.
 ///
 /// # Errors
 /// When the servers do not start, or somebody interrupted.
 pub fn prove(
-    _stage: &mut Stage,
-    _website: &Website,
-    _dumps: &[Dump<'_>],
-    _interrupted: Option<Arc<AtomicBool>>,
+    stage: &mut Stage,
+    website: &Website,
+    dumps: &[Dump<'_>],
+    interrupted: Option<Arc<AtomicBool>>,
 ) -> Result<Proven, StageError> {
-    Err(StageError::refused("not built yet"))
+    let needs = set_up(stage, website, dumps, interrupted.clone())?;
+    let mut asking = Asking::new(stage, website);
+    asking.loads(dumps, interrupted)?;
+    finish(asking, &needs, dumps)
+}
+
+/// What [`prove`] does before it loads: shows the website at its old path and starts the scratch server with the accounts and under the
+/// names that the website's configuration has. For whoever loads databases by themselves, neutralises what is in them, and then calls
+/// [`prove_loaded`].
+///
+/// # Errors
+/// When the server does not start, or somebody interrupted.
+pub fn prepare(
+    stage: &mut Stage,
+    website: &Website,
+    dumps: &[Dump<'_>],
+    interrupted: Option<Arc<AtomicBool>>,
+) -> Result<(), StageError> {
+    set_up(stage, website, dumps, interrupted).map(drop)
+}
+
+/// What [`prove`] does after it loaded, with proofs from `answers` on.
+///
+/// # Errors
+/// When the servers do not start, or somebody interrupted.
+pub fn prove_loaded(stage: &mut Stage, website: &Website, dumps: &[Dump<'_>]) -> Result<Proven, StageError> {
+    let needs = Needs::of(website)?;
+    finish(Asking::new(stage, website), &needs, dumps)
+}
+
+fn set_up(
+    stage: &mut Stage,
+    website: &Website,
+    dumps: &[Dump<'_>],
+    interrupted: Option<Arc<AtomicBool>>,
+) -> Result<Needs, StageError> {
+    stage.interrupt_by(interrupted);
+    let needs = Needs::of(website)?;
+    stage.show(&website.folder, &website.path)?;
+    if !dumps.is_empty() || !needs.accounts.is_empty() {
+        stage.start_database(&needs.accounts, &needs.places)?;
+    }
+    Ok(needs)
+}
+
+fn finish(mut asking: Asking<'_>, needs: &Needs, dumps: &[Dump<'_>]) -> Result<Proven, StageError> {
+    let site = address::of(asking.stage(), asking.website(), needs, dumps);
+    let serving = Serving {
+        documents: needs.documents.clone(),
+        hosts: site.hosts(),
+        ports: site.port.into_iter().collect(),
+    };
+    asking.stage_mut().start_web(&serving)?;
+    let answer = asking.answers(&site)?;
+    asking.marker(answer.as_ref(), needs, dumps);
+    asking.probe(&needs.documents)?;
+    asking.quiet()?;
+    asking.picture(&site)?;
+    Ok(asking.proven)
+}
+
+/// Whether an error is the end of all questions, or the answer to one.
+fn is_fatal(error: &StageError) -> bool {
+    error.kind == StageErrorKind::Interrupted
 }

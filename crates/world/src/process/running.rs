@@ -86,6 +86,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits, at most that long, until [`Running::read`] has something to give at once.
     pub fn is_ready(&self, longest: Duration) -> bool {
         let Ok(longest) = Timespec::try_from(longest) else { return false };
