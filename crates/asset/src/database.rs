@@ -22,6 +22,7 @@ mod splitter;
 mod stream;
 mod tool;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use holdfast_format::source::{
@@ -31,9 +32,11 @@ use holdfast_world::Clock;
 
 pub use self::access::{Access, Place, is_there, rights_everywhere};
 pub use self::manifest::{
-    BinaryLog, Consistency, Counts, File, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Table,
+    BinaryLog, Consistency, Counts, File, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Question, Table,
 };
 pub use self::tool::{Tool, ToolKind};
+
+pub(crate) use self::inspect::{measure, quoted};
 
 use self::failure::failure;
 use self::stream::{DumpStream, Setting, file_time};
@@ -43,6 +46,8 @@ pub struct DumpSource {
     access: Access,
     tool: Tool,
     clock: Arc<dyn Clock>,
+    questions: Arc<[Question]>,
+    known: BTreeMap<String, String>,
     instant: Arc<OnceLock<FileTime>>,
     failed: Failed,
 }
@@ -53,7 +58,22 @@ pub type Failed = Arc<OnceLock<SourceError>>;
 impl DumpSource {
     /// Names what to dump and with what; nothing is started, and the server not asked.
     pub fn new(access: Access, tool: Tool, clock: Arc<dyn Clock>) -> DumpSource {
-        DumpSource { access, tool, clock, instant: Arc::default(), failed: Arc::default() }
+        let (questions, known) = (Arc::default(), BTreeMap::new());
+        DumpSource { access, tool, clock, questions, known, instant: Arc::default(), failed: Arc::default() }
+    }
+
+    /// The same, which asks this besides, of the same rows.
+    #[must_use]
+    pub fn asking(mut self, questions: Vec<Question>) -> DumpSource {
+        self.questions = questions.into();
+        self
+    }
+
+    /// The same, whose manifest has this among its answers, as whoever dumps found it out by himself.
+    #[must_use]
+    pub fn knowing(mut self, name: &str, answer: String) -> DumpSource {
+        self.known.insert(name.to_owned(), answer);
+        self
     }
 
     /// Where it is told, after the source was handed over, that this dump is what failed.
@@ -100,6 +120,8 @@ impl Source for DumpSource {
             access: self.access.clone(),
             tool: self.tool.clone(),
             clock: Arc::clone(&self.clock),
+            questions: Arc::clone(&self.questions),
+            known: self.known.clone(),
             instant: Arc::clone(&self.instant),
             failed: Arc::clone(&self.failed),
         };
@@ -126,6 +148,8 @@ struct DumpFolder {
     access: Access,
     tool: Tool,
     clock: Arc<dyn Clock>,
+    questions: Arc<[Question]>,
+    known: BTreeMap<String, String>,
     instant: Arc<OnceLock<FileTime>>,
     failed: Failed,
 }
@@ -176,6 +200,8 @@ impl Directory for DumpFolder {
             tool: self.tool.clone(),
             clock: Arc::clone(&self.clock),
             path: self.path.clone(),
+            questions: Arc::clone(&self.questions),
+            known: self.known.clone(),
             instant: Arc::clone(&self.instant),
             failed: Arc::clone(&self.failed),
         })))

@@ -11,6 +11,7 @@ mod joined;
 mod proof;
 pub mod site;
 pub mod stage;
+pub mod whmcs;
 
 pub use drivers::{AssetError, AssetErrorKind, folder};
 pub use files::{FilesSource, Rules};

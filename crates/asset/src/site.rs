@@ -172,8 +172,11 @@ impl<T> Setting<T> {
 /// WHMCS; `None` when it says nothing, which leaves them where WHMCS has them by itself.
 #[derive(Clone, Debug, Serialize)]
 pub struct WhmcsSettings {
-    /// Whether the key is there without which the passwords and cards in the database are noise. Never what it is.
+    /// Whether the key is there without which the passwords and cards in the database are noise.
     pub has_encryption_hash: bool,
+    /// That key, where the configuration has a single one: shown nowhere, and for comparing and opening alone.
+    #[serde(skip)]
+    pub encryption_hash: Option<SecretString>,
     /// Files that clients attached.
     pub attachments: Option<Setting<String>>,
     /// Files that clients may download.

@@ -99,7 +99,7 @@ impl Access {
     }
 
     /// A connection of our own to the server, without a database chosen.
-    pub(super) fn connect(&self) -> Result<Conn, mysql::Error> {
+    pub(crate) fn connect(&self) -> Result<Conn, mysql::Error> {
         self.open(None)
     }
 

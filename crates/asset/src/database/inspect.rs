@@ -125,7 +125,7 @@ pub(super) fn binary_log_position(
 }
 
 /// Rows and checksum of a table.
-pub(super) fn measure(connection: &mut Conn, database: &str, table: &str) -> Result<Measured, mysql::Error> {
+pub(crate) fn measure(connection: &mut Conn, database: &str, table: &str) -> Result<Measured, mysql::Error> {
     let name = format!("{}.{}", quoted(database), quoted(table));
     let rows = connection.query_first(format!("SELECT COUNT(*) FROM {name}"))?.expect("a count has one row");
     let checksum: Option<(String, Option<u64>)> = connection.query_first(format!("CHECKSUM TABLE {name}"))?;
@@ -134,12 +134,12 @@ pub(super) fn measure(connection: &mut Conn, database: &str, table: &str) -> Res
 
 /// What a table held.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     pub rows: u64,
     pub checksum: Option<u64>,
 }
 
 /// A name in backticks.
-pub(super) fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }

@@ -30,6 +30,8 @@ pub use self::failure::{LoadError, LoadErrorKind};
 pub use self::plan::{Plan, PlannedTable, plan};
 pub use self::swap::{Healed, heal};
 
+pub(crate) use self::proof::{is_comparable, release};
+
 use self::journal::Names;
 use self::proof::prove;
 use self::session::Session;

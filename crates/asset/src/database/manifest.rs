@@ -3,6 +3,8 @@
 //! Somebody who restores without us joins files in an order and needs to know that none is missing, cut or swapped, and
 //! whether a count of rows was taken at the same instant or is the dump's own word.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The format that [`Manifest`] is.
@@ -41,8 +43,23 @@ pub struct Manifest {
     pub definers: Vec<String>,
     /// What the account was not shown, and so is not here.
     pub missing: Vec<String>,
+    /// What else was asked of the same rows at the same instant, by the name of the question: what is amiss after a restore, and was
+    /// amiss before, is no fault of the restore. A question that could not be asked has no answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
     /// Every file but this one, in order: those of the dump joined are SQL that rebuilds the database.
     pub files: Vec<File>,
+}
+
+/// Something to be asked of the rows of a dump at its own instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its name, under which the manifest has the answer.
+    pub name: String,
+    /// Every table that it names. Only where all of them are of one instant is it asked.
+    pub tables: Vec<String>,
+    /// A query with one value. A table is named once in it and has no other name there, because a lock on tables allows no more.
+    pub query: String,
 }
 
 /// A place in the binary log.

@@ -5,12 +5,13 @@ use std::io;
 use holdfast_format::source::SourceError;
 use jiff::Timestamp;
 use mysql::Conn;
+use mysql::prelude::Queryable;
 
-use super::counting::Counter;
+use super::counting::{Answers, Counter, answer};
 use super::failure::{failure, query_failure};
-use super::inspect::{Facts, measure};
+use super::inspect::{Facts, measure, quoted};
 use super::locks::{GLOBAL_HOLD_MAX, Lock};
-use super::manifest::{Consistency, Counts};
+use super::manifest::{Consistency, Counts, Question};
 use super::pass::Pass;
 use super::record::{DumpedTable, Record};
 use super::stream::Setting;
@@ -92,9 +93,20 @@ impl Snapshot {
         }
     }
 
-    /// Completes what is recorded about its tables.
-    pub(super) fn finish(self, setting: &Setting, record: &mut Record) -> Result<(), SourceError> {
-        let mut counts = self.beside.map(Counter::finish).unwrap_or_default();
+    /// Completes what is recorded about its tables, and gives the answers to questions about nothing but them.
+    pub(super) fn finish(
+        self,
+        setting: &Setting,
+        facts: &Facts,
+        record: &mut Record,
+    ) -> Result<Answers, SourceError> {
+        let (mut counts, answers) = self
+            .beside
+            .map(|beside| {
+                questions(setting, facts, true).for_each(|question| beside.ask(question));
+                beside.finish()
+            })
+            .unwrap_or_default();
         for table in record.tables_since() {
             table.instant = self.instant.to_string();
             match counts.remove(&table.name) {
@@ -104,8 +116,23 @@ impl Snapshot {
             }
             compare(setting, table)?;
         }
-        Ok(())
+        Ok(answers)
     }
+}
+
+/// Questions about tables of one kind alone: of two kinds, the rows are of two instants.
+fn questions<'s>(
+    setting: &'s Setting,
+    facts: &'s Facts,
+    is_transactional: bool,
+) -> impl Iterator<Item = &'s Question> {
+    let is_of_kind = move |name: &String| {
+        facts.tables.iter().any(|table| table.name == *name && table.is_transactional == is_transactional)
+    };
+    setting.questions.iter().filter(move |question| {
+        // One that names no table is about the server, and asked once.
+        question.tables.iter().all(is_of_kind) && (is_transactional || !question.tables.is_empty())
+    })
 }
 
 /// The pass over tables without transactions.
@@ -131,13 +158,15 @@ impl TablesPass {
         Ok(TablesPass { pass, instant, lock })
     }
 
-    /// Counts under the lock, gives it back, and completes what is recorded about the tables.
+    /// Counts under the lock, gives it back, and completes what is recorded about the tables; gives the answers to questions about
+    /// nothing but them.
     pub(super) fn finish(
         self,
         setting: &Setting,
         facts: &Facts,
         record: &mut Record,
-    ) -> Result<(), SourceError> {
+    ) -> Result<Answers, SourceError> {
+        let mut answers = Answers::new();
         let (mut lock, why) = match self.lock {
             Ok(lock) => (Some(lock), String::new()),
             Err(why) => (None, why),
@@ -158,6 +187,14 @@ impl TablesPass {
                 table.consistency = Consistency::Fuzzy { why: why.clone() };
             }
         }
+        if let Some(lock) = &mut lock {
+            let connection = lock.connection();
+            let used = connection.query_drop(format!("USE {}", quoted(&setting.access.database)));
+            for question in questions(setting, facts, false).filter(|_| used.is_ok()) {
+                let asked = answer(connection, question).ok().flatten();
+                answers.extend(asked.map(|answer| (question.name.clone(), answer)));
+            }
+        }
         if let Some(Err(error)) = lock.map(Lock::release) {
             let message = format!(
                 "the lock on the tables without transactions was lost while they were read: {error}; run it again, and see \
@@ -165,7 +202,7 @@ impl TablesPass {
             );
             return Err(failure(&setting.path, io::ErrorKind::Other, message));
         }
-        Ok(())
+        Ok(answers)
     }
 }
 

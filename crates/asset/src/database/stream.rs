@@ -2,7 +2,7 @@
 //!
 //! Tables without transactions come first, because views of the snapshot may name them and a restore runs from the front.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +14,7 @@ use super::access::Access;
 use super::failure::{failure, query_failure};
 use super::grants::grants;
 use super::inspect::{Facts, binary_log_position, endless_events, inspect};
-use super::manifest::{BinaryLog, Counts, MANIFEST_FORMAT, MANIFEST_NAME, Manifest};
+use super::manifest::{BinaryLog, Counts, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Question};
 use super::pass::Pass;
 use super::record::Record;
 use super::rights::missing_rights;
@@ -29,6 +29,10 @@ pub(super) struct Setting {
     pub tool: Tool,
     pub clock: Arc<dyn Clock>,
     pub path: Vec<u8>,
+    /// What is asked besides.
+    pub questions: Arc<[Question]>,
+    /// What is known already and goes into the manifest.
+    pub known: BTreeMap<String, String>,
     /// Told once the snapshot is there.
     pub instant: Arc<OnceLock<FileTime>>,
     /// Told once the dump failed.
@@ -47,6 +51,7 @@ pub(super) struct DumpStream {
     instant: Option<Timestamp>,
     binary_log: Option<BinaryLog>,
     counts: Option<Counts>,
+    answers: BTreeMap<String, String>,
     missing: Vec<String>,
 }
 
@@ -64,6 +69,7 @@ enum Stage {
 impl DumpStream {
     pub(super) fn new(setting: Setting) -> DumpStream {
         DumpStream {
+            answers: setting.known.clone(),
             setting,
             stage: Stage::Start,
             facts: None,
@@ -166,10 +172,14 @@ impl DumpStream {
         match std::mem::replace(&mut self.stage, Stage::Grants) {
             Stage::Tables(pass) => {
                 let facts = self.facts.as_ref().expect("the server was asked first");
-                pass.finish(&self.setting, facts, &mut self.record)?;
+                self.answers.extend(pass.finish(&self.setting, facts, &mut self.record)?);
                 self.start_snapshot()
             }
-            Stage::Snapshot(snapshot) => snapshot.finish(&self.setting, &mut self.record),
+            Stage::Snapshot(snapshot) => {
+                let facts = self.facts.as_ref().expect("the server was asked first");
+                self.answers.extend(snapshot.finish(&self.setting, facts, &mut self.record)?);
+                Ok(())
+            }
             _ => unreachable!("only a pass ends"),
         }
     }
@@ -251,6 +261,7 @@ impl DumpStream {
             tables,
             definers: facts.definers.clone(),
             missing: self.missing.clone(),
+            answers: self.answers.clone(),
             files,
         };
         let mut json = serde_json::to_vec_pretty(&manifest)

@@ -1,5 +1,8 @@
 //! WHMCS: variables in `configuration.php`. One of them is the key to what its database holds encrypted, so the file and
-//! the database are of one point or of no use; what the key is never leaves the file.
+//! the database are of one point or of no use. Whoever asks whether a copy can be read needs the key itself: it is handed on as a secret
+//! and shown nowhere.
+
+use holdfast_world::SecretString;
 
 use super::connection::{Connection, Field};
 use super::php::{Settings, Value};
@@ -45,12 +48,19 @@ pub(super) fn application(visit: &mut Visit<'_>, settings: Option<&Settings>) ->
             Value::Text(text) => !text.is_empty(),
             _ => false,
         });
+    let encryption_hash = match hash.as_slice() {
+        [candidate] if has_encryption_hash => {
+            candidate.value.to_text().map(|text| SecretString::from(text.to_string()))
+        }
+        _ => None,
+    };
     if !has_encryption_hash {
         let reason = "without it the passwords and cards in the database cannot be read, and this file does not plainly set it";
         visit.tell(CONFIGURATION, hash.first().map(|candidate| candidate.line), Some(HASH), reason);
     }
     found.whmcs = Some(WhmcsSettings {
         has_encryption_hash,
+        encryption_hash,
         attachments: setting(visit, settings, "$attachments_dir"),
         downloads: setting(visit, settings, "$downloads_dir"),
         compiled_templates: setting(visit, settings, "$templates_compiledir"),

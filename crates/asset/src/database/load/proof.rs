@@ -84,12 +84,13 @@ pub(super) fn prove_places(
     prove_code(connection, database, expected)
 }
 
-fn is_comparable(table: &Table) -> bool {
+/// Whether a checksum of today says anything about the one in the manifest, if the servers reckon alike.
+pub(crate) fn is_comparable(table: &Table) -> bool {
     table.note.is_none() && !matches!(table.consistency, Consistency::Fuzzy { .. })
 }
 
 /// The releases within which checksums are computed alike.
-fn release(version: &str) -> (bool, Vec<&str>) {
+pub(crate) fn release(version: &str) -> (bool, Vec<&str>) {
     (version.contains("MariaDB"), version.split('.').take(2).collect())
 }
 
