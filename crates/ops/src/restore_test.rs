@@ -16,6 +16,7 @@ mod plan;
 mod redraw;
 mod stagings;
 mod sweep;
+mod whmcs;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -110,7 +110,8 @@ pub const QUIET: &str = "quiet";
 
 /// Questions that are about the point itself, and not about what it was brought to life in: where one of them failed, the point
 /// is no state that anybody could restore.
-const OF_THE_POINT: [&str; 4] = ["restored", "files", "loads", "rows"];
+const OF_THE_POINT: [&str; 9] =
+    ["restored", "files", "loads", "rows", "identity", "tables", "secrets", "attachments", "configuration"];
 
 impl TestedFact {
     /// How it ended, as far as that was known.

@@ -19,6 +19,7 @@ use holdfast_repo::{Cancel, Index, Progress, RestoreRequest, Restored, TroubleKi
 use jiff::Timestamp;
 
 use super::carry_out::{Seen, question};
+use super::whmcs;
 use crate::part;
 use crate::points::Found;
 use crate::restore::database::databases_of;
@@ -37,6 +38,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// The point of the files.
+    pub(super) fn files(&self) -> &Snapshot {
+        &self.files
+    }
+
     /// The point that was drawn.
     pub(super) fn drawn(&self) -> &Snapshot {
         self.database.as_ref().unwrap_or(&self.files)
@@ -91,6 +97,18 @@ pub(super) struct Brought {
     pub(super) gone: Option<PickDestroyed>,
 }
 
+/// Why questions could not be asked.
+pub(super) struct Broken {
+    pub(super) kind: StageErrorKind,
+    pub(super) why: String,
+}
+
+impl From<StageError> for Broken {
+    fn from(error: StageError) -> Broken {
+        Broken { kind: error.kind, why: error.message }
+    }
+}
+
 /// Restores, asks, destroys. Whatever goes wrong on the way, what was restored is destroyed.
 pub(super) fn bring_up(work: &Work<'_>, root: &Root, seen: &mut Seen) -> Brought {
     let mut brought = Brought::default();
@@ -112,7 +130,7 @@ pub(super) fn bring_up(work: &Work<'_>, root: &Root, seen: &mut Seen) -> Brought
         Ok(()) => match ask(work, &index, &target, &mut stage) {
             Err(error) => {
                 brought.is_timed_out = error.kind == StageErrorKind::TimedOut;
-                brought.broke_off = Some((question::STAGING, error.to_string()));
+                brought.broke_off = Some((question::STAGING, error.why));
             }
             Ok(proven) => {
                 seen.proofs.extend(proven.proofs);
@@ -192,7 +210,7 @@ fn pass(work: &Work<'_>, index: &Index, target: &Path, overwrite: bool) -> Resul
 }
 
 /// Starts what was restored, and asks it.
-fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Result<Proven, StageError> {
+fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Result<Proven, Broken> {
     let files = &work.parts.files;
     let mut paths = files.paths.iter().filter(|path| !is_of_dumps(path)).map(PathBuf::from);
     let path = paths.next().unwrap_or_else(|| PathBuf::from("/"));
@@ -222,11 +240,14 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
         .iter()
         .map(|folder| PointFiles { found: work.found, index, snapshot: dumped, folder, troubles: work.troubles })
         .collect();
-    let mut dumps = Vec::new();
+    let (mut dumps, mut manifests) = (Vec::new(), Vec::new());
     let mut unread = Vec::new();
     for (files, folder) in point_files.iter().zip(&folders) {
-        match database_of(files) {
-            Ok(database) => dumps.push(Dump { database, files }),
+        match manifest_of(files) {
+            Ok(manifest) => {
+                dumps.push(Dump { database: manifest.database.clone(), files });
+                manifests.push(manifest);
+            }
             Err(why) => {
                 let name = String::from_utf8_lossy(&folder[1]).into_owned();
                 unread.push(Proof {
@@ -238,7 +259,10 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
             }
         }
     }
-    let mut proven = website::prove(stage, &site, &dumps, Some(Arc::clone(work.stop)))?;
+    let mut proven = match work.exercised {
+        Exercised::Websites => website::prove(stage, &site, &dumps, Some(Arc::clone(work.stop)))?,
+        Exercised::Whmcs => whmcs::prove(work, stage, &site, &dumps, (target, manifests.first()))?,
+    };
     proven.proofs.splice(0..0, unread);
     Ok(proven)
 }
@@ -254,8 +278,7 @@ fn below(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// The database that a dump is of, by its manifest.
-fn database_of(files: &dyn DumpFiles) -> std::io::Result<String> {
-    let manifest: Manifest = serde_json::from_reader(files.open(MANIFEST_NAME)?)?;
-    Ok(manifest.database)
+/// What a dump says of itself.
+fn manifest_of(files: &dyn DumpFiles) -> std::io::Result<Manifest> {
+    Ok(serde_json::from_reader(files.open(MANIFEST_NAME)?)?)
 }
