@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use holdfast_testkit::apps::whmcs::{Whmcs, WhmcsOptions};
 use holdfast_testkit::servers::{Mariadb, PASSWORD};
 use serde_json::Value;
 use support::{ASSET, Customer, code, flip, objects, text};
@@ -114,9 +115,7 @@ fn a_copy_that_is_damaged_off_site_fails_whatever_lies_beside_production() {
     let tested = &report["results"][0];
     assert_eq!(tested["state"], "failed", "{report:#}");
     nothing_is_left(&customer);
-    let status = customer.json(1, &["status"]);
-    let control = status["controls"].as_array().unwrap().iter().find(|one| one["control"] == "TEST-01").unwrap();
-    assert_eq!(control["verdict"], "FAIL", "{control:#}");
+    assert_eq!(row(&customer, "TEST-01", ASSET), "FAIL");
 }
 
 /// Five websites with real bytes, two with databases; one answers with an error, one lacks its marker, of one the dump is broken.
@@ -172,14 +171,8 @@ fn each_of_five_websites_has_its_own_result() {
         assert_eq!(answer(&answers(of("dynamic.example")), question), "held", "{:#}", of("dynamic.example"));
     }
     nothing_is_left(&customer);
-    let status = customer.json(1, &["status"]);
-    let row = |name: &str| {
-        let controls = status["controls"].as_array().unwrap();
-        let control = controls.iter().find(|one| one["control"] == "TEST-01").unwrap();
-        let rows = control["rows"].as_array().unwrap();
-        rows.iter().find(|row| row["target"] == name).unwrap()["verdict"].as_str().unwrap().to_owned()
-    };
-    assert_eq!((row(ASSET).as_str(), row("error.example").as_str()), ("PASS", "FAIL"));
+    assert_eq!(row(&customer, "TEST-01", ASSET), "PASS");
+    assert_eq!(row(&customer, "TEST-01", "error.example"), "FAIL");
 }
 
 #[test]
@@ -227,9 +220,7 @@ fn one_that_is_killed_is_a_failure_and_what_it_left_is_destroyed() {
     assert!(line["destroyed"][1].as_u64().unwrap() > 0, "{listed:#}");
     nothing_is_left(&customer);
     assert!(!is_restored());
-    let status = customer.json(1, &["status"]);
-    let control = status["controls"].as_array().unwrap().iter().find(|one| one["control"] == "TEST-01").unwrap();
-    assert_eq!(control["verdict"], "FAIL", "{control:#}");
+    assert_eq!(row(&customer, "TEST-01", ASSET), "FAIL");
 }
 
 #[test]
@@ -239,9 +230,7 @@ fn what_somebody_chose_is_told_and_clears_nothing() {
     customer.json(0, &["test", "websites", ASSET, "--point", &point[..8]]);
     let listed = customer.json(0, &["test", "list"]);
     assert_eq!(listed["lines"][0]["is_drawn"], false);
-    let status = customer.json(1, &["status"]);
-    let control = status["controls"].as_array().unwrap().iter().find(|one| one["control"] == "TEST-01").unwrap();
-    assert_eq!(control["verdict"], "NO_EVIDENCE", "{control:#}");
+    assert_eq!(row(&customer, "TEST-01", "websites"), "NO_EVIDENCE");
     let said = customer.run(2, &["test", "websites", ASSET, "--point", "ffffffff"]);
     assert!(said.contains("no point ffffffff"), "{said}");
     let said = customer.run(2, &["test", "whmcs", ASSET]);
@@ -277,4 +266,76 @@ fn who_is_drawn_in_a_week_is_drawn_once() {
         assert_eq!((&again["test"], again["results"].as_array().unwrap().len()), (&first["test"], 0));
     }
     customer.run(0, &["test", "redraw", first["test"].as_str().unwrap()]);
+}
+
+/// A customer with a synthetic WHMCS, backed up.
+fn billing(server: &Mariadb, spoil: impl Fn(&Whmcs)) -> (Customer, Whmcs) {
+    let customer = customer();
+    let until_s = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    let options = WhmcsOptions { until_s, ..WhmcsOptions::default() };
+    let whmcs = Whmcs::install(server, &customer.path("whmcs"), &options);
+    spoil(&whmcs);
+    server.sql(&format!(
+        "CREATE USER reader@localhost IDENTIFIED BY '{PASSWORD}'; GRANT {RIGHTS} ON *.* TO reader@localhost;"
+    ));
+    customer.secret("reader.toml", &format!("user = \"reader\"\npassword = \"{PASSWORD}\"\n"));
+    customer.declare(&format!(
+        "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"{}\"\n\
+         database = {{ name = \"whmcs\", socket = \"{}\", credentials = {{ file = \"keys/reader.toml\" }} }}\n",
+        whmcs.places.docroot.display(),
+        server.socket.display()
+    ));
+    let output = customer.holdfast(&["backup", "billing"]);
+    assert!(code(&output) <= 1, "{}", text(&output));
+    (customer, whmcs)
+}
+
+fn row(customer: &Customer, control: &str, target: &str) -> String {
+    let output = customer.command(&["status", "--json"]).output().unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let control = status["controls"].as_array().unwrap().iter().find(|one| one["control"] == control).unwrap();
+    let rows = control["rows"].as_array().unwrap().iter();
+    let mut rows = rows.filter(|row| row["target"] == target);
+    rows.next().unwrap_or_else(|| panic!("no row {target}: {control:#}"))["verdict"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn whmcs_is_restored_whole_proven_and_kept_from_acting() {
+    let server = Mariadb::start(&[]);
+    let (customer, _whmcs) = billing(&server, |_| {});
+    let report = customer.json(0, &["test", "whmcs", "billing"]);
+    let tested = &report["results"][0];
+    assert_eq!(tested["state"], "successful", "{report:#}");
+    let answers = answers(tested);
+    for question in ["restored", "files", "loads", "rows", "secrets", "fresh", "neutralised", "answers", "quiet"] {
+        assert_eq!(answer(&answers, question), "held", "{question}: {tested:#}");
+    }
+    assert!(answers.iter().any(|(what, _)| what.starts_with("neutral.")), "{answers:?}");
+    assert_eq!(tested["beside"].as_array().unwrap().len(), 1, "the point of the files goes with it");
+    nothing_is_left(&customer);
+    assert_eq!(row(&customer, "TEST-02", "billing"), "PASS");
+}
+
+#[test]
+fn a_whmcs_that_reaches_out_or_whose_secret_is_another_fails() {
+    let server = Mariadb::start(&[]);
+    let (customer, _whmcs) = billing(&server, |whmcs| {
+        let login = whmcs.places.docroot.join(whmcs.admin_page().trim_start_matches('/'));
+        let page = fs::read_to_string(&login).unwrap();
+        let calls = "<?php @file_get_contents('http://192.0.2.7/licence'); ?>";
+        fs::write(&login, format!("{calls}{page}")).unwrap();
+        let file = whmcs.places.docroot.join("configuration.php");
+        let words = fs::read_to_string(&file).unwrap();
+        let (before, after) = words.split_once("$cc_encryption_hash = '").unwrap();
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, format!("{before}$cc_encryption_hash = 'another{after}")).unwrap();
+    });
+    let report = customer.json(1, &["test", "whmcs", "billing"]);
+    let tested = &report["results"][0];
+    let failed = tested["failed"].as_array().unwrap();
+    for question in ["quiet", "secrets"] {
+        assert!(failed.iter().any(|one| one == question), "{question}: {tested:#}");
+    }
+    nothing_is_left(&customer);
+    assert_eq!(row(&customer, "TEST-02", "billing"), "FAIL");
 }

@@ -225,7 +225,7 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
     let site = Website {
         documents: settings.documents.clone(),
         address: settings.address.clone(),
-        asked: settings.asked.clone().unwrap_or_else(|| "/".to_owned()),
+        asked: settings.asked.clone().unwrap_or_else(|| page(work.exercised, &below(target, &path))),
         marker: settings.marker.clone(),
         must_be_quiet: settings.must_be_quiet || work.exercised == Exercised::Whmcs,
         probe: (!settings.probe.is_empty()).then(|| settings.probe.clone()),
@@ -265,6 +265,19 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
     };
     proven.proofs.splice(0..0, unread);
     Ok(proven)
+}
+
+/// What is asked for where nobody says: of WHMCS the door of its administrators, which nothing but its database opens.
+fn page(exercised: Exercised, folder: &Path) -> String {
+    let front = || "/".to_owned();
+    if exercised == Exercised::Websites {
+        return front();
+    }
+    let installed = holdfast_asset::whmcs::installed(folder).ok().and_then(Result::ok);
+    installed.map_or_else(front, |installed| {
+        let named = installed.settings.admin_folder.as_ref().and_then(|named| named.known());
+        format!("/{}/login.php", named.map_or("admin", String::as_str).trim_matches('/'))
+    })
 }
 
 fn is_of_dumps(path: &str) -> bool {
