@@ -51,6 +51,7 @@ use self::places::Places;
 pub use self::review::review_due;
 use self::rows::Finding;
 pub use self::rpo::{Breach, Rpo};
+use self::tested::Tested;
 pub use self::tested::{Begun, Destroyed, Ended, QUIET, TestFact, TestOutcome, TestedFact};
 use crate::control::{CONTROLS, Control, ControlEvidence};
 use crate::restore_test::Exercised;
@@ -243,7 +244,9 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
     let places = Places::of(&inventory.what, &facts.probes, now);
     let deadline = Cell::new(None);
     let by_asset = ByAsset::of(facts, now);
-    let look = Look { facts, now, policy, inventory: &inventory.what, places, by_asset, deadline: &deadline };
+    let tested = Tested::of(facts, now);
+    let inventory = &inventory.what;
+    let look = Look { facts, now, policy, inventory, places, by_asset, tested, deadline: &deadline };
     let covered = coverage(&policy.policy);
     let judge = |control: &Control| {
         let serves = |c: &&crate::SentenceCoverage| c.controls.iter().any(|other| other.id == control.id);
@@ -287,6 +290,7 @@ struct Look<'f> {
     inventory: &'f Inventory,
     places: Places,
     by_asset: ByAsset<'f>,
+    tested: Tested<'f>,
     deadline: &'f Cell<Option<Timestamp>>,
 }
 

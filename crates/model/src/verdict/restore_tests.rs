@@ -96,13 +96,13 @@ fn occasion(look: &Look<'_>, exercised: Exercised, times: &Times) -> Row {
     let by = |row: Row| row.by(Evidence::leaf(test.leaf), test.recorded);
     let (mut without, mut unwell) = (Vec::new(), Vec::new());
     for drawn in &test.drawn {
-        let tested = look.facts.restored.iter().find(|tested| tested.id == *drawn);
+        let tested = look.tested.named(drawn);
         let ended = tested.and_then(|tested| tested.ended_at(look.now));
         match (tested, ended.filter(|ended| ended.recorded <= last.ends)) {
             (None, _) => without.push(drawn.as_str()),
             (Some(tested), None) => without.push(tested.asset.as_str()),
             (Some(tested), Some(ended)) if ended.outcome != TestOutcome::Successful => {
-                let since = look.facts.last_test(exercised, &tested.asset, look.now);
+                let since = look.tested.last_of(exercised, &tested.asset, look.now);
                 if since.is_none_or(|(_, since)| since.outcome != TestOutcome::Successful) {
                     unwell.push(tested.asset.as_str());
                 }
@@ -128,7 +128,7 @@ fn target(look: &Look<'_>, exercised: Exercised, times: &Times, asset: &str) -> 
     let next = format!("`holdfast test list {asset}` says what was seen; `holdfast test {exercised} {asset}` tests again");
     let since = look.facts.there_since(exercised, asset).unwrap_or(look.now).max(times.from);
     let due = Due::of(look, times, since);
-    let Some((tested, ended)) = look.facts.last_test(exercised, asset, look.now) else {
+    let Some((tested, ended)) = look.tested.last_of(exercised, asset, look.now) else {
         return match due.by(since) {
             Some(by) if look.is_past(by) => {
                 row(Verdict::Fail, format!("it was never tested, and had to be by {}", minute(by))).next(next)
@@ -217,18 +217,17 @@ pub(super) fn cut_off(look: &Look<'_>) -> Finding {
     if !Exercised::ALL.iter().any(has_targets) {
         return Finding::not_applicable("the estate has nothing that is restored for tests");
     }
-    let begun = look.facts.restored.iter().filter_map(|tested| Some((tested, tested.begun_at(look.now)?)));
-    let begun: Vec<(&TestedFact, &Begun)> = begun.collect();
-    let is_last = |tested: &TestedFact, begun: &Begun, others: &[(&TestedFact, &Begun)]| {
-        let own = others.iter().filter(|(other, _)| other.asset == tested.asset);
-        own.max_by_key(|(_, other)| (other.recorded, other.leaf)).is_some_and(|(_, last)| last.leaf == begun.leaf)
-    };
     let mut rows = Vec::new();
-    for (tested, begun_one) in &begun {
-        let judged = staging(look, tested, begun_one);
-        // Of those before the last one only what is wrong is told.
-        if judged.verdict.is_red() || is_last(tested, begun_one, &begun) {
-            rows.push(judged);
+    for of_asset in look.tested.assets() {
+        let begun = of_asset.iter().filter_map(|tested| Some((*tested, tested.begun_at(look.now)?)));
+        let begun: Vec<(&TestedFact, &Begun)> = begun.collect();
+        let last = begun.iter().max_by_key(|(_, begun)| (begun.recorded, begun.leaf)).map(|(last, _)| last.id.as_str());
+        for (tested, begun) in begun {
+            let judged = staging(look, tested, begun);
+            // Of those before the last one only what is wrong is told.
+            if judged.verdict.is_red() || last == Some(tested.id.as_str()) {
+                rows.push(judged);
+            }
         }
     }
     let none = Finding::no_evidence("nothing was restored for a test yet").next("`holdfast test websites` does it now");
@@ -246,7 +245,7 @@ fn staging(look: &Look<'_>, tested: &TestedFact, begun: &Begun) -> Row {
     if let Some(ended) = tested.ended_at(look.now).filter(spoke) {
         let told = format!("what was restored tried to reach the outside, or that it did not is not proven ({})", minute(ended.recorded));
         let is_red = look.is_fresh(ended.recorded, hours(RED_DAYS * 24))
-            || look.facts.last_test(tested.exercised, &tested.asset, look.now).is_some_and(|(last, _)| last.id == tested.id);
+            || look.tested.last_of(tested.exercised, &tested.asset, look.now).is_some_and(|(last, _)| last.id == tested.id);
         if is_red {
             let next = format!("`holdfast test list {}` says what it tried; nothing got out", tested.asset);
             return row(Verdict::Fail, told).next(next).by(Evidence::leaf(ended.leaf), ended.recorded);

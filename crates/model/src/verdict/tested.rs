@@ -1,6 +1,6 @@
 //! Restore tests as they were recorded, and what follows from them for the next: since when occasions count, and who can be drawn.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -134,6 +134,11 @@ impl TestedFact {
 }
 
 impl Ended {
+    /// Whether it says of its point that it can be restored, or that it cannot.
+    fn is_telling(&self) -> bool {
+        self.is_against_the_point() || self.outcome == TestOutcome::Successful
+    }
+
     fn is_against_the_point(&self) -> bool {
         self.outcome == TestOutcome::Failed
             && self.failed.iter().any(|question| OF_THE_POINT.contains(&question.as_str()))
@@ -165,19 +170,16 @@ impl Facts {
     ) -> Vec<Target> {
         let Some(inventory) = self.inventory_at(now) else { return Vec::new() };
         let counted = self.tests_count_from(exercised, now).unwrap_or(now);
+        let tested = Tested::of(self, now);
         let target = |asset: &str| {
-            let own = || {
-                let known = |tested: &&TestedFact| tested.planned <= now;
-                let is_its = |tested: &&TestedFact| tested.asset == asset && tested.exercised == exercised;
-                self.restored.iter().filter(known).filter(is_its)
-            };
+            let own = tested.of_asset(asset).iter().filter(|tested| tested.exercised == exercised);
             Target {
                 asset: asset.to_owned(),
                 since: self.there_since(exercised, asset).unwrap_or(now).max(counted),
-                drawn: own().filter_map(|tested| tested.occasion).max(),
-                is_unwell: self.last_test(exercised, asset, now).is_some_and(|(_, ended)| {
-                    ended.outcome != TestOutcome::Successful
-                }),
+                drawn: own.filter_map(|tested| tested.occasion).max(),
+                is_unwell: tested
+                    .last_of(exercised, asset, now)
+                    .is_some_and(|(_, ended)| ended.outcome != TestOutcome::Successful),
                 has_points: has_points(asset),
             }
         };
@@ -189,15 +191,53 @@ impl Facts {
         let names = |inventory: &Inventory| targets(inventory, exercised).any(|name| name == asset);
         self.inventories.iter().find(|inventory| names(&inventory.what)).map(|noted| noted.recorded)
     }
+}
+
+/// Tests by their asset and by their points. A year of a thousand websites has thousands of them, and rules ask for those of each.
+#[derive(Debug, Default)]
+pub(super) struct Tested<'f> {
+    by_asset: BTreeMap<&'f str, Vec<&'f TestedFact>>,
+    by_point: BTreeMap<&'f str, Vec<&'f TestedFact>>,
+    by_id: BTreeMap<&'f str, &'f TestedFact>,
+}
+
+impl<'f> Tested<'f> {
+    /// Those that were planned by an instant.
+    pub(super) fn of(facts: &'f Facts, now: Timestamp) -> Tested<'f> {
+        let mut sorted = Tested::default();
+        for tested in facts.restored.iter().filter(|tested| tested.planned <= now) {
+            sorted.by_asset.entry(&tested.asset).or_default().push(tested);
+            sorted.by_id.insert(&tested.id, tested);
+            for point in &tested.points {
+                sorted.by_point.entry(point).or_default().push(tested);
+            }
+        }
+        sorted
+    }
+
+    /// Those of an asset.
+    pub(super) fn of_asset(&self, asset: &str) -> &[&'f TestedFact] {
+        self.by_asset.get(asset).map_or(&[], Vec::as_slice)
+    }
+
+    /// Each asset's, by name.
+    pub(super) fn assets(&self) -> impl Iterator<Item = &[&'f TestedFact]> {
+        self.by_asset.values().map(Vec::as_slice)
+    }
+
+    /// The one of this name.
+    pub(super) fn named(&self, id: &str) -> Option<&'f TestedFact> {
+        self.by_id.get(id).copied()
+    }
 
     /// The last test that says something of an asset.
-    pub(super) fn last_test(
+    pub(super) fn last_of(
         &self,
         exercised: Exercised,
         asset: &str,
         now: Timestamp,
-    ) -> Option<(&TestedFact, &Ended)> {
-        let own = self.restored.iter().filter(|one| one.asset == asset && one.exercised == exercised);
+    ) -> Option<(&'f TestedFact, &'f Ended)> {
+        let own = self.of_asset(asset).iter().copied().filter(|one| one.exercised == exercised);
         let ended = own.filter_map(|tested| Some((tested, tested.ended_at(now)?)));
         let counted = ended.filter(|(tested, ended)| tested.counts(ended));
         counted.max_by_key(|(_, ended)| (ended.recorded, ended.leaf))
@@ -205,12 +245,15 @@ impl Facts {
 
     /// Whether a restore test showed that a point cannot be restored, and none since that it can.
     pub(super) fn is_disproven(&self, point: &str, at: Timestamp) -> bool {
-        let of_it = self.restored.iter().filter(|tested| tested.points.iter().any(|id| id == point));
-        let ended = of_it.filter_map(|tested| tested.ended_at(at));
-        let telling = ended.filter(|ended| {
-            ended.is_against_the_point() || ended.outcome == TestOutcome::Successful
-        });
-        telling.max_by_key(|ended| (ended.recorded, ended.leaf)).is_some_and(Ended::is_against_the_point)
+        let of_it = self.by_point.get(point).into_iter().flatten();
+        let ended = of_it.filter_map(|tested| tested.ended_at(at)).filter(|ended| ended.is_telling());
+        ended.max_by_key(|ended| (ended.recorded, ended.leaf)).is_some_and(Ended::is_against_the_point)
+    }
+
+    /// When what is known of an asset's points may have changed.
+    pub(super) fn turns_of(&self, asset: &str) -> impl Iterator<Item = Timestamp> {
+        let ended = self.of_asset(asset).iter().filter_map(|tested| tested.ended.as_ref());
+        ended.filter(|ended| ended.is_telling()).map(|ended| ended.recorded)
     }
 }
 
