@@ -12,6 +12,7 @@ mod inside;
 mod installed;
 mod named;
 mod neutral;
+mod outside;
 mod prove;
 mod questions;
 mod schema;
@@ -140,6 +141,7 @@ pub fn questions() -> Vec<Question> {
 
 pub use self::installed::{Installed, installed};
 pub use self::named::{MISSING_FILES, missing_files};
+pub use self::outside::{Ground, Outside, outside};
 pub use self::storage::{Storage, StorageKind, storage};
 
 /// A path of the source, below the folder that stands for `/`.

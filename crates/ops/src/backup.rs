@@ -207,10 +207,10 @@ pub(crate) fn carry_out(
             }
             opened = source::of(setup, asset, dataset, &broken)?;
         };
-        Ok::<_, Error>((repository, archived))
+        Ok::<_, Error>((repository, archived, opened))
     })();
     match outcome {
-        Ok((repository, archived)) => {
+        Ok((repository, archived, opened)) => {
             report.point = Some(archived.id.to_hex());
             report.time = Some(archived.snapshot.time);
             report.capture_seconds = Some((setup.world.clock.monotonic() - start).as_secs_f64());
@@ -218,6 +218,7 @@ pub(crate) fn carry_out(
             report.copies = archived.deliveries.iter().map(|d| CopyReport::of(d, &archived)).collect();
             note_locks(setup, &archived, &mut report.copies, &troubles)?;
             remember(setup, &repository_name, &repository, &archived)?;
+            opened.remember(setup)?;
             let time = archived.snapshot.time;
             let is_accepted = how.accept_smaller;
             report.suspect = source_size::judge(setup, &part_key, time, &archived.totals, is_accepted)?;

@@ -1,18 +1,20 @@
 //! What a part of an asset is read from.
 //!
 //! A website is its files and its databases, in one point. That one of them cannot be had is no reason to leave the other unprotected:
-//! what of the databases is missing makes the point a degraded one, with the reason, and the files are in it all the same.
+//! what of the databases is missing makes the point a degraded one, with the reason, and the files are in it all the same. So does
+//! what a WHMCS keeps where no backup reaches it.
 
 pub(crate) mod dump;
 mod site;
+mod whmcs;
 
 use std::collections::BTreeMap;
 
 use holdfast_asset::database::{Access, Failed};
-use holdfast_asset::{Joined, Part, folder};
+use holdfast_asset::{Folder, Joined, Part};
 use holdfast_format::source::{Source, SourceError};
 use holdfast_model::Dataset;
-use holdfast_model::estate::{Asset, Settings};
+use holdfast_model::estate::{Asset, FolderSettings, Settings};
 
 use crate::error::{Error, Result};
 use crate::restore_test::refuse_staging;
@@ -24,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) source: Box<dyn Source>,
     /// What is to be known, and is no fault of the source.
     pub(crate) notices: Vec<String>,
+    /// What is to be remembered once the point is made.
+    seen: Option<whmcs::Seen>,
     /// The dumps in it without which the rest is worth a point, by their databases.
     dumps: Vec<(String, Failed)>,
 }
@@ -32,6 +36,14 @@ pub(crate) struct Opened {
 pub(crate) type Broken = BTreeMap<String, SourceError>;
 
 impl Opened {
+    /// Remembers what the next run compares with: a point was made of this.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    pub(crate) fn remember(&self, setup: &Setup) -> Result<()> {
+        self.seen.as_ref().map_or(Ok(()), |seen| seen.keep(setup))
+    }
+
     /// Adds the dumps that failed; whether any did that the rest can do without.
     pub(crate) fn tell_broken(&self, broken: &mut Broken) -> bool {
         let before = broken.len();
@@ -45,18 +57,31 @@ impl Opened {
 }
 
 /// Opens it, without what is `broken`. A folder is looked at; of a database nothing is asked before it is dumped, unless a website
-/// named it.
+/// named it or it is that of a WHMCS.
 ///
 /// # Errors
 /// When it is not there, or nobody can read it.
 pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken) -> Result<Opened> {
     if let (Dataset::Database, [database]) = (dataset, asset.databases()) {
-        let source = Box::new(dump::of(setup, asset, database)?);
-        return Ok(Opened { source, notices: Vec::new(), dumps: Vec::new() });
+        let mut dump = dump::of(setup, asset, database)?;
+        if let Settings::Whmcs(settings) = &asset.settings {
+            dump = whmcs::asking(setup, asset, settings, dump);
+        }
+        return Ok(Opened { source: Box::new(dump), notices: Vec::new(), seen: None, dumps: Vec::new() });
     }
     refuse_staging(setup, asset)?;
-    let mut parts = files(asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = None;
+    let mut settings = asset.folder().cloned();
+    if let Settings::Whmcs(whmcs) = &asset.settings {
+        let found = whmcs::look(setup, asset, whmcs)?;
+        (missing, notices, seen) = (found.missing, found.notices, found.seen);
+        if let Some(settings) = &mut settings {
+            let span = settings.path_span.clone();
+            settings.also.extend(found.folders.into_iter().map(|folder| (folder, span.clone())));
+        }
+    }
+    let mut parts = files(asset, settings.as_ref())?;
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
         missing = databases.missing;
@@ -64,7 +89,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
             .limits
             .iter()
             .map(|limit| format!("its databases were looked for as far as this: {limit}"));
-        notices = told.collect();
+        notices.extend(told);
         for dump in databases.dumps {
             if broken.contains_key(dump.database()) {
                 continue;
@@ -77,7 +102,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         message: format!("not in this point: {}", error.message),
         ..error.clone()
     }));
-    Ok(Opened { source: joined(parts, missing), notices, dumps })
+    Ok(Opened { source: joined(parts, missing), notices, seen, dumps })
 }
 
 /// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.
@@ -98,8 +123,13 @@ pub(crate) fn access(setup: &Setup, asset: &Asset, database: &str) -> Result<Acc
     })
 }
 
-fn files(asset: &Asset) -> Result<Vec<Part>> {
-    let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
+/// A class that is not built yet has no folder.
+fn files(asset: &Asset, settings: Option<&FolderSettings>) -> Result<Vec<Part>> {
+    let folder = match settings {
+        Some(settings) => Folder::new(&asset.name, settings),
+        None => holdfast_asset::folder(asset),
+    };
+    let folder = folder.map_err(|error| Error::usage(error.to_string()))?;
     folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
     folder.parts().map_err(|error| Error::not_done(error.to_string()))
 }
