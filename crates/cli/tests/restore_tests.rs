@@ -77,7 +77,11 @@ fn a_website_is_restored_from_off_site_answers_and_is_destroyed() {
     fs::rename(customer.path("here"), customer.path("gone")).unwrap();
     let report = customer.json(0, &["test", "websites", ASSET]);
     let tested = &report["results"][0];
-    assert_eq!((tested["state"].as_str(), tested["location"].as_str()), (Some("successful"), Some("there")), "{report:#}");
+    assert_eq!(
+        (tested["state"].as_str(), tested["location"].as_str()),
+        (Some("successful"), Some("there")),
+        "{report:#}"
+    );
     let answers = answers(tested);
     for question in ["restored", "files", "answers", "marker"] {
         assert_eq!(answer(&answers, question), "held", "{answers:?}");
@@ -100,7 +104,10 @@ fn what_is_only_beside_production_is_not_restored_for_a_test() {
     fs::remove_dir_all(customer.path("there")).unwrap();
     let report = customer.json(1, &["test", "websites", ASSET]);
     let tested = &report["results"][0];
-    assert_eq!((tested["state"].as_str(), &tested["failed"]), (Some("failed"), &serde_json::json!(["found"])));
+    assert_eq!(
+        (tested["state"].as_str(), &tested["failed"]),
+        (Some("failed"), &serde_json::json!(["found"]))
+    );
     assert_eq!(tested["destroyed"], Value::Null, "nothing was restored");
 }
 
@@ -153,7 +160,8 @@ fn each_of_five_websites_has_its_own_result() {
     }
     let names = [ASSET, "dynamic.example", "error.example", "other.example", "own.example"];
     let report = customer.json(1, &[&["test", "websites"], &names[..]].concat());
-    let of = |name: &str| report["results"].as_array().unwrap().iter().find(|one| one["asset"] == name).unwrap();
+    let of =
+        |name: &str| report["results"].as_array().unwrap().iter().find(|one| one["asset"] == name).unwrap();
     for (name, failed) in [
         (ASSET, &[][..]),
         ("dynamic.example", &[]),
@@ -203,7 +211,10 @@ fn one_that_is_killed_is_a_failure_and_what_it_left_is_destroyed() {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // Until what was restored lies there.
     let is_restored = || {
-        let found = std::process::Command::new("grep").args(["-rqs", "a client's letter"]).arg(staging(&customer)).status();
+        let found = std::process::Command::new("grep")
+            .args(["-rqs", "a client's letter"])
+            .arg(staging(&customer))
+            .status();
         found.unwrap().success()
     };
     while !is_restored() {
@@ -293,10 +304,14 @@ fn billing(server: &Mariadb, spoil: impl Fn(&Whmcs)) -> (Customer, Whmcs) {
 fn row(customer: &Customer, control: &str, target: &str) -> String {
     let output = customer.command(&["status", "--json"]).output().unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let control = status["controls"].as_array().unwrap().iter().find(|one| one["control"] == control).unwrap();
+    let control =
+        status["controls"].as_array().unwrap().iter().find(|one| one["control"] == control).unwrap();
     let rows = control["rows"].as_array().unwrap().iter();
     let mut rows = rows.filter(|row| row["target"] == target);
-    rows.next().unwrap_or_else(|| panic!("no row {target}: {control:#}"))["verdict"].as_str().unwrap().to_owned()
+    rows.next().unwrap_or_else(|| panic!("no row {target}: {control:#}"))["verdict"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -307,7 +322,9 @@ fn whmcs_is_restored_whole_proven_and_kept_from_acting() {
     let tested = &report["results"][0];
     assert_eq!(tested["state"], "successful", "{report:#}");
     let answers = answers(tested);
-    for question in ["restored", "files", "loads", "rows", "secrets", "fresh", "neutralised", "answers", "quiet"] {
+    for question in
+        ["restored", "files", "loads", "rows", "secrets", "fresh", "neutralised", "answers", "quiet"]
+    {
         assert_eq!(answer(&answers, question), "held", "{question}: {tested:#}");
     }
     assert!(answers.iter().any(|(what, _)| what.starts_with("neutral.")), "{answers:?}");

@@ -26,14 +26,14 @@ pub use holdfast_model::restore_test::Exercised;
 use holdfast_model::restore_test::{Occasion, occasion_at};
 use serde::Serialize;
 
-pub use self::list::{Filter, ListReport, TestLine, list};
-pub use self::redraw::{Redrawn, redraw};
-pub use self::sweep::Swept;
-pub(crate) use self::sweep::sweep;
-pub(crate) use self::stagings::refuse_staging;
 pub use self::carry_out::Seen;
 use self::carry_out::{Outcome, Turn};
+pub use self::list::{Filter, ListReport, TestLine, list};
 pub(crate) use self::pictures::forget as forget_pictures;
+pub use self::redraw::{Redrawn, redraw};
+pub(crate) use self::stagings::refuse_staging;
+pub use self::sweep::Swept;
+pub(crate) use self::sweep::sweep;
 use crate::action::{self, TestStep};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
@@ -152,7 +152,12 @@ pub(crate) fn is_left(reader: &Reader, exercised: Exercised, occasion: &Occasion
 }
 
 /// Whether an occasion counts: rule and targets were written down before it opened.
-pub(crate) fn counts(setup: &Setup, reader: &Reader, exercised: Exercised, occasion: &Occasion) -> Result<bool> {
+pub(crate) fn counts(
+    setup: &Setup,
+    reader: &Reader,
+    exercised: Exercised,
+    occasion: &Occasion,
+) -> Result<bool> {
     let now = setup.world.clock.now();
     let facts = verdicts::facts::of_tests(setup, reader, now)?;
     Ok(facts.tests_count_from(exercised, now).is_some_and(|from| from <= occasion.opens))
@@ -250,14 +255,13 @@ fn one(
     root: std::result::Result<&Root, Error>,
 ) -> Result<Tested> {
     let pick = turn.pick;
-    let Outcome { state, failed, seen, picture, gone } =
-        carry_out::carry_out(setup, reader, turn, root)?;
+    let Outcome { state, failed, seen, picture, gone } = carry_out::carry_out(setup, reader, turn, root)?;
     let screenshot_sha256 = match &picture {
         Some(picture) => Some(pictures::keep(setup, &pick.picked.repository, &pick.id, picture)?),
         None => None,
     };
-    let details =
-        serde_json::to_string(&seen).map_err(|error| Error::not_done(format!("write what was seen: {error}")))?;
+    let details = serde_json::to_string(&seen)
+        .map_err(|error| Error::not_done(format!("write what was seen: {error}")))?;
     let end = PickEnd {
         pick: pick.id.clone(),
         state,

@@ -122,7 +122,12 @@ fn print_one(tested: &Tested) {
     output::line(format!("{}: {}: {point}{of}{from}", tested.asset, tested.state.to_uppercase()));
     let rows = seen.proofs.iter().map(|proof| {
         let outcome = if proof.is_good() { "ok" } else { "NOT" };
-        vec![proof.what.clone(), outcome.to_owned(), words::seconds(proof.took.as_secs_f64()), proof.seen.clone()]
+        vec![
+            proof.what.clone(),
+            outcome.to_owned(),
+            words::seconds(proof.took.as_secs_f64()),
+            proof.seen.clone(),
+        ]
     });
     let rows: Vec<Vec<String>> = rows.collect();
     if !rows.is_empty() {

@@ -94,10 +94,10 @@ fn what_is_recorded_comes_back() {
     assert_eq!(read.restore_test_of("websites", "2026-W09").unwrap().unwrap().id, id);
     assert!(read.restore_test_of("whmcs", "2026-W09").unwrap().is_none());
     let picks = read.picks_of_test(&id).unwrap();
-    assert_eq!(picks.iter().map(|pick| pick.state).collect::<Vec<_>>(), [
-        RestoreTestState::Failed,
-        RestoreTestState::Validating
-    ]);
+    assert_eq!(
+        picks.iter().map(|pick| pick.state).collect::<Vec<_>>(),
+        [RestoreTestState::Failed, RestoreTestState::Validating]
+    );
     assert_eq!(picks[0].ended.as_ref().unwrap().0, end(&first, RestoreTestState::Failed));
     assert_eq!(picks[0].begun.as_ref().unwrap().0, begun(&first));
     assert_eq!(picks[0].destroyed.as_ref().unwrap().0, gone(&first, None));
@@ -156,7 +156,10 @@ fn whoever_turns_a_failure_into_a_success_is_found() {
             }
         }
         let error = place.tamper(sql).unwrap_err();
-        assert!(error.contains("once") || error.contains("never go") || error.contains("appended"), "{error}");
+        assert!(
+            error.contains("once") || error.contains("never go") || error.contains("appended"),
+            "{error}"
+        );
         place.tamper(&format!("DROP TRIGGER {drop}; {sql}")).unwrap();
         let error = place.open().read().audit().unwrap_err();
         assert!(error.to_string().contains("restore_test"), "{sql}: {error}");
@@ -190,7 +193,9 @@ fn the_past_has_a_test_as_it_stood_then() {
     let id = under_way(&ledger);
     let until = ledger.read().leaf_count().unwrap();
     let first = format!("{id}.1");
-    ledger.write(|t| t.end_pick(end(&first, RestoreTestState::Successful), at("2026-03-01T12:05:00Z"))).unwrap();
+    ledger
+        .write(|t| t.end_pick(end(&first, RestoreTestState::Successful), at("2026-03-01T12:05:00Z")))
+        .unwrap();
     let past = ledger.read().as_of(until).unwrap();
     assert_eq!(past.picks_of_test(&id).unwrap()[0].state, RestoreTestState::Validating);
     assert_eq!(ledger.read().picks_of_test(&id).unwrap()[0].state, RestoreTestState::Successful);

@@ -54,10 +54,15 @@ fn too_few(rule: &Rule<Exercise>, pace: &Pace, sample: u32, sites: usize, found:
     }
     let (every, rounds) = (pace.every.as_str(), pace.rounds().unwrap_or(1));
     found.push(
-        Found::at(rule, format!("{sample} of {sites} websites at a time are too few for the day by which each must be tested"))
-            .sum(format!("{sites} websites in {rounds} rounds, {every}: {needed} at a time are needed"))
-            .holdfast(format!("restores {} at a time, because the day is the promise", pace.picks(sites)))
-            .hint(format!("write sample = {needed}, or a longer untested_max")),
+        Found::at(
+            rule,
+            format!(
+                "{sample} of {sites} websites at a time are too few for the day by which each must be tested"
+            ),
+        )
+        .sum(format!("{sites} websites in {rounds} rounds, {every}: {needed} at a time are needed"))
+        .holdfast(format!("restores {} at a time, because the day is the promise", pace.picks(sites)))
+        .hint(format!("write sample = {needed}, or a longer untested_max")),
     );
 }
 
@@ -131,7 +136,9 @@ pub(super) fn staging(input: &LintInput<'_>, found: &mut Vec<Found>) {
         found.push(
             Found::at(rule, format!("what is restored for tests is not {}", missing.join(", not ")))
                 .sum("section 9 asks the same of every copy of personal data")
-                .holdfast("does all of it in its own tests all the same; by hand it restores where it is told to")
+                .holdfast(
+                    "does all of it in its own tests all the same; by hand it restores where it is told to",
+                )
                 .hint(hint),
         );
     }

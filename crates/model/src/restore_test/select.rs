@@ -100,7 +100,8 @@ pub fn select(seed: &Seed, occasion: &Occasion, pace: &Pace, targets: &[Target])
     let unwell = left.iter().filter(|target| target.is_unwell).take(wanted.max(1));
     let again: Vec<&Target> = unwell.copied().collect();
     left.sort_by_cached_key(|target| (lot(seed, "chance", target), target.asset.clone()));
-    let with_chance = wanted.max((chosen.count() + 1).min(if pace.sample.is_some() { left.len() } else { 0 }));
+    let with_chance =
+        wanted.max((chosen.count() + 1).min(if pace.sample.is_some() { left.len() } else { 0 }));
     for target in &left {
         if chosen.count() >= with_chance {
             break;

@@ -70,7 +70,11 @@ pub const MUTATIONS: [Mutation; 73] = [
     fault("TEST-04", "what was restored is destroyed too late", AT_ONCE),
     fault("TEST-04", "what was restored tried to reach the outside", AT_ONCE),
     fault("TEST-04", "nothing was ever restored", AT_ONCE),
-    fault("DR-04", "a restore test finds that the newest point cannot be loaded", "at the end of the objective"),
+    fault(
+        "DR-04",
+        "a restore test finds that the newest point cannot be loaded",
+        "at the end of the objective",
+    ),
     fault("DR-04", "every point turns out not to be restorable", AT_ONCE),
     fault("DR-04", "no backup of one site any more", "at the end of the objective"),
     fault("DR-04", "the newest point is at one place alone", "at the end of the objective"),

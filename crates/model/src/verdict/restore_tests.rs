@@ -30,7 +30,12 @@ pub(super) fn made(look: &Look<'_>, exercised: Exercised) -> Finding {
     };
     let mut rows = vec![occasion(look, exercised, &times)];
     rows.extend(targets.into_iter().map(|asset| target(look, exercised, &times, asset)));
-    Finding::of_rows(rows, "targets", "restored and proven as often as the policy says", Finding::no_evidence(""))
+    Finding::of_rows(
+        rows,
+        "targets",
+        "restored and proven as often as the policy says",
+        Finding::no_evidence(""),
+    )
 }
 
 /// The occasions around the instant of the question.
@@ -64,7 +69,9 @@ impl Times {
 }
 
 fn again(exercised: Exercised) -> String {
-    format!("`holdfast test list` says what was seen; `holdfast serve` makes them, and `holdfast test {exercised}` makes one now")
+    format!(
+        "`holdfast test list` says what was seen; `holdfast serve` makes them, and `holdfast test {exercised}` makes one now"
+    )
 }
 
 /// Whether the last occasion was kept.
@@ -80,8 +87,11 @@ fn occasion(look: &Look<'_>, exercised: Exercised, times: &Times) -> Row {
                 let why = format!("{} restored before the first had to be, by {due}", counted.len());
                 row(Verdict::Pass, why).by(Evidence::leaf(ended.leaf), ended.recorded)
             }
-            None => row(Verdict::NoEvidence, format!("nothing was restored for a test yet; the first is due by {due}"))
-                .next(again(exercised)),
+            None => row(
+                Verdict::NoEvidence,
+                format!("nothing was restored for a test yet; the first is due by {due}"),
+            )
+            .next(again(exercised)),
         };
     };
     let is_of_it = |test: &&super::TestFact| {
@@ -125,7 +135,9 @@ fn occasion(look: &Look<'_>, exercised: Exercised, times: &Times) -> Row {
 /// Whether an asset was tested when it had to be, and passed.
 fn target(look: &Look<'_>, exercised: Exercised, times: &Times, asset: &str) -> Row {
     let row = |verdict, why: String| Row::new(asset, verdict, why).about(asset);
-    let next = format!("`holdfast test list {asset}` says what was seen; `holdfast test {exercised} {asset}` tests again");
+    let next = format!(
+        "`holdfast test list {asset}` says what was seen; `holdfast test {exercised} {asset}` tests again"
+    );
     let since = look.facts.there_since(exercised, asset).unwrap_or(look.now).max(times.from);
     let due = Due::of(look, times, since);
     let Some((tested, ended)) = look.tested.last_of(exercised, asset, look.now) else {
@@ -133,8 +145,12 @@ fn target(look: &Look<'_>, exercised: Exercised, times: &Times, asset: &str) -> 
             Some(by) if look.is_past(by) => {
                 row(Verdict::Fail, format!("it was never tested, and had to be by {}", minute(by))).next(next)
             }
-            Some(by) => row(Verdict::NotApplicable, format!("not tested yet; it has to be by {}", minute(by))),
-            None => row(Verdict::NotApplicable, "not tested yet, and the policy names no day by which".to_owned()),
+            Some(by) => {
+                row(Verdict::NotApplicable, format!("not tested yet; it has to be by {}", minute(by)))
+            }
+            None => {
+                row(Verdict::NotApplicable, "not tested yet, and the policy names no day by which".to_owned())
+            }
         };
     };
     let by = |row: Row| row.by(Evidence::leaf(ended.leaf), ended.recorded);
@@ -184,7 +200,8 @@ struct EachTime {
 
 impl Due {
     fn of(look: &Look<'_>, times: &Times, since: Timestamp) -> Due {
-        let within = times.pace.untested_max.map(|max| SignedDuration::try_from(max).unwrap_or(SignedDuration::MAX));
+        let within =
+            times.pace.untested_max.map(|max| SignedDuration::try_from(max).unwrap_or(SignedDuration::MAX));
         let each_time = times.pace.sample.is_none().then(|| {
             let next = occasion_at(times.pace.every, &look.words().zone, times.current.ends);
             EachTime {
@@ -221,7 +238,10 @@ pub(super) fn cut_off(look: &Look<'_>) -> Finding {
     for of_asset in look.tested.assets() {
         let begun = of_asset.iter().filter_map(|tested| Some((*tested, tested.begun_at(look.now)?)));
         let begun: Vec<(&TestedFact, &Begun)> = begun.collect();
-        let last = begun.iter().max_by_key(|(_, begun)| (begun.recorded, begun.leaf)).map(|(last, _)| last.id.as_str());
+        let last = begun
+            .iter()
+            .max_by_key(|(_, begun)| (begun.recorded, begun.leaf))
+            .map(|(last, _)| last.id.as_str());
         for (tested, begun) in begun {
             let judged = staging(look, tested, begun);
             // Of those before the last one only what is wrong is told.
@@ -230,8 +250,10 @@ pub(super) fn cut_off(look: &Look<'_>) -> Finding {
             }
         }
     }
-    let none = Finding::no_evidence("nothing was restored for a test yet").next("`holdfast test websites` does it now");
-    let mut finding = Finding::of_rows(rows, "stagings", "cut off from everything, and destroyed in time", none);
+    let none = Finding::no_evidence("nothing was restored for a test yet")
+        .next("`holdfast test websites` does it now");
+    let mut finding =
+        Finding::of_rows(rows, "stagings", "cut off from everything, and destroyed in time", none);
     if look.words().verification.staging.is_none() {
         finding = finding.warn("the policy has no [verification.staging]: what is restored for tests goes at once, within a day at the latest");
     }
@@ -239,13 +261,21 @@ pub(super) fn cut_off(look: &Look<'_>) -> Finding {
 }
 
 fn staging(look: &Look<'_>, tested: &TestedFact, begun: &Begun) -> Row {
-    let row = |verdict, why: String| Row::new(format!("{} {}", tested.asset, tested.id), verdict, why).about(&tested.asset);
+    let row = |verdict, why: String| {
+        Row::new(format!("{} {}", tested.asset, tested.id), verdict, why).about(&tested.asset)
+    };
     let by = |row: Row| row.by(Evidence::leaf(begun.leaf), begun.recorded);
     let spoke = |ended: &&Ended| ended.failed.iter().any(|question| question == QUIET);
     if let Some(ended) = tested.ended_at(look.now).filter(spoke) {
-        let told = format!("what was restored tried to reach the outside, or that it did not is not proven ({})", minute(ended.recorded));
+        let told = format!(
+            "what was restored tried to reach the outside, or that it did not is not proven ({})",
+            minute(ended.recorded)
+        );
         let is_red = look.is_fresh(ended.recorded, hours(RED_DAYS * 24))
-            || look.tested.last_of(tested.exercised, &tested.asset, look.now).is_some_and(|(last, _)| last.id == tested.id);
+            || look
+                .tested
+                .last_of(tested.exercised, &tested.asset, look.now)
+                .is_some_and(|(last, _)| last.id == tested.id);
         if is_red {
             let next = format!("`holdfast test list {}` says what it tried; nothing got out", tested.asset);
             return row(Verdict::Fail, told).next(next).by(Evidence::leaf(ended.leaf), ended.recorded);
@@ -264,7 +294,9 @@ fn staging(look: &Look<'_>, tested: &TestedFact, begun: &Begun) -> Row {
     let at = minute(destroyed.recorded);
     if destroyed.recorded > begun.destroy_by && look.is_fresh(destroyed.recorded, hours(RED_DAYS * 24)) {
         let why = format!("it was destroyed {at}, and had to be by {deadline}");
-        return by(row(Verdict::Fail, why).next("find out why nothing destroyed it in time; it is told for a week"));
+        return by(
+            row(Verdict::Fail, why).next("find out why nothing destroyed it in time; it is told for a week")
+        );
     }
     let lived = destroyed.recorded.duration_since(begun.recorded);
     let lived = show_duration(std::time::Duration::from_secs(u64::try_from(lived.as_secs()).unwrap_or(0)));

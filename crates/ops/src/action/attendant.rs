@@ -14,7 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use holdfast_ledger::{
-    ActionOutcome, Ledger, NewAction, NewObservation, NewPick, NewRestoreTest, PickBegun, PickDestroyed, PickEnd,
+    ActionOutcome, Ledger, NewAction, NewObservation, NewPick, NewRestoreTest, PickBegun, PickDestroyed,
+    PickEnd,
 };
 use holdfast_world::Clock;
 use jiff::Timestamp;

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{CheckScope, Purge, Reader, Slot, TreeHead};
-use holdfast_model::{Dataset, Policy};
 use holdfast_model::standards::DEMANDS;
 use holdfast_model::verdict::{ControlVerdict, Inventory, Observed};
+use holdfast_model::{Dataset, Policy};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use holdfast_asset::database::{FOLDER, MANIFEST_NAME, Manifest};
 use holdfast_asset::database::load::DumpFiles;
+use holdfast_asset::database::{FOLDER, MANIFEST_NAME, Manifest};
 use holdfast_asset::stage::website::{self, Dump, Proven, Website};
 use holdfast_asset::stage::{Programs, Root, Settings, Stage, StageError, StageErrorKind};
 use holdfast_asset::{Outcome, Proof};
@@ -62,7 +62,8 @@ pub(super) fn parts(
     if exercised == Exercised::Websites {
         return Ok(Parts { files: drawn.clone(), database: None, beside: Vec::new() });
     }
-    let is_files = |snapshot: &Snapshot| part::dataset_of(asset.class(), None, Some(snapshot)) == Dataset::Files;
+    let is_files =
+        |snapshot: &Snapshot| part::dataset_of(asset.class(), None, Some(snapshot)) == Dataset::Files;
     let mut files: Vec<&(Id, Snapshot)> =
         found.snapshots.iter().filter(|(_, snapshot)| is_files(snapshot)).collect();
     files.sort_by_key(|(_, snapshot)| snapshot.time);
@@ -232,13 +233,17 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
         ..Website::new(below(target, &path), path)
     };
     let dumped = work.parts.database.as_ref().unwrap_or(files);
-    let folders: Vec<Vec<Vec<u8>>> = databases_of(dumped)
-        .into_iter()
-        .map(|name| vec![FOLDER.to_vec(), name.into_bytes()])
-        .collect();
+    let folders: Vec<Vec<Vec<u8>>> =
+        databases_of(dumped).into_iter().map(|name| vec![FOLDER.to_vec(), name.into_bytes()]).collect();
     let point_files: Vec<PointFiles<'_>> = folders
         .iter()
-        .map(|folder| PointFiles { found: work.found, index, snapshot: dumped, folder, troubles: work.troubles })
+        .map(|folder| PointFiles {
+            found: work.found,
+            index,
+            snapshot: dumped,
+            folder,
+            troubles: work.troubles,
+        })
         .collect();
     let (mut dumps, mut manifests) = (Vec::new(), Vec::new());
     let mut unread = Vec::new();

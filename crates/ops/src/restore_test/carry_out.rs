@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use holdfast_asset::Proof;
 use holdfast_asset::stage::Root;
-use holdfast_ledger::{ActionKind, NewAction, PickBegun, PickDestroyed, Reader, RestoreTestState, TestedPick};
+use holdfast_ledger::{
+    ActionKind, NewAction, PickBegun, PickDestroyed, Reader, RestoreTestState, TestedPick,
+};
 use holdfast_model::restore_test::{Exercised, Seed, draw_location};
 use holdfast_repo::{Restored, Troubles};
 use jiff::{SignedDuration, Timestamp};

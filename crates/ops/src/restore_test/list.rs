@@ -101,7 +101,8 @@ pub fn list(setup: &Setup, filter: &Filter) -> Result<ListReport> {
     let is_listed = |test: &RestoreTest| report.lines.iter().any(|line| line.id.starts_with(&test.id));
     report.tests.retain(|test| filter.asset.is_none() || is_listed(test));
     let is_last = |line: &TestLine| {
-        let later = report.lines.iter().filter(|other| other.asset == line.asset && other.exercise == line.exercise);
+        let later =
+            report.lines.iter().filter(|other| other.asset == line.asset && other.exercise == line.exercise);
         later.max_by_key(|other| (other.planned_at, other.leaf)).is_some_and(|last| last.id == line.id)
     };
     let is_red = |line: &TestLine| {

@@ -52,16 +52,21 @@ pub(super) fn by_hand(setup: &Setup, reader: &Reader, wish: &Wish) -> Result<Str
     for name in &wish.assets {
         let class = setup.asset(name)?.class();
         if class != exercised.class() {
-            return Err(Error::usage(format!("{name} is of the class {class}, which is not tested as {exercised}")));
+            return Err(Error::usage(format!(
+                "{name} is of the class {class}, which is not tested as {exercised}"
+            )));
         }
     }
     if wish.point.is_some() && wish.assets.len() != 1 {
-        return Err(Error::usage("a point is of one asset, so name one").hint("`holdfast points NAME` lists them"));
+        return Err(
+            Error::usage("a point is of one asset, so name one").hint("`holdfast points NAME` lists them")
+        );
     }
     let known = Known::of(setup, reader, exercised)?;
     let given = wish.seed.as_deref().map(|text| {
         Seed::parse(text).ok_or_else(|| {
-            Error::usage("a seed has 64 hexadecimal digits").hint("`holdfast test list --json` shows those of the past")
+            Error::usage("a seed has 64 hexadecimal digits")
+                .hint("`holdfast test list --json` shows those of the past")
         })
     });
     let (seed, from) = match given.transpose()? {
@@ -190,6 +195,7 @@ fn chosen<'p>(points: &'p [Eligible], asset: &str, prefix: &str) -> Result<&'p E
 }
 
 fn word(why: Why) -> Result<String> {
-    let value = serde_json::to_value(why).map_err(|error| Error::not_done(format!("write the plan: {error}")))?;
+    let value =
+        serde_json::to_value(why).map_err(|error| Error::not_done(format!("write the plan: {error}")))?;
     Ok(value.as_str().unwrap_or_default().to_owned())
 }

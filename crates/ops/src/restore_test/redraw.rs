@@ -43,8 +43,8 @@ pub fn redraw(setup: &Setup, test: &str) -> Result<Redrawn> {
     let follows = match &planned.seed_from {
         None => None,
         Some(from) => {
-            let is_ours = from.leaves <= recorded.leaf
-                && reader.tree_head(Some(from.leaves))?.root == from.root;
+            let is_ours =
+                from.leaves <= recorded.leaf && reader.tree_head(Some(from.leaves))?.root == from.root;
             let own = match &occasion_of(planned) {
                 Some(occasion) => Seed::of_occasion(&from.root, exercised, occasion),
                 None => Seed::by_hand(&from.root, exercised),
@@ -70,11 +70,7 @@ fn occasion_of(planned: &NewRestoreTest) -> Option<Occasion> {
 }
 
 /// Everybody who is drawn from what was written down; of a test that somebody asked for, whom he asked for.
-fn again(
-    planned: &NewRestoreTest,
-    seed: &Seed,
-    picks: &[NewPick],
-) -> Option<Vec<(String, Option<String>)>> {
+fn again(planned: &NewRestoreTest, seed: &Seed, picks: &[NewPick]) -> Option<Vec<(String, Option<String>)>> {
     let names: Vec<String> = match occasion_of(planned) {
         None => picks.iter().map(|pick| pick.picked.asset.clone()).collect(),
         Some(occasion) => {

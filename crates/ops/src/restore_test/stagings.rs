@@ -31,7 +31,9 @@ pub(super) fn failed(error: &StageError) -> Error {
         StageErrorKind::NotIsolated => {
             (Ending::NotDone, "run it as root: what is restored is cut off by namespaces of its own")
         }
-        StageErrorKind::Missing => (Ending::NotDone, "install what is missing, here or on a machine that only tests"),
+        StageErrorKind::Missing => {
+            (Ending::NotDone, "install what is missing, here or on a machine that only tests")
+        }
         StageErrorKind::Interrupted => (Ending::Interrupted, "run it again"),
         _ => (Ending::NotDone, "`holdfast test list` shows what was seen"),
     };
@@ -46,7 +48,8 @@ pub(super) fn failed(error: &StageError) -> Error {
 pub(crate) fn refuse_staging(setup: &Setup, asset: &Asset) -> Result<()> {
     let own = resolved(&folder(setup));
     let paths = asset.folder().into_iter();
-    let mut paths = paths.flat_map(|folder| [&folder.path].into_iter().chain(folder.also.iter().map(|(also, _)| also)));
+    let mut paths =
+        paths.flat_map(|folder| [&folder.path].into_iter().chain(folder.also.iter().map(|(also, _)| also)));
     let touches = |path: &&PathBuf| {
         let path = resolved(path);
         own.starts_with(&path) || path.starts_with(&own) || is_staging(&path)
@@ -56,5 +59,6 @@ pub(crate) fn refuse_staging(setup: &Setup, asset: &Asset) -> Result<()> {
         "{} and the folder for stagings lie inside each other: what is restored for tests is in no backup",
         path.display()
     );
-    Err(Error::new(Ending::Refused, message).hint("back up what it was restored from, or name another [staging] folder"))
+    Err(Error::new(Ending::Refused, message)
+        .hint("back up what it was restored from, or name another [staging] folder"))
 }

@@ -51,7 +51,8 @@ impl Company {
         let clock = Arc::new(FakeClock::new(START.parse().unwrap()));
         let world = World { clock: Arc::clone(&clock) as _, ..World::fake(7, START.parse().unwrap()) };
         let places = Places { config: path.to_owned(), state: path.join("state") };
-        let loaded = validate::load(&places, &world, &Arc::default(), &(Arc::new(|_: &str| {}) as _)).unwrap();
+        let loaded =
+            validate::load(&places, &world, &Arc::default(), &(Arc::new(|_: &str| {}) as _)).unwrap();
         let setup = loaded.setup.unwrap();
         let company = Company { _folder: folder, clock, setup };
         company.enrol();
@@ -115,14 +116,19 @@ impl Company {
             entry.end(Ending::Done, None).unwrap();
             action::of_a_test(&self.setup, TestStep::Begun(begun)).unwrap();
             if let Some(state) = outcome(&pick.picked.asset) {
-                let failed = if state == RestoreTestState::Successful { vec![] } else { vec!["loads".to_owned()] };
+                let failed =
+                    if state == RestoreTestState::Successful { vec![] } else { vec!["loads".to_owned()] };
                 let (details, screenshot_sha256) = (None, None);
                 let end = PickEnd { pick: pick.id.clone(), state, failed, details, screenshot_sha256 };
                 action::of_a_test(&self.setup, TestStep::Ended(end)).unwrap();
                 let gone = PickDestroyed { pick: pick.id.clone(), files: 9, bytes: 900, failure: None };
                 action::of_a_test(&self.setup, TestStep::Destroyed(gone)).unwrap();
             }
-            tested.push(TestedNow { asset: pick.picked.asset, at: self.clock.now(), point: pick.picked.point });
+            tested.push(TestedNow {
+                asset: pick.picked.asset,
+                at: self.clock.now(),
+                point: pick.picked.point,
+            });
         }
         let redrawn = redraw(&self.setup, &id).unwrap();
         assert_eq!((redrawn.differences, redrawn.follows_from_the_log), (Vec::new(), Some(true)));
@@ -164,7 +170,11 @@ fn half_a_year_of_fifty_sites_keeps_every_deadline() {
     for number in 0..26 {
         company.until(week(number));
         for one in company.test(well) {
-            assert_eq!(one.point.is_none(), one.asset == bare, "what lies beside production alone is not drawn");
+            assert_eq!(
+                one.point.is_none(),
+                one.asset == bare,
+                "what lies beside production alone is not drawn"
+            );
             tested.entry(one.asset).or_default().push(one.at);
             points.extend(one.point.map(|point| point[2..3].to_owned()));
         }

@@ -65,7 +65,15 @@ pub(super) struct Testing {
 impl Testing {
     pub(super) fn begin(now: Timestamp) -> Testing {
         let (stop, abandon) = (Arc::default(), Arc::default());
-        Testing { next: now, waits_since: None, is_swept: false, told: None, stop, abandon, is_under_way: false }
+        Testing {
+            next: now,
+            waits_since: None,
+            is_swept: false,
+            told: None,
+            stop,
+            abandon,
+            is_under_way: false,
+        }
     }
 
     /// The configuration changed.
@@ -107,8 +115,7 @@ fn round(setup: &Setup, due: &[(Exercised, Occasion)], give_way: &AtomicBool) ->
             break;
         }
         let mut tell = |line: &str| setup.say(line);
-        let report =
-            restore_test::on_occasion(setup, &reader, *exercised, occasion, give_way, &mut tell)?;
+        let report = restore_test::on_occasion(setup, &reader, *exercised, occasion, give_way, &mut tell)?;
         round.gave_way |= restore_test::is_left(&reader, *exercised, occasion)?;
         round.reports.push(report);
     }
@@ -171,7 +178,8 @@ impl Daemon<'_> {
                 self.testing.next = after(now, AGAIN_AFTER);
                 let message = format!("restore tests could not be made: {why}");
                 self.tell(&message);
-                let is_news = self.testing.told.is_none_or(|told| now.duration_since(told).abs() >= TOLD_EVERY);
+                let is_news =
+                    self.testing.told.is_none_or(|told| now.duration_since(told).abs() >= TOLD_EVERY);
                 if is_news {
                     self.testing.told = Some(now);
                     let subject = "restore tests".to_owned();
@@ -191,7 +199,9 @@ impl Daemon<'_> {
             let whose = swept.asset.as_deref().unwrap_or("nobody that the ledger knows");
             let (files, bytes) = swept.destroyed;
             self.tell(match &swept.failure {
-                None => format!("what was left of a restore test of {whose} is destroyed: {files} files, {bytes} bytes"),
+                None => format!(
+                    "what was left of a restore test of {whose} is destroyed: {files} files, {bytes} bytes"
+                ),
                 Some(why) => format!("what was left of a restore test of {whose} may still be there: {why}"),
             });
         }

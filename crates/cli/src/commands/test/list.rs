@@ -79,8 +79,7 @@ fn print(report: &ListReport) {
             destroyed,
         ]
     };
-    let header =
-        ["Planned", "For", "Asset", "Why", "Point", "From", "State", "Not answered", "Destroyed"];
+    let header = ["Planned", "For", "Asset", "Why", "Point", "From", "State", "Not answered", "Destroyed"];
     output::table(&header, report.lines.iter().map(row).collect());
     let well = report.lines.iter().filter(|line| line.state == "successful").count();
     output::line(format!("{}: {well} successful", words::count(report.lines.len() as u64, "test")));

@@ -27,9 +27,10 @@ pub fn run(context: &Context, command: &Redraw) -> Result<Ending> {
         output::json(&redrawn);
         return Ok(redrawn.ending);
     }
-    let rows = redrawn.drawn.iter().map(|(asset, point)| {
-        vec![asset.clone(), point.as_deref().map_or("-", words::short).to_owned()]
-    });
+    let rows = redrawn
+        .drawn
+        .iter()
+        .map(|(asset, point)| vec![asset.clone(), point.as_deref().map_or("-", words::short).to_owned()]);
     output::table(&["Drawn", "Point"], rows.collect());
     for difference in &redrawn.differences {
         output::note(format!("DIFFERS: {difference}"));

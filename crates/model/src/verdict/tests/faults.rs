@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::world::{
-    GOOD, LOCATIONS, NOW, action, ago, at, copied, hours, keys, point, restart, slot, world,
-};
+use super::world::{GOOD, LOCATIONS, NOW, action, ago, at, copied, hours, keys, point, restart, slot, world};
 use crate::Dataset;
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;

@@ -10,7 +10,12 @@ fn this_week() -> Timestamp {
 }
 
 fn last_of<'f>(facts: &'f mut Facts, asset: &str) -> &'f mut TestedFact {
-    facts.restored.iter_mut().filter(|tested| tested.asset == asset).max_by_key(|tested| tested.planned).unwrap()
+    facts
+        .restored
+        .iter_mut()
+        .filter(|tested| tested.asset == asset)
+        .max_by_key(|tested| tested.planned)
+        .unwrap()
 }
 
 fn fail(tested: &mut TestedFact, outcome: TestOutcome, question: &str) {
@@ -22,7 +27,9 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
     let whole = world_of(control);
     match fault {
         "a week passes without a restore test" => from_in(whole, at("2026-11-30T00:00:00Z"), |_| {}),
-        "one that was drawn has no result" => at_once_in(whole, |facts| last_of(facts, "a.example").ended = None),
+        "one that was drawn has no result" => {
+            at_once_in(whole, |facts| last_of(facts, "a.example").ended = None)
+        }
         "the result of one that was drawn is taken away" => at_once_in(whole, |facts| {
             let gone = last_of(facts, "a.example").id.clone();
             facts.restored.retain(|tested| tested.id != gone);
@@ -51,13 +58,15 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.restored.push(chosen);
         }),
         "a month passes without a restore test" => from_in(whole, at("2026-12-01T00:00:00Z"), |facts| {
-            facts.tests.retain(|test| test.recorded < at("2026-11-01T00:00:00Z") || test.exercised == Exercised::Websites);
+            facts.tests.retain(|test| {
+                test.recorded < at("2026-11-01T00:00:00Z") || test.exercised == Exercised::Websites
+            });
             let is_old = |tested: &TestedFact| tested.planned < at("2026-11-01T00:00:00Z");
             facts.restored.retain(|tested| is_old(tested) || tested.exercised == Exercised::Websites);
         }),
-        "the restore test of the month fails" => {
-            at_once_in(whole, |facts| fail(last_of(facts, "billing.example"), TestOutcome::Failed, "decrypts"))
-        }
+        "the restore test of the month fails" => at_once_in(whole, |facts| {
+            fail(last_of(facts, "billing.example"), TestOutcome::Failed, "decrypts")
+        }),
         "one of two is not tested" => at_once_in(whole, |facts| {
             facts.tests.iter_mut().for_each(|test| test.drawn.retain(|id| !id.ends_with("second.example")));
             facts.restored.retain(|tested| tested.asset != "second.example");

@@ -86,7 +86,12 @@ pub(super) fn world() -> Facts {
     };
     // Every week since the first whole one, on Wednesday.
     for week in 0..=5 {
-        restore_test(&mut facts, Exercised::Websites, at("2026-11-18T03:00:00Z") - hours(week * 7 * 24), &["a.example", "b.example"]);
+        restore_test(
+            &mut facts,
+            Exercised::Websites,
+            at("2026-11-18T03:00:00Z") - hours(week * 7 * 24),
+            &["a.example", "b.example"],
+        );
     }
     facts.tests.reverse();
     facts.restored.sort_by_key(|tested| tested.planned);

@@ -345,7 +345,8 @@ fn restore_tests(document: &Document) -> Sheet {
             Some((end, _)) if end.failed.is_empty() => "all answered".to_owned(),
             Some((end, _)) => format!("not answered: {}", end.failed.join(" ")),
         };
-        let occasion = occasion.as_ref().map_or_else(|| "asked for".to_owned(), |label| format!("of {label}"));
+        let occasion =
+            occasion.as_ref().map_or_else(|| "asked for".to_owned(), |label| format!("of {label}"));
         let chosen = if pick.picked.is_drawn { "by lot" } else { "by hand" };
         let destroyed = match (&pick.destroyed, &pick.not_destroyed) {
             (_, Some(why)) => format!("NOT destroyed: {why}"),
