@@ -17,13 +17,17 @@ pub(crate) struct Values {
 }
 
 /// The fields that hold hashes, by the kind of the fact.
-const HASHED: [(&str, &[&str]); 2] =
-    [("action-begun", &["actor", "paths", "target", "purpose"]), ("action-ended", &["detail"])];
+const HASHED: [(&str, &[&str]); 3] = [
+    ("action-begun", &["actor", "paths", "target", "purpose"]),
+    ("action-ended", &["detail"]),
+    ("restore-test-ended", &["details"]),
+];
 
 impl Values {
     pub(crate) fn take_leaf(&mut self, leaf: u64, payload: &str) {
         // Most leaves are of other kinds, and none of those that are read here can be without one of these words.
-        if !payload.contains("\"action-") && !payload.contains("\"private-erased\"") {
+        let words = ["\"action-", "\"restore-test-ended\"", "\"private-erased\""];
+        if !words.iter().any(|word| payload.contains(word)) {
             return;
         }
         let Ok(payload) = serde_json::from_str::<Value>(payload) else { return };

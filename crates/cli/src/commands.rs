@@ -22,6 +22,7 @@ mod runs;
 mod serve;
 mod slots;
 mod status;
+mod test;
 mod validate;
 mod verify;
 mod waive;
@@ -78,6 +79,8 @@ enum Command {
     Ls(ls::Ls),
     Restore(restore::Restore),
     Verify(verify::Verify),
+    #[command(subcommand)]
+    Test(test::TestCommand),
     Repair(repair::Repair),
     Purge(purge::Purge),
     Hold(hold::Hold),
@@ -144,6 +147,7 @@ impl Command {
             Command::Ls(command) => ls::run(context, &command),
             Command::Restore(command) => restore::run(context, &command),
             Command::Verify(command) => verify::run(context, &command),
+            Command::Test(command) => test::run(context, &command),
             Command::Repair(command) => repair::run(context, &command),
             Command::Purge(command) => purge::run(context, &command),
             Command::Hold(command) => hold::run(context, &command),

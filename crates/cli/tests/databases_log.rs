@@ -104,7 +104,10 @@ fn any_second_between_two_dumps_comes_back_and_superfluous_points_go() {
     let report = billing.follow(0);
     assert_eq!(report["points"].as_array().unwrap().len(), 1, "{report:#}");
     let point = &report["points"][0];
-    assert_eq!((point["dataset"].as_str(), point["repository"].as_str()), (Some("log"), Some("billing.binlog")));
+    assert_eq!(
+        (point["dataset"].as_str(), point["repository"].as_str()),
+        (Some("log"), Some("billing.binlog"))
+    );
 
     // The plan shows both, and the state is that of the second, not of the dump and not of now.
     let account = billing.customer.path("etc/keys/root.toml");
@@ -134,7 +137,10 @@ fn any_second_between_two_dumps_comes_back_and_superfluous_points_go() {
     let (late, at_late) = billing.second();
     let wish = billing.restore(&["--into", "copy", "--at", &late, "--account", account.to_str().unwrap()]);
     let said = billing.customer.run(2, &wish);
-    assert!(said.contains("cannot be had") && said.contains("is the last second") && said.contains("--point"), "{said}");
+    assert!(
+        said.contains("cannot be had") && said.contains("is the last second") && said.contains("--point"),
+        "{said}"
+    );
 
     // A new dump: its log begins, and that of the one before is closed.
     billing.dump();
@@ -161,7 +167,10 @@ fn a_gap_is_told_and_a_dump_is_made_at_once() {
     billing.follow(0);
     billing.server.sql("RESET MASTER");
     let said = billing.customer.run(0, &["serve", "--once"]);
-    assert!(said.contains("has a gap") && said.contains("ALARM") && said.contains("a dump was made at once"), "{said}");
+    assert!(
+        said.contains("has a gap") && said.contains("ALARM") && said.contains("a dump was made at once"),
+        "{said}"
+    );
     billing.whmcs.work(8, 5);
     let (second, state) = billing.second();
     billing.follow(0);

@@ -108,7 +108,7 @@ fn a_pack_is_whole_and_every_verdict_of_it_stands_in_its_log() {
     // Without what lies elsewhere nobody knows whether the log was rewritten before it was signed.
     let alone = verify_pack(&pack, &Key::parse(&key(&customer)).unwrap(), &[]).unwrap();
     assert_eq!((alone.verdict.word(), alone.verdict.code()), ("NO_EVIDENCE", 1));
-    // What is not built is a table all the same.
+    // What was not done is a table all the same.
     let tests = fs::read_to_string(pack.join("csv/restore-tests.csv")).unwrap();
     assert!(tests.starts_with("period_start,period_end,test,") && tests.lines().count() == 1, "{tests}");
     // That it was made is an entry, with the period.

@@ -39,6 +39,8 @@ words! {
         LocationEstablish = "location-establish",
         /// A clock that was doubted is believed from now on.
         ClockConfirm = "clock-confirm",
+        /// A point is restored for a test, looked at, and destroyed.
+        RestoreTest = "restore-test",
         /// An evidence pack is written.
         Report = "report",
     }

@@ -33,6 +33,8 @@ words! {
         RereadOverdue = "reread-overdue",
         /// The audit log does not continue what was signed and carried away before.
         LogForked = "log-forked",
+        /// Restore tests could not be made at all.
+        NotTested = "not-tested",
         /// Verdicts could not be made several times in a row: those that are written down stand still.
         NotJudged = "not-judged",
         /// A database's log cannot be followed any further from its last dump: what happens until the next one is not held.

@@ -28,7 +28,8 @@ use crate::slot::{Expected, Settlement};
 use crate::waiver::Waived;
 use crate::{
     action, alarm, assessment, check, checkpoint, copies, hold, lease, log_point, log_restart, notice,
-    observation, point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
+    observation, point, policy_review, policy_version, private, purge, receipt, report, restore_test, run,
+    slot, waiver,
 };
 
 /// A fact.
@@ -97,6 +98,14 @@ pub(crate) enum Fact {
     NoticeSaid(notice::NoticeSaid),
     /// Somebody tried to tell them.
     NoticeTried(notice::Attempt),
+    /// A restore test was planned.
+    RestoreTestPlanned(restore_test::Planned),
+    /// One of its targets is about to be restored.
+    RestoreTestBegun(restore_test::PickBegun),
+    /// How that ended.
+    RestoreTestEnded(restore_test::Ended),
+    /// What became of what was restored.
+    RestoreTestDestroyed(restore_test::PickDestroyed),
     /// An instance took the ledger.
     LeaseTaken(Taken),
     /// It gave it back.
@@ -149,6 +158,10 @@ impl Fact {
             Fact::Assessed(_) => "assessed",
             Fact::NoticeSaid(_) => "notice-said",
             Fact::NoticeTried(_) => "notice-tried",
+            Fact::RestoreTestPlanned(_) => "restore-test-planned",
+            Fact::RestoreTestBegun(_) => "restore-test-begun",
+            Fact::RestoreTestEnded(_) => "restore-test-ended",
+            Fact::RestoreTestDestroyed(_) => "restore-test-destroyed",
             Fact::LeaseTaken(_) => "lease-taken",
             Fact::LeaseReturned(_) => "lease-returned",
         }
@@ -188,6 +201,10 @@ impl Fact {
             Fact::Assessed(assessed) => assessment::apply(connection, assessed, stamp),
             Fact::NoticeSaid(said) => notice::apply_said(connection, said, stamp),
             Fact::NoticeTried(attempt) => notice::apply_tried(connection, attempt, stamp),
+            Fact::RestoreTestPlanned(planned) => restore_test::apply_planned(connection, planned, stamp),
+            Fact::RestoreTestBegun(begun) => restore_test::apply_begun(connection, begun, stamp),
+            Fact::RestoreTestEnded(ended) => restore_test::apply_ended(connection, ended, stamp),
+            Fact::RestoreTestDestroyed(gone) => restore_test::apply_destroyed(connection, gone, stamp),
             Fact::LeaseTaken(taken) => lease::apply_taken(connection, taken, stamp),
             Fact::LeaseReturned(returned) => lease::apply_returned(connection, returned, stamp),
         }

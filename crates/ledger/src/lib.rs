@@ -37,6 +37,7 @@ mod purge;
 mod reader;
 mod receipt;
 mod report;
+mod restore_test;
 mod run;
 mod schema;
 mod slot;
@@ -68,6 +69,10 @@ pub use private::{ERASED, PrivateValue};
 pub use purge::{DecidedPoint, NewPurge, Purge, PurgeKind, PurgeState, PurgeWait, PurgedPoint};
 pub use reader::{Reader, Snapshot};
 pub use receipt::{NewReceipt, PurgePhase, Receipt};
+pub use restore_test::{
+    Moment, NewPick, NewRestoreTest, PickBegun, PickDestroyed, PickEnd, Picked, RestoreTest,
+    RestoreTestState, SeedFrom, TestedPick,
+};
 pub use run::{Lasted, NewRun, Run, RunEnd, RunOutcome, RunState};
 pub use slot::{Enrolment, ExpectedSlot, Settlement, Slot, SlotState};
 pub use tree::TreeHead;

@@ -16,7 +16,7 @@ use crate::fact::{Fact, Stamp};
 use crate::leaf::hex;
 use crate::ledger::Transaction;
 use crate::reader::Reader;
-use crate::schema::{actions, erasures, private_values};
+use crate::schema::{actions, erasures, private_values, restore_test_picks};
 
 /// What stands where a value was erased.
 pub const ERASED: &str = "[erased]";
@@ -89,8 +89,8 @@ fn hash(salt: &[u8], value: &str) -> String {
 }
 
 impl Transaction<'_> {
-    /// Erases paths, targets, purposes and details of everything that was done with a repository; who did it stays. What
-    /// is erased is recorded first. Returns how many values went.
+    /// Erases paths, targets, purposes and details of everything that was done with a repository, and what was seen in tests
+    /// of it; who did it stays. What is erased is recorded first. Returns how many values went.
     ///
     /// # Errors
     /// When it could not be written; then nothing is erased.
@@ -112,6 +112,12 @@ impl Transaction<'_> {
             named.extend(hashes_of(&paths)?);
             named.extend([Some(purpose), target, detail].into_iter().flatten());
         }
+        let seen: Vec<Option<String>> = restore_test_picks::table
+            .filter(restore_test_picks::repository.eq(repository))
+            .select(restore_test_picks::details)
+            .load(self.connection)
+            .doing(|| format!("find what was seen in tests of {repository}"))?;
+        named.extend(seen.into_iter().flatten());
         let named: Vec<String> = named.into_iter().collect();
         let hashes: Vec<String> = values(self.connection, &named)?.into_keys().collect();
         if hashes.is_empty() {
@@ -217,10 +223,20 @@ pub(crate) fn check(connection: &mut Connection) -> Result<(u64, u64)> {
     let erased: Vec<String> =
         erasures::table.select(erasures::hash).load(connection).doing(|| "read the erasures".to_owned())?;
     let erased: BTreeSet<String> = erased.into_iter().collect();
-    let (mut kept, mut gone) = (0, 0);
+    let mut named: Vec<(i64, Vec<String>)> = Vec::new();
     for (leaf, actor, paths, purpose, target, detail) in rows {
-        let mut named = hashes_of(&paths)?;
-        named.extend([Some(actor), Some(purpose), target, detail].into_iter().flatten());
+        let mut of_leaf = hashes_of(&paths)?;
+        of_leaf.extend([Some(actor), Some(purpose), target, detail].into_iter().flatten());
+        named.push((leaf, of_leaf));
+    }
+    let seen: Vec<(i64, Option<String>)> = restore_test_picks::table
+        .order(restore_test_picks::leaf)
+        .select((restore_test_picks::leaf, restore_test_picks::details))
+        .load(connection)
+        .doing(|| "read the table restore_test_picks".to_owned())?;
+    named.extend(seen.into_iter().filter_map(|(leaf, details)| Some((leaf, vec![details?]))));
+    let (mut kept, mut gone) = (0, 0);
+    for (leaf, named) in named {
         let values = values(connection, &named)?;
         for name in &named {
             match (values.get(name), erased.contains(name)) {

@@ -398,6 +398,63 @@ diesel::table! {
 }
 
 diesel::table! {
+    restore_tests (id) {
+        id -> Text,
+        exercise -> Text,
+        occasion -> Nullable<Text>,
+        opens -> Nullable<BigInt>,
+        ends -> Nullable<BigInt>,
+        seed -> Text,
+        seed_from -> Nullable<Text>,
+        sample -> Nullable<BigInt>,
+        untested_max_seconds -> Nullable<BigInt>,
+        every -> Text,
+        by -> Text,
+        policy_version -> Nullable<BigInt>,
+        targets -> Text,
+        left_out -> Text,
+        planned_at -> BigInt,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
+    restore_test_picks (id) {
+        id -> Text,
+        test -> Text,
+        asset -> Text,
+        repository -> Text,
+        why -> Text,
+        point -> Nullable<Text>,
+        is_drawn -> Bool,
+        state -> Text,
+        location -> Nullable<Text>,
+        beside -> Text,
+        staging -> Nullable<Text>,
+        action -> Nullable<Text>,
+        destroy_by -> Nullable<BigInt>,
+        begun_at -> Nullable<BigInt>,
+        begun_recorded_at -> Nullable<BigInt>,
+        begun_leaf -> Nullable<BigInt>,
+        failed -> Text,
+        details -> Nullable<Text>,
+        screenshot_sha256 -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+        ended_recorded_at -> Nullable<BigInt>,
+        ended_leaf -> Nullable<BigInt>,
+        destroyed_files -> Nullable<BigInt>,
+        destroyed_bytes -> Nullable<BigInt>,
+        not_destroyed -> Nullable<Text>,
+        destroyed_at -> Nullable<BigInt>,
+        destroyed_recorded_at -> Nullable<BigInt>,
+        destroyed_leaf -> Nullable<BigInt>,
+        recorded_at -> BigInt,
+        leaf -> BigInt,
+    }
+}
+
+diesel::table! {
     // Diesel's own account of the migrations that were applied.
     __diesel_schema_migrations (version) {
         version -> Text,
@@ -411,3 +468,4 @@ diesel::allow_tables_to_appear_in_same_query!(log_points, points);
 diesel::allow_tables_to_appear_in_same_query!(deliveries, notices);
 diesel::allow_tables_to_appear_in_same_query!(slots, runs, run_slots, reports, points, copies);
 diesel::allow_tables_to_appear_in_same_query!(assessments, verdicts);
+diesel::allow_tables_to_appear_in_same_query!(restore_tests, restore_test_picks);

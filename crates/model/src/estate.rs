@@ -11,6 +11,7 @@ mod object_lock;
 mod overlap;
 mod read;
 mod relations;
+mod tested;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,9 @@ use std::time::Duration;
 
 use crate::Address;
 pub use crate::reading::{Located, Span};
-use crate::{AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
+use crate::{
+    AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName,
+};
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::databases::DATABASE_PORT;
@@ -26,6 +29,7 @@ pub use self::distance::distance_km;
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
+pub use self::tested::TestSettings;
 
 /// Everything that estate.toml says.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,8 @@ pub struct Estate {
     pub database_servers: Vec<DatabaseServer>,
     /// Who is told what happens.
     pub alerts: Alerts,
+    /// The folder that is restored into for tests; in memory where it is not said.
+    pub staging: Option<PathBuf>,
 }
 
 /// A physical place.
@@ -120,6 +126,8 @@ pub struct Asset {
     pub client: Option<ClientId>,
     /// What kind of thing it is, with the settings of that kind.
     pub settings: Settings,
+    /// How it is asked when it was restored for a test.
+    pub restore_test: TestSettings,
 }
 
 /// Settings per class.

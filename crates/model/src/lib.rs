@@ -20,6 +20,7 @@ pub mod policy;
 mod rate;
 mod reading;
 pub mod render;
+pub mod restore_test;
 pub mod retention;
 pub mod scheduler;
 mod sentence;

@@ -9,7 +9,7 @@
 //! protected state is never older than the objective while captures and copies last as long as they were measured to;
 //! a change of the clocks is no gap to them.
 
-mod calendar;
+pub(crate) mod calendar;
 mod compile;
 mod judge;
 mod plan;

@@ -20,6 +20,7 @@ mod notices;
 mod observed;
 mod places;
 mod recovery;
+mod restore_tests;
 mod retention;
 mod review;
 mod rows;
@@ -27,32 +28,37 @@ mod rpo;
 mod schedule;
 mod scope;
 mod self_recovery;
+mod tested;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted, PointFact,
-    PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
-    SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted,
+    PointFact, PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled,
+    SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
-    RingSealed, SiteDeclared, StorageWalked, Transport,
+    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt,
+    RingRefused, RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;
 use self::rows::Finding;
 pub use self::rpo::{Breach, Rpo};
+use self::tested::Tested;
+pub use self::tested::{Begun, Destroyed, Ended, QUIET, TestFact, TestOutcome, TestedFact};
 use crate::control::{CONTROLS, Control, ControlEvidence};
+use crate::restore_test::Exercised;
 use crate::{Class, Dataset, Policy, coverage};
 
 /// Which rules made a verdict. Raised whenever a rule changes what it says about the same facts.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// The controls that measure how much would be lost, part by part.
 pub const OF_OBJECTIVES: [&str; 2] = ["DR-03", "DR-04"];
@@ -225,6 +231,12 @@ impl Evidence {
     }
 }
 
+/// The locations that lie off the sites and machines of production, as declared and as far as it turned out otherwise.
+pub fn off_site(inventory: &Inventory, probes: &[Noted<Probe>], now: Timestamp) -> BTreeSet<String> {
+    let places = Places::of(inventory, probes, now);
+    places.iter().map(|(name, _)| name.to_owned()).filter(|name| places.is_off_site(name)).collect()
+}
+
 /// Judges every control as of `now`; `None` while nobody wrote down what there is to protect.
 pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
     let inventory = facts.inventory_at(now)?;
@@ -232,7 +244,9 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
     let places = Places::of(&inventory.what, &facts.probes, now);
     let deadline = Cell::new(None);
     let by_asset = ByAsset::of(facts, now);
-    let look = Look { facts, now, policy, inventory: &inventory.what, places, by_asset, deadline: &deadline };
+    let tested = Tested::of(facts, now);
+    let inventory = &inventory.what;
+    let look = Look { facts, now, policy, inventory, places, by_asset, tested, deadline: &deadline };
     let covered = coverage(&policy.policy);
     let judge = |control: &Control| {
         let serves = |c: &&crate::SentenceCoverage| c.controls.iter().any(|other| other.id == control.id);
@@ -276,6 +290,7 @@ struct Look<'f> {
     inventory: &'f Inventory,
     places: Places,
     by_asset: ByAsset<'f>,
+    tested: Tested<'f>,
     deadline: &'f Cell<Option<Timestamp>>,
 }
 
@@ -366,6 +381,9 @@ impl<'f> Look<'f> {
             "COPY-01" => copies::soon(self),
             "INT-01" => integrity::each_run(self),
             "INT-02" => integrity::read_again(self),
+            "TEST-01" => restore_tests::made(self, Exercised::Websites),
+            "TEST-02" => restore_tests::made(self, Exercised::Whmcs),
+            "TEST-04" => restore_tests::cut_off(self),
             "DR-03" => recovery::points(self, Class::Whmcs),
             "DR-04" => recovery::points(self, Class::Website),
             "DR-05" => self_recovery::rebuilt(self),

@@ -14,6 +14,7 @@ use holdfast_ledger::{ActionKind, ActionOutcome, ErrorKind, Ledger, NewAction, N
 
 pub use self::actor::Actor;
 use self::attendant::Asked;
+pub(crate) use self::attendant::TestStep;
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::journal;
@@ -74,7 +75,20 @@ pub(crate) fn observe(setup: &Setup, observation: NewObservation) -> Result<()> 
     write(setup, &Asked::Observe(Box::new(observation))).map(|_| ())
 }
 
+/// Writes down how a restore test goes on, or has the owner of the ledger do it. Of one that is planned, its id.
+///
+/// # Errors
+/// When it could not be: then nothing must be restored.
+pub(crate) fn of_a_test(setup: &Setup, step: TestStep) -> Result<String> {
+    write(setup, &Asked::RestoreTest(Box::new(step)))
+}
+
 impl Entry<'_> {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Writes down how it ended.
     ///
     /// # Errors

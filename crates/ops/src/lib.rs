@@ -42,6 +42,7 @@ pub mod reread;
 pub mod restic;
 mod restic_address;
 pub mod restore;
+pub mod restore_test;
 pub mod serve;
 pub mod setup;
 pub mod shred;

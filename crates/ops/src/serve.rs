@@ -22,6 +22,7 @@ mod rereading;
 mod shredding;
 mod start;
 mod stocktaking;
+mod testing;
 pub(crate) mod translate;
 pub(crate) mod versions;
 mod worker;
@@ -54,6 +55,7 @@ use self::purging::Purging;
 use self::rereading::Rereading;
 use self::shredding::Shredding;
 use self::stocktaking::Stocktaking;
+use self::testing::Testing;
 use crate::action::attendant::Attendant;
 use crate::alerts::carrier::Carrier;
 use crate::ending::Ending;
@@ -88,6 +90,8 @@ pub struct Served {
     pub settled: u64,
     /// Shares of old data that were read again.
     pub reread: u64,
+    /// Assets that were restored for a test.
+    pub tested: u64,
     /// How it ended.
     pub ending: Ending,
 }
@@ -110,6 +114,8 @@ enum Message {
     Delivered(delivering::Outcome),
     /// Stock was taken.
     Looked(stocktaking::Outcome),
+    /// Restore tests were made, or could not be.
+    Tested(testing::Outcome),
     /// Verdicts were judged.
     Judged(judging::Outcome),
     /// What waits for people was sent, or could not be.
@@ -143,6 +149,7 @@ struct Daemon<'s> {
     anchoring: Anchoring,
     delivering: Delivering,
     stocktaking: Stocktaking,
+    testing: Testing,
     judging: Judging,
     notifying: Notifying,
     following: Following,
@@ -224,6 +231,9 @@ impl Daemon<'_> {
             if is_due(&mut renewed, RENEW) {
                 self.ledger.renew_lease()?;
             }
+            if self.service.stop.interrupted.load(Ordering::SeqCst) {
+                self.testing.abandon();
+            }
             if self.service.stop.draining.load(Ordering::SeqCst) && !self.is_draining {
                 self.drain()?;
             }
@@ -240,6 +250,7 @@ impl Daemon<'_> {
                 self.deliver_when_due(now.wall)?;
                 self.look_around_when_due(now.wall)?;
                 self.follow_when_due(now.wall)?;
+                self.test_when_due(now.wall)?;
             }
             self.judge_when_due(now);
             if !self.is_draining {
@@ -280,6 +291,7 @@ impl Daemon<'_> {
             (self.anchoring.is_under_way, &*self.anchoring.stop),
             (self.delivering.is_under_way, &*self.delivering.stop),
             (self.stocktaking.is_under_way, &*self.stocktaking.stop),
+            (self.testing.is_under_way, &*self.testing.stop),
             (self.judging.is_under_way, &*self.judging.stop),
             (self.notifying.is_under_way, &*self.notifying.stop),
             (self.following.under_way() > 0, &*self.following.stop),
@@ -304,6 +316,7 @@ impl Daemon<'_> {
             && self.busy_beside() == 0
             && !self.shredding.is_busy()
             && !self.stocktaking.is_due(now)
+            && !self.testing.is_due(now)
             && !self.is_telling_due()
             && !self.purging.is_due(now)
             && !self.catching_up.is_due(now)
@@ -346,6 +359,7 @@ impl Daemon<'_> {
                 Ok(())
             }
             Message::Looked(outcome) => self.hear_of_stock(outcome),
+            Message::Tested(outcome) => self.hear_of_tests(outcome),
             Message::Judged(outcome) => self.hear_of_verdicts(outcome),
             Message::Notified(outcome) => {
                 self.hear_of_notices(outcome);
@@ -407,6 +421,7 @@ impl Daemon<'_> {
             self.stocktaking.look_again();
             self.catching_up.look_again(now);
             self.following.look_again();
+            self.testing.look_again(now);
             self.judging.something_changed();
             self.take_over()?;
         }
@@ -423,8 +438,10 @@ impl Daemon<'_> {
     fn abandon(&mut self) {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.stop_beside();
+        self.testing.abandon();
         self.judging.stop.store(true, Ordering::SeqCst);
-        let mut left = self.under_way.len() + self.busy_beside() + self.following.under_way().saturating_sub(1);
+        let mut left =
+            self.under_way.len() + self.busy_beside() + self.following.under_way().saturating_sub(1);
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))
         {

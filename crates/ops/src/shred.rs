@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::purge::events;
 use crate::requests::{self, Answer, Request};
 use crate::setup::Setup;
-use crate::{clock_reading, hold, state_lock};
+use crate::{clock_reading, hold, restore_test, state_lock};
 
 /// What is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +156,7 @@ fn carry_out_one(setup: &Setup, request: &ShredRequest, by: &str) -> Result<Shre
     let keys_removed = copies.erase()?;
     let keys_left = if has_key { copies.left } else { still_left(&earlier) };
     copies::remove_state(setup, client, &known)?;
+    restore_test::forget_pictures(setup, client)?;
     let reason = format!("the client left: {}", request.reason);
     let reports_erased = erase_reports(setup, client, &known, &reason)?;
     // Rings that still have the key open whatever is left: they go before the rest.
@@ -251,8 +252,7 @@ pub(crate) fn refuse_living(setup: &Setup, request: &ShredRequest) -> Result<()>
         )));
     }
     let living = setup.estate.assets.iter().find(|(_, asset)| {
-        has_points_in(asset, client)
-            || asset.client.as_ref().is_some_and(|c| c.as_str() == client)
+        has_points_in(asset, client) || asset.client.as_ref().is_some_and(|c| c.as_str() == client)
     });
     if let Some((name, _)) = living {
         return Err(refused(format!("nothing was shredded: {name} of {client} is still in estate.toml"))

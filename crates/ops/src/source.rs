@@ -17,6 +17,7 @@ use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, FolderSettings, Settings};
 
 use crate::error::{Error, Result};
+use crate::restore_test::refuse_staging;
 use crate::setup::Setup;
 
 /// What is to be archived.
@@ -68,6 +69,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         }
         return Ok(Opened { source: Box::new(dump), notices: Vec::new(), seen: None, dumps: Vec::new() });
     }
+    refuse_staging(setup, asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = None;
     let mut settings = asset.folder().cloned();

@@ -5,10 +5,11 @@
 //! deadline, at its own instant; what differs from the last is appended. `holdfast serve` does so while it runs; without it
 //! `holdfast status` makes up for what passed.
 
-mod facts;
+pub(crate) mod facts;
 mod followed;
 mod inventory;
 pub(crate) mod stocktaking;
+mod tested;
 pub(crate) mod walks;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 pub(crate) use self::followed::Followed;
+#[cfg(test)]
+pub(crate) use self::inventory::of as inventory_of;
 use crate::error::{Error, Result};
 use crate::setup::Setup;
 

@@ -13,6 +13,7 @@ mod notices;
 mod opening;
 mod past;
 mod readers;
+mod restore_tests;
 mod service;
 mod support;
 mod verdicts;

@@ -9,6 +9,7 @@ use super::alerts::{read_alerts, read_metrics};
 use super::databases::{read_database, read_followed_database, read_server};
 use super::object_lock::read_object_lock;
 use super::relations;
+use super::tested::{read_staging, read_test};
 use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
 use super::{DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings};
 use crate::address::plain_path;
@@ -74,6 +75,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Estate {
     if let Some(fields) = root.table(problems, "alerts") {
         estate.alerts = read_alerts(problems, fields);
     }
+    estate.staging = root.table(problems, "staging").and_then(|fields| read_staging(problems, fields));
     estate.alerts.metrics_listen =
         root.table(problems, "metrics").and_then(|fields| read_metrics(problems, fields));
     root.finish(problems);
@@ -255,6 +257,8 @@ fn read_asset(
     let client = fields.text(problems, "client");
     let has_client = client.is_some();
     let client = client.and_then(|client| named(problems, &client, ClientId::parse));
+    let restore_test = fields.table(problems, "restore_test");
+    let restore_test = restore_test.map(|table| read_test(problems, table)).unwrap_or_default();
     let settings = match class {
         Some(Class::Website) => read_website(problems, &mut fields).map(Settings::Website),
         Some(Class::Whmcs) => read_whmcs(problems, &mut fields).map(Settings::Whmcs),
@@ -281,7 +285,8 @@ fn read_asset(
     if has_client && client.is_none() {
         return None;
     }
-    Some(Asset { name: known.clone(), span: name.span.clone(), host: host?, client, settings: settings? })
+    let (name, span) = (known.clone(), name.span.clone());
+    Some(Asset { name, span, host: host?, client, settings: settings?, restore_test })
 }
 
 fn read_class(problems: &mut Problems<'_>, class: &Located<String>) -> Option<Class> {

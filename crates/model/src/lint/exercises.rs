@@ -3,24 +3,27 @@
 use super::retention::is_covered;
 use super::{Found, LintInput};
 use crate::Class;
-use crate::policy::Neutralised;
+use crate::policy::{Exercise, Neutralised, Rule};
+use crate::restore_test::Pace;
 
 pub(super) fn sample(input: &LintInput<'_>, found: &mut Vec<Found>) {
     let Some(rule) = &input.policy.verification.websites else { return };
-    let exercise = &rule.value;
-    let (Some(sample), None) = (exercise.sample, exercise.untested_max) else {
-        if exercise.sample.is_none() {
-            found.push(
-                Found::at(rule, "a sample of websites is restored, and nobody says how many")
-                    .sum("one of a thousand is a sample")
-                    .holdfast("runs no restore tests by itself yet")
-                    .hint("write sample = 5, untested_max = \"90d\""),
-            );
-        }
+    let (exercise, pace) = (&rule.value, Pace::of(&rule.value));
+    let Some(sample) = exercise.sample else {
+        found.push(
+            Found::at(rule, "a sample of websites is restored, and nobody says how many")
+                .sum("one of a thousand is a sample")
+                .holdfast("restores all of them each time")
+                .hint("write sample = 5, untested_max = \"90d\""),
+        );
         return;
     };
     let count =
         input.estate.map(|estate| estate.assets.values().filter(|a| a.class() == Class::Website).count());
+    if exercise.untested_max.is_some() {
+        too_few(rule, &pace, sample, count.unwrap_or(0), found);
+        return;
+    }
     let reach = match count {
         Some(sites) if sites > 0 => {
             let rounds = (sites as u64).div_ceil(u64::from(sample.max(1)));
@@ -38,8 +41,28 @@ pub(super) fn sample(input: &LintInput<'_>, found: &mut Vec<Found>) {
     found.push(
         Found::at(rule, "websites are sampled, and none has a day by which it must have been tested")
             .sum(reach)
-            .holdfast("runs no restore tests by itself yet")
+            .holdfast("restores the sample, whoever waited longest first, and calls no website overdue")
             .hint("write untested_max = \"90d\": after that long without a test, a website is red"),
+    );
+}
+
+/// A sample that cannot keep the day by which each must have been tested.
+fn too_few(rule: &Rule<Exercise>, pace: &Pace, sample: u32, sites: usize, found: &mut Vec<Found>) {
+    let needed = pace.needed(sites);
+    if (sample as usize) >= needed {
+        return;
+    }
+    let (every, rounds) = (pace.every.as_str(), pace.rounds().unwrap_or(1));
+    found.push(
+        Found::at(
+            rule,
+            format!(
+                "{sample} of {sites} websites at a time are too few for the day by which each must be tested"
+            ),
+        )
+        .sum(format!("{sites} websites in {rounds} rounds, {every}: {needed} at a time are needed"))
+        .holdfast(format!("restores {} at a time, because the day is the promise", pace.picks(sites)))
+        .hint(format!("write sample = {needed}, or a longer untested_max")),
     );
 }
 
@@ -83,7 +106,7 @@ pub(super) fn neutralised(input: &LintInput<'_>, found: &mut Vec<Found>) {
                     "nothing is said of: {}; its timed jobs send invoices and charge cards",
                     loose.join(", ")
                 ))
-                .holdfast("does not restore WHMCS yet")
+                .holdfast("switches all of it off in what it restores, and fails a test in which anything reached out")
                 .hint("write neutralised = [\"egress\", \"mail\", \"gateways\", \"registrars\", \"cron\"]"),
         );
     }
@@ -98,7 +121,7 @@ pub(super) fn staging(input: &LintInput<'_>, found: &mut Vec<Found>) {
         found.push(
             Found::at(first, "what is restored for tests holds personal data, and no rule covers it")
                 .sum("the copy is readable, on another machine, for as long as nobody deletes it")
-                .holdfast("restores where it is told to, and leaves the rest to whoever told it")
+                .holdfast("restores for tests into memory or an encrypted volume alone, and destroys it at once, within a day at the latest")
                 .hint(hint),
         );
         return;
@@ -113,7 +136,9 @@ pub(super) fn staging(input: &LintInput<'_>, found: &mut Vec<Found>) {
         found.push(
             Found::at(rule, format!("what is restored for tests is not {}", missing.join(", not ")))
                 .sum("section 9 asks the same of every copy of personal data")
-                .holdfast("restores where it is told to, and leaves the rest to whoever told it")
+                .holdfast(
+                    "does all of it in its own tests all the same; by hand it restores where it is told to",
+                )
                 .hint(hint),
         );
     }

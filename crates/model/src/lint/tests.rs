@@ -289,3 +289,25 @@ fn a_window_that_is_too_short_for_its_objective_or_its_work_is_a_hole() {
     assert_ne!(wider, nightly);
     assert_eq!(found(&wider, Some(&estate(25))), "");
 }
+
+#[test]
+fn a_sample_that_cannot_keep_the_day_is_told_with_the_number_that_would() {
+    let few = DECIDED
+        .replace("sample = 5", "sample = 2")
+        .replace("untested_max = \"90d\"", "untested_max = \"28d\"");
+    assert_ne!(few, DECIDED);
+    let host = "[sites.london]\n[hosts.web1]\nsite = \"london\"\nconnect = \"local\"\n";
+    let estate = |sites: usize| {
+        let site = |n| {
+            format!("[assets.\"s{n}.example\"]\nclass = \"website\"\nhost = \"web1\"\npath = \"/s{n}\"\n")
+        };
+        format!("{host}{}", (0..sites).map(site).collect::<String>())
+    };
+    let found = |sites| {
+        let found = lint_all(&few, Some(&estate(sites)), SPRING);
+        found.into_iter().find(|finding| finding.rule == "Q15")
+    };
+    assert!(found(8).is_none());
+    let told = found(9).unwrap();
+    assert!(told.arithmetic[0].contains("3 at a time are needed"), "{:?}", told.arithmetic);
+}

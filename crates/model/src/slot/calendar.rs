@@ -11,17 +11,17 @@ use crate::Cadence;
 
 /// A period of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Period {
+pub(crate) struct Period {
     /// Its first day in the zone; of an hour, its day in UTC.
-    pub(super) date: Date,
+    pub(crate) date: Date,
     /// Its first instant.
-    pub(super) start: Timestamp,
+    pub(crate) start: Timestamp,
     /// The first instant of the next.
-    pub(super) end: Timestamp,
+    pub(crate) end: Timestamp,
 }
 
 /// The periods that start at or after `from`. Ends with representable time.
-pub(super) fn periods(cadence: Cadence, zone: &TimeZone, from: Timestamp) -> impl Iterator<Item = Period> {
+pub(crate) fn periods(cadence: Cadence, zone: &TimeZone, from: Timestamp) -> impl Iterator<Item = Period> {
     let zone = if cadence == Cadence::Hourly { TimeZone::UTC } else { zone.clone() };
     let mut next = containing(cadence, &zone, from);
     std::iter::from_fn(move || {
@@ -45,7 +45,7 @@ pub(super) fn shortest(cadence: Cadence) -> SignedDuration {
 }
 
 /// The name of a period among those of its cadence.
-pub(super) fn label(cadence: Cadence, date: Date, start: Timestamp) -> String {
+pub(crate) fn label(cadence: Cadence, date: Date, start: Timestamp) -> String {
     match cadence {
         Cadence::Hourly => start.strftime("%Y-%m-%dT%HZ").to_string(),
         Cadence::Daily => date.to_string(),
@@ -58,7 +58,8 @@ pub(super) fn label(cadence: Cadence, date: Date, start: Timestamp) -> String {
     }
 }
 
-fn containing(cadence: Cadence, zone: &TimeZone, at: Timestamp) -> Option<Period> {
+/// The period that an instant lies in.
+pub(crate) fn containing(cadence: Cadence, zone: &TimeZone, at: Timestamp) -> Option<Period> {
     let date = at.to_zoned(zone.clone()).date();
     let first = match cadence {
         Cadence::Hourly => {

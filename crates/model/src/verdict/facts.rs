@@ -12,6 +12,7 @@ use super::observed::{
     Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt, RingRefused,
     StorageWalked,
 };
+use super::tested::{TestFact, TestedFact};
 use crate::slot::Lasts;
 use crate::{Dataset, Policy};
 
@@ -70,6 +71,10 @@ pub struct Facts {
     pub restarts: Vec<RestartFact>,
     /// What people were told, by each way, oldest first.
     pub deliveries: Vec<DeliveryFact>,
+    /// Restore tests that were planned, oldest first.
+    pub tests: Vec<TestFact>,
+    /// Their targets, oldest first.
+    pub restored: Vec<TestedFact>,
     /// What captures and copies last, by asset and part.
     pub measured: BTreeMap<(String, Dataset), Lasts>,
 }

@@ -21,7 +21,7 @@ const fn fault(control: &'static str, fault: &'static str, red_within: &'static 
 const AT_ONCE: &str = "as soon as it is recorded";
 
 /// Every fault, by control.
-pub const MUTATIONS: [Mutation; 57] = [
+pub const MUTATIONS: [Mutation; 73] = [
     fault("SCOPE-02", "the newest point lacks files that could not be read", AT_ONCE),
     fault("SCHED-01", "a slot passes without a point", "at the instant at which it is due"),
     fault("SCHED-01", "a slot is served too late", AT_ONCE),
@@ -56,6 +56,26 @@ pub const MUTATIONS: [Mutation; 57] = [
     fault("INT-01", "what a run stored is not read back", AT_ONCE),
     fault("INT-02", "damage is found and not healed", AT_ONCE),
     fault("INT-02", "old data is not read any more", "30 days after it was last read"),
+    fault("TEST-01", "a week passes without a restore test", "at the end of that week"),
+    fault("TEST-01", "one that was drawn has no result", AT_ONCE),
+    fault("TEST-01", "the result of one that was drawn is taken away", AT_ONCE),
+    fault("TEST-01", "a restore test fails", AT_ONCE),
+    fault("TEST-01", "a restore test is not done in time", AT_ONCE),
+    fault("TEST-01", "one site is never drawn any more", "at the end of its deadline"),
+    fault("TEST-01", "only points that somebody chose pass", AT_ONCE),
+    fault("TEST-02", "a month passes without a restore test", "at the end of that month"),
+    fault("TEST-02", "the restore test of the month fails", AT_ONCE),
+    fault("TEST-02", "one of two is not tested", AT_ONCE),
+    fault("TEST-04", "what was restored is not destroyed", "at its deadline"),
+    fault("TEST-04", "what was restored is destroyed too late", AT_ONCE),
+    fault("TEST-04", "what was restored tried to reach the outside", AT_ONCE),
+    fault("TEST-04", "nothing was ever restored", AT_ONCE),
+    fault(
+        "DR-04",
+        "a restore test finds that the newest point cannot be loaded",
+        "at the end of the objective",
+    ),
+    fault("DR-04", "every point turns out not to be restorable", AT_ONCE),
     fault("DR-04", "no backup of one site any more", "at the end of the objective"),
     fault("DR-04", "the newest point is at one place alone", "at the end of the objective"),
     fault("DR-04", "the key is lost", AT_ONCE),

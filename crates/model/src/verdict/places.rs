@@ -122,7 +122,7 @@ impl Places {
         }
     }
 
-    fn is_off_site(&self, name: &str) -> bool {
+    pub(super) fn is_off_site(&self, name: &str) -> bool {
         let place = &self.places[name];
         place.on_production.is_none() && !self.production.contains(&place.declared.site)
     }

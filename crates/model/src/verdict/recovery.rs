@@ -31,9 +31,11 @@ fn row(look: &Look<'_>, part: &Part<'_>, warnings: &mut Vec<String>) -> Row {
     let enrolled = enrolled(look, part, &points);
     let is_protected = |point: &PointFact, at: Timestamp| {
         let has_key = look.facts.has_key(&point.repository, at).unwrap_or(true);
-        point.lacks.is_none() && has_key && look.is_enough(point.good_at(at))
+        let is_restorable = point.lacks.is_none() && has_key && !look.tested.is_disproven(&point.id, at);
+        is_restorable && look.is_enough(point.good_at(at))
     };
-    let turns = look.facts.keys.iter().map(|keys| keys.recorded).collect();
+    let keys = look.facts.keys.iter().map(|keys| keys.recorded);
+    let turns = keys.chain(look.tested.turns_of(part.asset)).collect();
     // The window moves once a day, and what happened before it does not count any more.
     look.days_ago(WINDOW_DAYS);
     let mut rpo = measure(&Measuring {
@@ -120,6 +122,9 @@ fn why_not(look: &Look<'_>, point: &PointFact) -> Option<String> {
     }
     if let Some(lacks) = &point.lacks {
         return Some(format!("the point of {of} does not count: {lacks}"));
+    }
+    if look.tested.is_disproven(&point.id, look.now) {
+        return Some(format!("the point of {of} does not count: its restore test failed"));
     }
     let copies: Vec<_> = point.lies_at(look.now).collect();
     if let Some((location, _)) = copies.iter().find(|(_, copy)| copy.state.is_damaged) {

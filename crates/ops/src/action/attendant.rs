@@ -13,7 +13,10 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use holdfast_ledger::{ActionOutcome, Ledger, NewAction, NewObservation};
+use holdfast_ledger::{
+    ActionOutcome, Ledger, NewAction, NewObservation, NewPick, NewRestoreTest, PickBegun, PickDestroyed,
+    PickEnd,
+};
 use holdfast_world::Clock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +42,22 @@ pub(crate) enum Asked {
     },
     /// Something that was looked at.
     Observe(Box<NewObservation>),
+    /// How a restore test goes on.
+    RestoreTest(Box<TestStep>),
+}
+
+/// How a restore test goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TestStep {
+    /// It is planned.
+    Planned(NewRestoreTest, Vec<NewPick>),
+    /// One that was drawn is about to be restored.
+    Begun(PickBegun),
+    /// How that ended.
+    Ended(PickEnd),
+    /// What became of what was restored.
+    Destroyed(PickDestroyed),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,6 +82,12 @@ pub(super) fn carry_out(ledger: &Ledger, asked: Asked, now: Timestamp) -> Result
             transaction.end_action(&id, outcome, detail.as_deref(), now).map(|()| id)
         }
         Asked::Observe(observation) => transaction.observe(*observation, now).map(|()| String::new()),
+        Asked::RestoreTest(step) => match *step {
+            TestStep::Planned(test, picks) => transaction.plan_restore_test(test, picks, now),
+            TestStep::Begun(begun) => transaction.begin_pick(begun, now).map(|()| String::new()),
+            TestStep::Ended(end) => transaction.end_pick(end, now).map(|()| String::new()),
+            TestStep::Destroyed(gone) => transaction.destroy_pick(gone, now).map(|()| String::new()),
+        },
     })?)
 }
 

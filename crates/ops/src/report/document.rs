@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_ledger::{
     Action, Alarm, Anchor, Hold, LogRestart, Point, PointCopy, PolicyReview, Purge, PurgedPoint, Receipt,
-    Run, Slot, Waiver,
+    Run, Slot, TestedPick, Waiver,
 };
 use holdfast_model::verdict::Breach;
 use jiff::Timestamp;
@@ -51,6 +51,8 @@ pub struct Document {
     pub runs: Vec<RunTold>,
     /// The points that lay somewhere.
     pub points: Vec<PointTold>,
+    /// What was restored for tests.
+    pub restore_tests: Vec<RestoreTestTold>,
     /// How old what lies there is, beside what was promised.
     pub retention: Vec<RetentionTold>,
     /// What was purged.
@@ -92,6 +94,20 @@ pub struct Title {
     pub contact: Vec<String>,
     /// The version of the policy in force at the end.
     pub policy: Option<PolicyTold>,
+}
+
+/// A target of a restore test. What was seen of it names clients' files and pages, and stays in the ledger.
+#[derive(Debug, Serialize)]
+pub struct RestoreTestTold {
+    /// `websites` or `whmcs`.
+    pub exercise: String,
+    /// The period of the calendar that it was made for; none where somebody asked for it.
+    pub occasion: Option<String>,
+    /// The part of the asset whose point was drawn.
+    pub dataset: String,
+    /// What was drawn, and what came of it.
+    #[serde(flatten)]
+    pub pick: TestedPick,
 }
 
 /// A version of the policy.

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use holdfast_ledger::{CheckScope, Purge, Reader, Slot, TreeHead};
-use holdfast_model::Policy;
 use holdfast_model::standards::DEMANDS;
 use holdfast_model::verdict::{ControlVerdict, Inventory, Observed};
+use holdfast_model::{Dataset, Policy};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::document::{
     ControlTold, Document, EstateChange, FORM, LogHead, PlaceDeclared, PointTold, PolicyTold, PurgeTold,
-    RowTold, RunTold, StandardTold, Title, Verdicts,
+    RestoreTestTold, RowTold, RunTold, StandardTold, Title, Verdicts,
 };
 use super::{days, history, objectives, retention, storage};
 use crate::error::{Error, Result};
@@ -86,6 +86,7 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         objectives: objectives::by_day(given.told, (from, to), &days)?,
         slot_counts: super::slots::counts(&slots, to),
         slots,
+        restore_tests: restore_tests(past, (from, until))?,
         retention: retention::of(&points, policy.as_ref(), declared, to),
         points,
         runs,
@@ -127,6 +128,25 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
         places: declared.map(places).unwrap_or_default(),
         standards,
     })
+}
+
+/// Who was drawn in the period.
+fn restore_tests(past: &Reader, (from, until): (Timestamp, Timestamp)) -> Result<Vec<RestoreTestTold>> {
+    let tests = past.restore_tests_between(from, until)?;
+    let told = past.restore_picks_between(from, until)?.into_iter().filter_map(|mut pick| {
+        let test = &tests.iter().find(|test| test.id == pick.test)?.test;
+        if let Some((end, _)) = &mut pick.ended {
+            end.details = None;
+        }
+        let drawn = if test.exercise == "whmcs" { Dataset::Database } else { Dataset::Site };
+        Some(RestoreTestTold {
+            exercise: test.exercise.clone(),
+            occasion: test.occasion.as_ref().map(|(label, _, _)| label.clone()),
+            dataset: drawn.to_string(),
+            pick,
+        })
+    });
+    Ok(told.collect())
 }
 
 /// Questions end before their end.

@@ -29,7 +29,13 @@ pub(super) struct OpenedLog {
 }
 
 impl OpenedLog {
-    fn find(setup: &Setup, wish: &DatabaseWish, point: &str, until: Timestamp, troubles: &Troubles) -> Result<OpenedLog> {
+    fn find(
+        setup: &Setup,
+        wish: &DatabaseWish,
+        point: &str,
+        until: Timestamp,
+        troubles: &Troubles,
+    ) -> Result<OpenedLog> {
         let asset = setup.asset(&wish.asset)?;
         let missing = || {
             let message = format!("the point {point} of the log of {} is not there", wish.asset);
@@ -46,7 +52,14 @@ impl OpenedLog {
 
     pub(super) fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
         let OpenedLog { found, index, snapshot, folder, .. } = self;
-        PointFiles { repository: &found.repository, catalog: &found.catalog, index, snapshot, folder, troubles }
+        PointFiles {
+            repository: &found.repository,
+            catalog: &found.catalog,
+            index,
+            snapshot,
+            folder,
+            troubles,
+        }
     }
 
     /// What of it is to be replayed.
@@ -64,7 +77,12 @@ pub(super) struct Chosen {
 }
 
 /// Chooses them for a second that is asked for; nothing for an asset without a log.
-pub(super) fn choose(setup: &Setup, wish: &DatabaseWish, found: &Found, troubles: &Troubles) -> Result<Chosen> {
+pub(super) fn choose(
+    setup: &Setup,
+    wish: &DatabaseWish,
+    found: &Found,
+    troubles: &Troubles,
+) -> Result<Chosen> {
     let asset = setup.asset(&wish.asset)?;
     let (Which::At(at), Some(settings)) = (&wish.which, following::settings(asset)) else {
         return Ok(Chosen::default());
@@ -85,7 +103,8 @@ pub(super) fn choose(setup: &Setup, wish: &DatabaseWish, found: &Found, troubles
             Err(Error::usage(message).hint(hint))
         }
         Covering::Until { instant, until: None, .. } => {
-            let why = if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
+            let why =
+                if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
             let note = format!("this is the state of {instant}, not of {at}: {why} after the dump");
             Ok(Chosen { note: Some(note), ..Chosen::default() })
         }

@@ -159,6 +159,11 @@ impl Daemon<'_> {
                 self.rereading.give_way();
                 return Ok(());
             }
+            // The same for what is being restored for a test.
+            if self.testing.is_under_way {
+                self.testing.give_way();
+                return Ok(());
+            }
             // It may wait for hours for a location that takes all it was owed.
             if self.catching_up.is_under_way {
                 self.catching_up.give_way(None);

@@ -242,6 +242,8 @@ impl Daemon<'_> {
         if self.shredding.is_busy()
             || self.purging.is_under_way
             || self.purging.is_due(now)
+            // One reader of the same line at a time.
+            || self.testing.is_under_way
             // What is owed looks like something that was lost to whoever reads first.
             || self.catching_up.is_under_way
             || self.catching_up.is_due(now)

@@ -157,7 +157,8 @@ impl Daemon<'_> {
         if is_beside || self.under_way.values().any(|run| run.repository == client) {
             return Ok(());
         }
-        if self.rereading.is_under_way || self.catching_up.is_under_way {
+        if self.rereading.is_under_way || self.catching_up.is_under_way || self.testing.is_under_way {
+            self.testing.give_way();
             self.rereading.give_way();
             self.catching_up.give_way(None);
             return Ok(());

@@ -25,6 +25,7 @@ use super::purging::Purging;
 use super::rereading::Rereading;
 use super::shredding::Shredding;
 use super::stocktaking::Stocktaking;
+use super::testing::Testing;
 use super::{Daemon, Served, Service, after, credit, translate};
 use crate::action::attendant::Attendant;
 use crate::error::{Error, Result};
@@ -78,6 +79,7 @@ impl<'s> Daemon<'s> {
             anchoring: Anchoring::default(),
             delivering: Delivering::default(),
             stocktaking,
+            testing: Testing::begin(now),
             judging: Judging::default(),
             notifying: Notifying::default(),
             following: Following::default(),

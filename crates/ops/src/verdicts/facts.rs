@@ -10,16 +10,15 @@ use holdfast_ledger::{
 use holdfast_model::notice::Topic;
 use holdfast_model::verdict::{
     ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed as LogFollowed, ForkFact,
-    HoldFact, Noted, Observed,
-    PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
-    SlotOutcome, StallFact,
+    HoldFact, Noted, Observed, PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact,
+    Settled, SlotFact, SlotOutcome, StallFact,
 };
 use holdfast_model::{AssetName, Dataset};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::followed::Followed;
-use super::stocktaking;
+use super::{inventory, stocktaking, tested};
 use crate::error::Result;
 use crate::measured;
 use crate::serve::expectation::{self, Which};
@@ -82,6 +81,7 @@ pub(super) fn gather(
         })
         .collect();
     facts.deliveries = deliveries(reader, since)?;
+    tested::gather(reader, now, &mut facts)?;
     facts.holds = reader.holds()?.into_iter().map(hold).collect();
     log_facts(reader, (since, soon), &mut facts)?;
     for (name, asset) in &setup.estate.assets {
@@ -91,6 +91,20 @@ pub(super) fn gather(
             }
         }
     }
+    Ok(facts)
+}
+
+/// What it takes to draw a restore test, and no more.
+pub(crate) fn of_tests(setup: &Setup, reader: &Reader, now: Timestamp) -> Result<Facts> {
+    let versions = Versions::load(reader)?;
+    let mut facts = Facts { policies: policies(setup, reader, &versions)?, ..Facts::default() };
+    observations(reader, &mut facts)?;
+    // What was declared since stock was taken last, or before it ever was.
+    let what = inventory::of(&setup.estate);
+    if facts.inventories.last().is_none_or(|last| last.what != what) {
+        facts.inventories.push(Noted { what, recorded: now, leaf: 0 });
+    }
+    tested::gather(reader, now, &mut facts)?;
     Ok(facts)
 }
 

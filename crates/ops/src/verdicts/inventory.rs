@@ -7,7 +7,7 @@ use holdfast_model::verdict::{
 };
 use holdfast_model::{Address, AssetName, ChannelName, LocationName};
 
-pub(super) fn of(estate: &Estate) -> Inventory {
+pub(crate) fn of(estate: &Estate) -> Inventory {
     let site = |site: &holdfast_model::estate::Site| SiteDeclared {
         country: site.country.clone(),
         latitude: site.latitude,

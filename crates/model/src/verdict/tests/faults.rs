@@ -22,14 +22,20 @@ const MOMENT: SignedDuration = SignedDuration::from_secs(1);
 
 /// Red as soon as the fault is there.
 fn at_once(break_it: impl FnOnce(&mut Facts)) -> Broken {
-    let mut facts = world();
+    at_once_in(world(), break_it)
+}
+
+pub(super) fn at_once_in(mut facts: Facts, break_it: impl FnOnce(&mut Facts)) -> Broken {
     break_it(&mut facts);
     Broken { facts, still: None, red: at(NOW) }
 }
 
 /// Red from an instant on, and not a moment before.
 fn from(red: Timestamp, break_it: impl FnOnce(&mut Facts)) -> Broken {
-    let mut facts = world();
+    from_in(world(), red, break_it)
+}
+
+pub(super) fn from_in(mut facts: Facts, red: Timestamp, break_it: impl FnOnce(&mut Facts)) -> Broken {
     break_it(&mut facts);
     Broken { facts, still: Some(red - MOMENT), red }
 }
@@ -53,6 +59,26 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
     // The newest points stand for two o'clock in the morning.
     let newest_instant = at("2026-11-23T02:00:00Z");
     match (control, fault) {
+        ("TEST-01" | "TEST-02" | "TEST-04", _) => super::restore_tests::inject(control, fault),
+        ("DR-04", "every point turns out not to be restorable") => at_once(|facts| {
+            let mut tested = facts.restored[0].clone();
+            tested.points = facts.points.iter().map(|point| point.id.clone()).collect();
+            let ended = tested.ended.as_mut().unwrap();
+            (ended.recorded, ended.outcome) = (ago(1), TestOutcome::Failed);
+            ended.failed = vec!["loads".to_owned()];
+            facts.restored.push(tested);
+        }),
+        ("DR-04", "a restore test finds that the newest point cannot be loaded") => {
+            from(at("2026-11-22T14:00:00Z") + hours(24), |facts| {
+                let mut tested = facts.restored[0].clone();
+                tested.points = vec![newest(facts, "b.example").id.clone()];
+                let ended = tested.ended.as_mut().unwrap();
+                (ended.recorded, ended.outcome) = (ago(1), TestOutcome::Failed);
+                ended.failed = vec!["loads".to_owned()];
+                facts.restored.push(tested);
+                go_on(facts, "a.example", "C-1");
+            })
+        }
         ("SCOPE-02", "the newest point lacks files that could not be read") => {
             at_once(|facts| newest(facts, "a.example").lacks = Some("3 entries could not be read".to_owned()))
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::restore_test::{Exercised, Occasion, occasion_at};
 use crate::slot::{Lasts, LastsBasis};
 use crate::verdict::*;
 use crate::{Dataset, read_policy, template};
@@ -33,7 +34,8 @@ pub(super) fn ago(count: i64) -> Timestamp {
 pub(super) fn policy() -> Policy {
     let text = template::policy_example()
         .replace("# approved_by = \"<who approved this version>\"", "approved_by = \"D. Okafor\"")
-        .replace("\"media\", \"code\", \"databases\"]", "\"media\", \"code\"]");
+        .replace("\"media\", \"code\", \"databases\"]", "\"media\", \"code\"]")
+        .replace("sample = 5, classes", "sample = 5, untested_max = \"90d\", classes");
     read_policy("policy.toml", &text).value.unwrap()
 }
 
@@ -82,6 +84,17 @@ pub(super) fn world() -> Facts {
         anchors: LOCATIONS.iter().map(|name| anchor(name, ago(12))).collect(),
         ..Facts::default()
     };
+    // Every week since the first whole one, on Wednesday.
+    for week in 0..=5 {
+        restore_test(
+            &mut facts,
+            Exercised::Websites,
+            at("2026-11-18T03:00:00Z") - hours(week * 7 * 24),
+            &["a.example", "b.example"],
+        );
+    }
+    facts.tests.reverse();
+    facts.restored.sort_by_key(|tested| tested.planned);
     for (asset, repository) in ASSETS {
         backups(&mut facts, asset, repository);
         let lasts = Lasts {
@@ -95,6 +108,62 @@ pub(super) fn world() -> Facts {
         }
     }
     facts
+}
+
+/// The world in which a control can pass: the one that needs WHMCS has two of them, tested every month.
+pub(super) fn world_of(control: &str) -> Facts {
+    let mut facts = world();
+    if control == "TEST-02" {
+        for name in ["billing.example", "second.example"] {
+            let mut asset = facts.inventories[0].what.assets["a.example"].clone();
+            asset.class = "whmcs".to_owned();
+            facts.inventories[0].what.assets.insert(name.to_owned(), asset);
+        }
+        // October was the first whole month but for four days.
+        facts.policies[0].recorded = at("2026-09-20T00:00:00Z");
+        facts.inventories[0].recorded = at("2026-09-20T00:00:00Z");
+        for begun in ["2026-10-03T03:00:00Z", "2026-11-03T03:00:00Z"] {
+            restore_test(&mut facts, Exercised::Whmcs, at(begun), &["billing.example", "second.example"]);
+        }
+    }
+    facts
+}
+
+/// A test on the occasion of an instant, in which all pass.
+pub(super) fn restore_test(facts: &mut Facts, exercised: Exercised, begun: Timestamp, assets: &[&str]) {
+    let zone = policy().zone;
+    let every = exercised.rule(&policy()).unwrap().value.every;
+    let occasion: Occasion = occasion_at(every, &zone, begun).unwrap();
+    let id = format!("{exercised} {begun}");
+    let minutes = SignedDuration::from_mins;
+    let tested = |asset: &&str| TestedFact {
+        id: format!("{id} {asset}"),
+        exercised,
+        occasion: Some(occasion.opens),
+        asset: (*asset).to_owned(),
+        points: vec![format!("{asset} {}", begun - hours(25))],
+        is_drawn: true,
+        planned: begun,
+        leaf: 40,
+        begun: Some(Begun {
+            recorded: begun + minutes(1),
+            leaf: u64::try_from(begun.as_second() / 1000).unwrap(),
+            location: "frankfurt".to_owned(),
+            staging: "memory".to_owned(),
+            destroy_by: begun + hours(24),
+        }),
+        ended: Some(Ended {
+            recorded: begun + minutes(5),
+            leaf: 42,
+            outcome: TestOutcome::Successful,
+            failed: Vec::new(),
+        }),
+        destroyed: Some(Destroyed { recorded: begun + minutes(6), leaf: 43, files: 900, bytes: 9000 }),
+    };
+    let tested: Vec<TestedFact> = assets.iter().map(tested).collect();
+    let drawn = tested.iter().map(|tested| tested.id.clone()).collect();
+    facts.tests.push(TestFact { id, exercised, occasion: Some(occasion), drawn, recorded: begun, leaf: 40 });
+    facts.restored.extend(tested);
 }
 
 pub(super) fn restart(recorded: Timestamp) -> RestartFact {

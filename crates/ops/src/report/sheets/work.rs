@@ -1,13 +1,13 @@
 //! Tables of what ran, what lies where and what was purged.
 
 use super::{Sheet, maybe, time};
-use crate::report::document::{Document, PointTold, PurgeTold, RetentionTold, RunTold};
+use crate::report::document::{Document, PointTold, PurgeTold, RestoreTestTold, RetentionTold, RunTold};
 
 pub(super) fn sheets(document: &Document) -> Vec<Sheet> {
     let mut sheets = vec![runs(document), points(document), copies(document)];
     sheets.push(retention(document));
     sheets.extend([purges(document), receipts(document), purged_points(document)]);
-    sheets.extend([storage(document), walks(document), restore_tests()]);
+    sheets.extend([storage(document), walks(document), restore_tests(document)]);
     sheets
 }
 
@@ -335,7 +335,41 @@ fn walks(document: &Document) -> Sheet {
 }
 
 /// No restore test can be made yet. The table is there, so that whoever lays periods together need not ask why not.
-fn restore_tests() -> Sheet {
+fn restore_tests(document: &Document) -> Sheet {
+    let row = |told: &RestoreTestTold| {
+        let RestoreTestTold { exercise, occasion, dataset, pick } = told;
+        let begun = pick.begun.as_ref();
+        let ended = pick.ended.as_ref();
+        let validation = match ended {
+            None => String::new(),
+            Some((end, _)) if end.failed.is_empty() => "all answered".to_owned(),
+            Some((end, _)) => format!("not answered: {}", end.failed.join(" ")),
+        };
+        let occasion =
+            occasion.as_ref().map_or_else(|| "asked for".to_owned(), |label| format!("of {label}"));
+        let chosen = if pick.picked.is_drawn { "by lot" } else { "by hand" };
+        let destroyed = match (&pick.destroyed, &pick.not_destroyed) {
+            (_, Some(why)) => format!("NOT destroyed: {why}"),
+            (Some((gone, moment)), None) => {
+                format!("{} files destroyed {}", gone.files, time(moment.happened_at))
+            }
+            (None, None) if begun.is_some() => "nothing says that it is destroyed".to_owned(),
+            (None, None) => "nothing was restored".to_owned(),
+        };
+        vec![
+            pick.id.clone(),
+            pick.picked.asset.clone(),
+            dataset.clone(),
+            pick.picked.point.clone().unwrap_or_default(),
+            begun.map(|(begun, _)| begun.location.clone()).unwrap_or_default(),
+            maybe(begun.map(|(_, moment)| moment.happened_at)),
+            maybe(ended.map(|(_, moment)| moment.happened_at)),
+            pick.state.as_str().to_uppercase().replace('-', "_"),
+            validation,
+            format!("{exercise} {occasion}; {}; point {chosen}; {destroyed}", pick.picked.why),
+            ended.map_or(pick.planned.leaf, |(_, moment)| moment.leaf).to_string(),
+        ]
+    };
     Sheet {
         file: "csv/restore-tests.csv",
         title: "Restore tests",
@@ -352,8 +386,16 @@ fn restore_tests() -> Sheet {
             "detail",
             "leaf",
         ],
-        rows: Vec::new(),
-        shown: &[(0, "Test")],
-        without: "None: restore tests and drills are not built yet, and nothing stands in for them.",
+        rows: document.restore_tests.iter().map(row).collect(),
+        shown: &[
+            (1, "Asset"),
+            (4, "From"),
+            (5, "Begun"),
+            (7, "Outcome"),
+            (8, "Questions"),
+            (9, "Which, and what became of it"),
+            (10, "Leaf"),
+        ],
+        without: "None in this period. Drills are not built yet, and nothing stands in for them.",
     }
 }
