@@ -6,7 +6,9 @@
 
 mod alerts;
 mod databases;
+mod discover;
 mod distance;
+mod enrol;
 mod object_lock;
 mod overlap;
 mod read;
@@ -17,11 +19,15 @@ use std::path::{Path, PathBuf};
 
 use crate::Address;
 pub use crate::reading::{Located, Span};
-use crate::{AssetName, Class, ClientId, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
+use crate::{
+    AssetName, Class, ClientId, DiscoveryName, ExcludePattern, HostName, LocationName, RepositoryName, SiteName,
+};
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::databases::DATABASE_PORT;
+pub use self::discover::{ClientRule, Discovery};
 pub use self::distance::distance_km;
+pub use self::enrol::{Enrolment, Entry, EntryKind, Known, LeftOut, Listing, enrol};
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
@@ -37,8 +43,16 @@ pub struct Estate {
     pub locations: BTreeMap<LocationName, Location>,
     /// Protected things.
     pub assets: BTreeMap<AssetName, Asset>,
+    /// Roots whose folders are assets by themselves.
+    pub discoveries: BTreeMap<DiscoveryName, Discovery>,
+    /// What was found in each of them when it was last looked at.
+    pub enrolments: BTreeMap<DiscoveryName, Enrolment>,
+    /// Discovered assets whose folders are not there any more. Nothing backs them up; their points can be had by their names.
+    pub vanished: BTreeMap<AssetName, Asset>,
     /// Servers at which a database may be that a website names by itself, beside this machine's own.
     pub database_servers: Vec<DatabaseServer>,
+    /// Those of them that are asked which databases they have.
+    pub database_lists: Vec<DatabaseList>,
     /// Who is told what happens.
     pub alerts: Alerts,
 }
@@ -117,6 +131,8 @@ pub struct Asset {
     pub host: HostName,
     /// Whom it belongs to.
     pub client: Option<ClientId>,
+    /// The root that it was found in; none where estate.toml names it.
+    pub discovered: Option<DiscoveryName>,
     /// What kind of thing it is, with the settings of that kind.
     pub settings: Settings,
 }
@@ -192,8 +208,21 @@ pub struct DatabaseSettings {
     pub credentials: Credentials,
 }
 
-/// Where a database server listens.
+/// A server that is asked which databases it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseList {
+    /// Where it listens.
+    pub server: DatabaseServer,
+    /// User and password of an account that sees every database.
+    pub credentials: Credentials,
+    /// Databases that nobody needs.
+    pub ignore: Vec<String>,
+    /// Where it stands in the file.
+    pub span: Span,
+}
+
+/// Where a database server listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatabaseServer {
     /// A unix socket of this machine; absolute.
     Socket(PathBuf),
@@ -246,6 +275,31 @@ impl Asset {
 }
 
 impl Estate {
+    /// The assets that estate.toml names.
+    pub fn declared(&self) -> impl Iterator<Item = &Asset> {
+        self.assets.values().filter(|asset| asset.discovered.is_none())
+    }
+
+    /// The same without what was found in roots.
+    #[must_use]
+    pub fn without_discovered(&self) -> Estate {
+        let named = |(name, asset): (&AssetName, &Asset)| {
+            asset.discovered.is_none().then(|| (name.clone(), asset.clone()))
+        };
+        Estate {
+            sites: self.sites.clone(),
+            hosts: self.hosts.clone(),
+            locations: self.locations.clone(),
+            assets: self.assets.iter().filter_map(named).collect(),
+            discoveries: self.discoveries.clone(),
+            enrolments: BTreeMap::new(),
+            vanished: BTreeMap::new(),
+            database_servers: self.database_servers.clone(),
+            database_lists: self.database_lists.clone(),
+            alerts: self.alerts.clone(),
+        }
+    }
+
     /// The assets whose points lie in `repository`.
     pub fn assets_of<'e>(&'e self, repository: &'e RepositoryName) -> impl Iterator<Item = &'e Asset> {
         self.assets.values().filter(move |asset| repository_name(asset) == *repository)
@@ -259,7 +313,8 @@ impl Estate {
         let ping = self.alerts.ping.iter().map(|ping| &ping.credentials);
         let told = channels.chain(ping).flatten();
         let databases = self.assets.values().flat_map(Asset::databases).map(|database| &database.credentials);
-        locations.chain(told).chain(databases)
+        let lists = self.database_lists.iter().map(|list| &list.credentials);
+        locations.chain(told).chain(databases).chain(lists)
     }
 
     /// Every repository, in order.

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod break_glass;
 mod catch_up;
 pub mod clock_reading;
+pub mod discover;
 pub mod ending;
 pub mod error;
 pub mod evidence;

@@ -1,5 +1,6 @@
 //! Reads policy and estate, and says what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
 use crate::object_lock::{self, Worth};
 use crate::setup::{Places, Setup};
-use crate::{measured, policy};
+use crate::{discover, measured, policy};
 
 /// A file with what is wrong with it.
 #[derive(Clone, Debug)]
@@ -98,13 +99,18 @@ fn load_estate(
     let file = path.display().to_string();
     let estate = read_estate(&file, &text);
     let mut findings = estate.diagnostics;
-    if let (Some(policy), Some(estate)) = (&policy, &estate.value) {
+    let mut value = estate.value;
+    if let Some(estate) = &mut value {
+        let known = if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::known(&places.state) };
+        findings.extend(discover::find(estate, places, &known, (&file, &text)));
+    }
+    if let (Some(policy), Some(estate)) = (&policy, &value) {
         findings.extend(compare(policy, estate, &file, &text));
     }
-    if let Some(estate) = &estate.value {
+    if let Some(estate) = &value {
         findings.extend(relations_resolved(estate, &file, &text, &resolved));
     }
-    let setup = match (policy, estate.value) {
+    let setup = match (policy, value) {
         (Some(policy), Some(estate)) if !has_errors(&findings) => {
             let interrupted = Arc::clone(interrupted);
             Some(Setup::new(world.clone(), places.clone(), estate, policy, interrupted, Arc::clone(tell)))

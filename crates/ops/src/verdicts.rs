@@ -7,7 +7,7 @@
 
 mod facts;
 mod followed;
-mod inventory;
+pub(crate) mod inventory;
 pub(crate) mod stocktaking;
 pub(crate) mod walks;
 

@@ -19,6 +19,9 @@ pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(6);
 /// Why the coming slots of an asset are waived that estate.toml does not name any more. One that comes back later is new.
 pub(crate) const LEFT: &str = "the asset left estate.toml";
 
+/// The same for one that was found in a root, and whose folder is not there any more.
+pub(crate) const VANISHED: &str = "its folder vanished";
+
 /// Which datasets are to be expanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
@@ -107,7 +110,7 @@ fn recorded(
 }
 
 fn has_left(slot: &Recorded) -> bool {
-    slot.state == SlotState::Waived && slot.reason.as_deref() == Some(LEFT)
+    slot.state == SlotState::Waived && matches!(slot.reason.as_deref(), Some(LEFT | VANISHED))
 }
 
 fn first() -> String {
@@ -124,7 +127,8 @@ pub(crate) fn withdrawn(
 ) -> Result<Option<String>> {
     let Some((name, asset)) = estate.assets.get_key_value(slot.asset.as_str()) else {
         // One that had opened stays owed.
-        return Ok((slot.opens > now).then(|| LEFT.to_owned()));
+        let why = if estate.vanished.contains_key(slot.asset.as_str()) { VANISHED } else { LEFT };
+        return Ok((slot.opens > now).then(|| why.to_owned()));
     };
     let Some((number, version)) = versions.in_force(slot.opens) else { return Ok(None) };
     if number <= slot.policy_version {

@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::inventory;
 use crate::error::{Error, Result};
+use crate::discover;
 use crate::journal;
 use crate::recovery;
 use crate::setup::Setup;
@@ -48,6 +49,10 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
         seen.push(Observed::RingRefused(RingRefused { reason: refused }));
     }
     seen.retain(|observed| known.last(observed).is_none_or(|(last, _)| last != observed));
+    // First, so that no inventory is ever written down without what belongs to it.
+    let mut found = discover::news(setup, reader.as_ref())?;
+    found.append(&mut seen);
+    seen = found;
     seen.extend(probes(setup, &known, now).into_iter().map(Observed::Probe));
     if let Some(reader) = &reader
         && known
