@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
 use crate::source::Broken;
-use crate::{attest, clock_reading, journal, known_points, part, source, source_size};
+use crate::{attest, clock_reading, journal, known_points, part, prefixes, source, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -195,6 +195,7 @@ pub(crate) fn carry_out(
             format!("kind:{}", report.kind),
         ];
         tags.extend(how.before_restore.then(|| BEFORE_RESTORE.to_owned()));
+        tags.extend(prefixes::tags(&opened.prefixes));
         // No dump is a reason to leave the files of a website, or its other databases, without a copy.
         let archived = loop {
             let request = ArchiveRequest {

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod object_lock;
 pub mod part;
 pub mod points;
+mod prefixes;
 pub mod policy;
 pub mod purge;
 pub mod receipt;

@@ -4,9 +4,9 @@
 //! what of the databases is missing makes the point a degraded one, with the reason, and the files are in it all the same.
 
 pub(crate) mod dump;
-mod site;
+pub(crate) mod site;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_asset::database::{Access, Failed};
 use holdfast_asset::{Joined, Part, folder};
@@ -23,6 +23,8 @@ pub(crate) struct Opened {
     pub(crate) source: Box<dyn Source>,
     /// What is to be known, and is no fault of the source.
     pub(crate) notices: Vec<String>,
+    /// What tables of an application begin with, each with its database.
+    pub(crate) prefixes: BTreeSet<(String, String)>,
     /// The dumps in it without which the rest is worth a point, by their databases.
     dumps: Vec<(String, Failed)>,
 }
@@ -51,13 +53,15 @@ impl Opened {
 pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken) -> Result<Opened> {
     if let (Dataset::Database, [database]) = (dataset, asset.databases()) {
         let source = Box::new(dump::of(setup, asset, database)?);
-        return Ok(Opened { source, notices: Vec::new(), dumps: Vec::new() });
+        return Ok(Opened { source, notices: Vec::new(), prefixes: BTreeSet::new(), dumps: Vec::new() });
     }
     let mut parts = files(asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    let mut prefixes = BTreeSet::new();
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
         missing = databases.missing;
+        prefixes = databases.prefixes;
         let told = databases
             .limits
             .iter()
@@ -75,7 +79,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         message: format!("not in this point: {}", error.message),
         ..error.clone()
     }));
-    Ok(Opened { source: joined(parts, missing), notices, dumps })
+    Ok(Opened { source: joined(parts, missing), notices, prefixes, dumps })
 }
 
 /// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.

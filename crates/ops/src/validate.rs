@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
 use crate::object_lock::{self, Worth};
 use crate::setup::{Places, Setup};
+use crate::verdicts::databases;
 use crate::{discover, measured, policy};
 
 /// A file with what is wrong with it.
@@ -64,6 +65,26 @@ pub fn lint(loaded: &mut Loaded) -> Result<()> {
     let found = policy::lint::diagnostics(&input, &file.path);
     file.findings.extend(found);
     Ok(())
+}
+
+/// Adds what trusted database servers have and nothing backs up. Apart from loading, because servers are asked for it.
+pub fn unpaired(loaded: &mut Loaded) {
+    let Some(setup) = &loaded.setup else { return };
+    let Some(file) = loaded.findings.last_mut() else { return };
+    for seen in databases::look(setup, &BTreeMap::new()) {
+        for database in seen.unpaired {
+            file.findings.push(Diagnostic {
+                severity: Severity::Warning,
+                code: "estate.database-unpaired".to_owned(),
+                message: format!("the database {database:?} at {} belongs to no asset: nothing backs it up", seen.server),
+                file: file.path.display().to_string(),
+                span: 0..0,
+                hint: Some(
+                    "name it in databases of a website, or in ignore of its server in database_servers".to_owned(),
+                ),
+            });
+        }
+    }
 }
 
 /// Loads policy.toml and estate.toml from the configuration folder. `tell` is told what cannot wait for the report.

@@ -5,6 +5,7 @@
 //! deadline, at its own instant; what differs from the last is appended. `holdfast serve` does so while it runs; without it
 //! `holdfast status` makes up for what passed.
 
+pub(crate) mod databases;
 mod facts;
 mod followed;
 pub(crate) mod inventory;

@@ -7,6 +7,7 @@ use clap::Args;
 use holdfast_model::Dataset;
 use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
+use holdfast_ops::discover;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::setup::Setup;
@@ -58,6 +59,8 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     }
     let _lock = state_lock::take(&setup.places.state, "backup", context.world.environment.pid())?;
     super::yield_to_production(context);
+    // What is missed some day is what was known once.
+    discover::note(&setup)?;
     let mut ending = Ending::Done;
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();

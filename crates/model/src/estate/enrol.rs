@@ -368,3 +368,7 @@ fn nested(estate: &Estate) -> impl Iterator<Item = (&Asset, &Asset)> {
         Some((asset, *outer))
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests;

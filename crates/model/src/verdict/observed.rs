@@ -95,6 +95,9 @@ pub struct DatabasesSeen {
     /// Why nobody can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// A hash of what it has and of what there is to compare with: while it is the same, so is what was found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub basis: String,
     /// It is no server of the estate any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_over: bool,

@@ -53,13 +53,13 @@ pub(super) fn lock(connection: &mut Conn, names: &Names) -> Result<(), LoadError
 pub(super) fn heal_locked(connection: &mut Conn, database: &str) -> Result<Option<Healed>, LoadError> {
     let names = Names::of(database);
     let (has_side, has_aside) = (exists(connection, &names.side)?, exists(connection, &names.aside)?);
-    let (state, table) = journal::state(connection, &names)?;
+    let (state, only) = journal::state(connection, &names)?;
     if !has_side && (!has_aside || state == State::Kept) {
         return Ok(None);
     }
     let (found, left) = match state {
         State::Saved => {
-            let left = roll_back(connection, database, &names, table.as_deref())?;
+            let left = roll_back(connection, database, &names, only.as_deref())?;
             ("a load was cut short before the new tables were proven in place: the old ones are back", left)
         }
         State::Proven => (
@@ -86,11 +86,8 @@ pub(super) fn load_over(
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let database = target.database();
-    let table = match target {
-        Target::Table { table, .. } => Some(table.as_str()),
-        _ => None,
-    };
-    let result = load_and_swap(&mut session, files, manifest, target, table, keep, watch);
+    let only = target.only(manifest);
+    let result = load_and_swap(&mut session, files, manifest, target, only.as_deref(), keep, watch);
     // The connection may be what failed, and holds the lock.
     drop(session);
     result.map_err(|error| match heal(access, database) {
@@ -116,7 +113,7 @@ fn load_and_swap(
     files: &dyn DumpFiles,
     manifest: &Manifest,
     target: &Target,
-    table: Option<&str>,
+    only: Option<&[String]>,
     keep: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
@@ -125,7 +122,7 @@ fn load_and_swap(
     session.run("create the side database", &create(&names.side, manifest))?;
     (watch.tell)(Event::Step("side created"));
     let mut expected =
-        session.feed_dump(files, manifest, &manifest.database, &names.side, table, false, watch)?;
+        session.feed_dump(files, manifest, &manifest.database, &names.side, only, false, watch)?;
     (watch.tell)(Event::Step("side loaded"));
     let mut loaded = prove(&mut session.connection, &names.side, manifest, &expected)?;
     (watch.tell)(Event::Step("side proven"));
@@ -133,8 +130,9 @@ fn load_and_swap(
     let mut fresh = session.again()?;
     let connection = &mut fresh.connection;
     let mut foreign_keys = Vec::new();
-    if let Some(table) = table {
-        foreign_keys = take_foreign_keys(connection, &names.side, table)?;
+    for table in only.unwrap_or_default() {
+        let keys = take_foreign_keys(connection, &names.side, table)?;
+        foreign_keys.extend(keys.into_iter().map(|key| (table, key)));
     }
     drop_triggers(connection, &names.side, None)?;
     if let Target::Table { table, beside: Some(beside), .. } = target {
@@ -146,21 +144,21 @@ fn load_and_swap(
         fresh.run("create the database", &create(database, manifest))?;
     }
     let connection = &mut fresh.connection;
-    let old = journal::code(connection, database, table)?;
+    let old = journal::code(connection, database, only)?;
     run(connection, &format!("CREATE TABLE {}.{MARKER} (id INT)", quoted(&names.side)))?;
-    journal::create(connection, &names, table, &old)?;
+    journal::create(connection, &names, only, &old)?;
     (watch.tell)(Event::Step("old saved"));
     let new_views = views_and_routines(connection, &names.side)?;
-    drop_triggers(connection, database, table)?;
-    if table.is_none() {
+    drop_triggers(connection, database, only)?;
+    if only.is_none() {
         for event in old.iter().filter(|code| code.kind == "EVENT") {
             run(connection, &format!("DROP EVENT {}.{}", quoted(database), quoted(&event.name)))?;
         }
     }
     (watch.tell)(Event::Step("old triggers dropped"));
-    swap(connection, database, &names, table)?;
+    swap(connection, database, &names, only)?;
     (watch.tell)(Event::Step("swapped"));
-    if table.is_none() {
+    if only.is_none() {
         run(
             connection,
             &format!(
@@ -176,11 +174,8 @@ fn load_and_swap(
             }
         }
     }
-    for key in foreign_keys {
-        run(
-            connection,
-            &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table.unwrap_or_default())),
-        )?;
+    for (table, key) in foreign_keys {
+        run(connection, &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table)))?;
     }
     fresh.replay(database, &expected)?;
     (watch.tell)(Event::Step("code recreated"));
@@ -200,8 +195,13 @@ fn load_and_swap(
 }
 
 /// All in one statement, the marker with them.
-fn swap(connection: &mut Conn, database: &str, names: &Names, table: Option<&str>) -> Result<(), LoadError> {
-    let is_wanted = |name: &str| table.is_none_or(|table| table == name);
+fn swap(
+    connection: &mut Conn,
+    database: &str,
+    names: &Names,
+    only: Option<&[String]>,
+) -> Result<(), LoadError> {
+    let is_wanted = |name: &String| only.is_none_or(|only| only.contains(name));
     let old = tables(connection, database)?;
     let new: Vec<String> = movable(tables(connection, &names.side)?);
     // A view of a table's name is in its way. It is in the journal.
@@ -233,13 +233,13 @@ fn roll_back(
     connection: &mut Conn,
     database: &str,
     names: &Names,
-    table: Option<&str>,
+    only: Option<&[String]>,
 ) -> Result<Vec<String>, LoadError> {
     let saved = journal::saved(connection, names)?;
     let aside = tables(connection, &names.aside)?;
     if aside.iter().any(|(name, _)| name == MARKER) {
         run(connection, &format!("CREATE DATABASE IF NOT EXISTS {}", quoted(&names.side)))?;
-        drop_triggers(connection, database, table)?;
+        drop_triggers(connection, database, only)?;
         let old = movable(aside);
         let present = tables(connection, database)?;
         for (name, kind) in &present {
@@ -249,7 +249,7 @@ fn roll_back(
         }
         let present = movable(present);
         let mut moves = vec![(names.aside.as_str(), MARKER, names.side.as_str(), MARKER)];
-        for name in present.iter().filter(|name| table.is_none_or(|table| table == *name)) {
+        for name in present.iter().filter(|name| only.is_none_or(|only| only.contains(*name))) {
             moves.push((database, name, &names.side, name));
         }
         for name in &old {
@@ -257,17 +257,17 @@ fn roll_back(
         }
         rename(connection, &moves)?;
     }
-    restore_code(connection, database, table, &saved)
+    restore_code(connection, database, only, &saved)
 }
 
 /// Brings code back to what is saved, and gives what would not come.
 fn restore_code(
     connection: &mut Conn,
     database: &str,
-    table: Option<&str>,
+    only: Option<&[String]>,
     saved: &[Code],
 ) -> Result<Vec<String>, LoadError> {
-    let present = journal::code(connection, database, table)?;
+    let present = journal::code(connection, database, only)?;
     let drop = |connection: &mut Conn, code: &Code| {
         run(connection, &format!("DROP {} IF EXISTS {}.{}", code.kind, quoted(database), quoted(&code.name)))
     };
@@ -305,9 +305,12 @@ fn clear(connection: &mut Conn, names: &Names, with_aside: bool) -> Result<(), L
     Ok(())
 }
 
-fn drop_triggers(connection: &mut Conn, database: &str, table: Option<&str>) -> Result<(), LoadError> {
-    let of_table =
-        table.map(|table| format!(" AND event_object_table = {}", literal(table))).unwrap_or_default();
+fn drop_triggers(
+    connection: &mut Conn,
+    database: &str,
+    only: Option<&[String]>,
+) -> Result<(), LoadError> {
+    let of_table = journal::of_tables(only);
     let query = format!(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = {}{of_table}",
         literal(database)
