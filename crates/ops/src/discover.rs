@@ -14,6 +14,7 @@ use holdfast_ledger::Reader;
 use holdfast_model::estate::{Discovery, Enrolment, Entry, EntryKind, Known, Listing, enrol};
 use holdfast_model::verdict::{Discovered, Noted, Observed, Roots};
 use holdfast_model::{Diagnostic, DiscoveryName, Estate};
+use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::journal;
@@ -85,6 +86,14 @@ fn of(noted: &[Noted<Discovered>]) -> BTreeMap<String, Known> {
         known.entry(vanished.root.to_owned()).or_default().vanished.insert((*name).to_owned());
     }
     known
+}
+
+/// When assets were last seen to have vanished, whether or not they are there again.
+pub(crate) fn missed(reader: &Reader) -> Result<BTreeMap<String, Timestamp>> {
+    let noted = recorded(reader)?;
+    let mut roots = Roots::default();
+    noted.iter().for_each(|one| roots.take(one));
+    Ok(roots.missed.into_iter().map(|(name, at)| (name.to_owned(), at)).collect())
 }
 
 /// What is to be written down: how the roots differ from what was, root by root.

@@ -17,6 +17,8 @@ pub struct Roots<'f> {
     pub present: BTreeMap<&'f str, Present<'f>>,
     /// Assets whose folders are not there any more.
     pub vanished: BTreeMap<&'f str, Vanished<'f>>,
+    /// When each asset was last seen to have vanished, those that are there again among them.
+    pub missed: BTreeMap<&'f str, Timestamp>,
     /// The last word on each root.
     pub last: BTreeMap<&'f str, &'f Noted<Discovered>>,
 }
@@ -63,6 +65,7 @@ impl<'f> Roots<'f> {
                 if !is_dropped {
                     let declared = was.or_else(|| before.and_then(|before| before.declared));
                     self.vanished.insert(name, Vanished { root, declared, noted });
+                    self.missed.insert(name, noted.recorded);
                 }
             }
         }

@@ -4,6 +4,8 @@
 //! newest recorded slot of a dataset tells how far that came: whoever was not running for a week goes on from there, and
 //! the week is accounted for.
 
+use std::collections::BTreeMap;
+
 use holdfast_ledger::{Reader, Slot as Recorded, SlotState};
 use holdfast_model::slot::{Slot, SlotBasis};
 use holdfast_model::{AssetName, Dataset, Estate};
@@ -11,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::versions::Versions;
 use crate::error::Result;
-use crate::measured;
+use crate::{discover, measured};
 
 /// How long before they open slots are recorded. What was measured since then changes none of them.
 pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(6);
@@ -40,10 +42,12 @@ pub(crate) fn unrecorded(
     (now, to): (Timestamp, Timestamp),
 ) -> Result<Vec<(u64, Slot)>> {
     let mut slots = Vec::new();
+    let missed = if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::missed(reader)? };
     for (name, asset) in &estate.assets {
         let class = asset.class();
+        let missed = missed.get(name.as_str()).copied();
         for dataset in class.datasets() {
-            let recorded = match recorded(reader, versions, name, *dataset)? {
+            let recorded = match recorded(reader, versions, (name, *dataset), missed)? {
                 Some(recorded) => recorded,
                 None if which == Which::All => {
                     Recording { since: Some(now), from: now, last: Timestamp::MIN }
@@ -89,15 +93,17 @@ struct Recording {
     last: Timestamp,
 }
 
-/// How far the slots of a dataset are recorded; `None` for one that is new.
+/// How far the slots of a dataset are recorded; `None` for one that is new, also because its folder is there again.
 fn recorded(
     reader: &Reader,
     versions: &Versions,
-    asset: &AssetName,
-    dataset: Dataset,
+    (asset, dataset): (&AssetName, Dataset),
+    missed: Option<Timestamp>,
 ) -> Result<Option<Recording>> {
     let enrolment = reader.enrolment(asset.as_ref(), dataset.as_str(), &first())?;
-    let Some(enrolment) = enrolment.filter(|enrolment| !has_left(&enrolment.last)) else { return Ok(None) };
+    // Nothing was expected while it was not there.
+    let is_known = |last: &Recorded| !has_left(last) && missed.is_none_or(|missed| last.opens >= missed);
+    let Some(enrolment) = enrolment.filter(|enrolment| is_known(&enrolment.last)) else { return Ok(None) };
     let last = &enrolment.last;
     // Once more from that instant on: others may open then that were not written down before a crash.
     let mut from = last.opens;
