@@ -31,7 +31,7 @@ use holdfast_format::source::{
 };
 use holdfast_world::Clock;
 
-pub use self::access::{Access, Place, is_there, rights_everywhere};
+pub use self::access::{Access, Databases, Place, databases, is_there, rights_everywhere};
 pub use self::manifest::{
     BinaryLog, Consistency, Counts, File, MANIFEST_FORMAT, MANIFEST_NAME, Manifest, Question, Table,
 };

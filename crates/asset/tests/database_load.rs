@@ -213,6 +213,51 @@ fn one_table_comes_beside_the_old_one_or_in_its_place() {
 }
 
 #[test]
+fn tables_of_a_prefix_change_places_together_and_a_kill_brings_all_of_them_back() {
+    let server = server(&[]);
+    server.sql(&format!(
+        "CREATE DATABASE shared; USE shared; CREATE TABLE wp_a (id INT PRIMARY KEY) ENGINE = InnoDB; \
+         CREATE TABLE wp_b (id INT PRIMARY KEY, a INT, CONSTRAINT a_of_b FOREIGN KEY (a) REFERENCES wp_a (id)) ENGINE = InnoDB; \
+         CREATE TRIGGER stamp BEFORE INSERT ON wp_b FOR EACH ROW SET NEW.a = 1; INSERT INTO wp_a VALUES (1), (2); \
+         INSERT INTO wp_b VALUES (1, 1), (2, 1); CREATE TABLE wp_shop_a (id INT PRIMARY KEY); INSERT INTO wp_shop_a VALUES (1); \
+         CREATE TABLE other (id INT PRIMARY KEY); GRANT ALL PRIVILEGES ON *.* TO '{READER}'@'localhost'"
+    ));
+    let files = Files::of(&dump(&server, "shared").unwrap());
+    let dumped = text(&server, "shared");
+    server.sql(
+        "DELETE FROM shared.wp_b WHERE id = 2; DROP TRIGGER shared.stamp; INSERT INTO shared.wp_a VALUES (3)",
+    );
+    let spoiled = text(&server, "shared");
+    assert_ne!(spoiled, dumped);
+    let access = access(&server, "shared");
+    let target = |prefix: &str| Target::Prefix {
+        database: "shared".into(),
+        prefix: prefix.into(),
+        others: vec!["wp_shop_".into()],
+    };
+    for step in ["side proven", "old saved", "old triggers dropped", "swapped", "code recreated"] {
+        let plan = plan(&access, &files, &target("wp_"), &Options::default()).unwrap();
+        let names: Vec<&str> = plan.tables.iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(names, ["wp_a", "wp_b"]);
+        let mut tell = |event| assert!(event != Event::Step(step), "killed");
+        let mut watch = Watch { interrupted: None, tell: &mut tell };
+        catch_unwind(AssertUnwindSafe(|| carry_out(&access, &files, &plan, &mut watch))).unwrap_err();
+        assert!(heal(&access, "shared").unwrap().unwrap().left.is_empty(), "{step}");
+        assert_eq!((text(&server, "shared"), databases(&server)), (spoiled.clone(), String::new()), "{step}");
+    }
+    server.sql("INSERT INTO shared.wp_shop_a VALUES (7); INSERT INTO shared.other VALUES (7)");
+    load(&access, &files, &target("wp_"), &Options::default()).unwrap();
+    server.sql("DELETE FROM shared.wp_shop_a WHERE id = 7; DELETE FROM shared.other WHERE id = 7");
+    assert_eq!((text(&server, "shared"), databases(&server)), (dumped, String::new()));
+    // Keys of tables that stay would follow the old ones away.
+    server.sql(
+        "CREATE TABLE shared.stays (id INT, a INT, FOREIGN KEY (a) REFERENCES wp_a (id)) ENGINE = InnoDB",
+    );
+    let error = load(&access, &files, &target("wp_"), &Options::default()).unwrap_err();
+    assert!(error.message.contains("shared.stays") && error.message.contains("foreign keys"), "{error}");
+}
+
+#[test]
 fn an_account_without_rights_is_told_which_and_definers_can_be_rewritten() {
     let (server, files) = shop();
     let before = text(&server, "shop");

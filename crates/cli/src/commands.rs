@@ -18,6 +18,7 @@ mod report;
 mod restic;
 mod restore;
 mod restore_database;
+mod restore_in_place;
 mod runs;
 mod serve;
 mod slots;

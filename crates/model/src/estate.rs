@@ -6,7 +6,9 @@
 
 mod alerts;
 mod databases;
+mod discover;
 mod distance;
+mod enrol;
 mod object_lock;
 mod overlap;
 mod read;
@@ -20,12 +22,15 @@ use std::time::Duration;
 use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{
-    AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName,
+    AssetName, Class, ClientId, Dataset, DiscoveryName, ExcludePattern, HostName, LocationName,
+    RepositoryName, SiteName,
 };
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::databases::DATABASE_PORT;
+pub use self::discover::{ClientRule, Discovery};
 pub use self::distance::distance_km;
+pub use self::enrol::{Enrolment, Entry, EntryKind, Known, LeftOut, Listing, enrol};
 pub use self::object_lock::LockMode;
 pub use self::read::read_estate;
 pub use self::relations::relations_resolved;
@@ -42,8 +47,16 @@ pub struct Estate {
     pub locations: BTreeMap<LocationName, Location>,
     /// Protected things.
     pub assets: BTreeMap<AssetName, Asset>,
+    /// Roots whose folders are assets by themselves.
+    pub discoveries: BTreeMap<DiscoveryName, Discovery>,
+    /// What was found in each of them when it was last looked at.
+    pub enrolments: BTreeMap<DiscoveryName, Enrolment>,
+    /// Discovered assets whose folders are not there any more. Nothing backs them up; their points can be had by their names.
+    pub vanished: BTreeMap<AssetName, Asset>,
     /// Servers at which a database may be that a website names by itself, beside this machine's own.
     pub database_servers: Vec<DatabaseServer>,
+    /// Those of them that are asked which databases they have.
+    pub database_lists: Vec<DatabaseList>,
     /// Who is told what happens.
     pub alerts: Alerts,
     /// The folder that is restored into for tests; in memory where it is not said.
@@ -124,6 +137,8 @@ pub struct Asset {
     pub host: HostName,
     /// Whom it belongs to.
     pub client: Option<ClientId>,
+    /// The root that it was found in; none where estate.toml names it.
+    pub discovered: Option<DiscoveryName>,
     /// What kind of thing it is, with the settings of that kind.
     pub settings: Settings,
     /// How it is asked when it was restored for a test.
@@ -220,8 +235,21 @@ pub struct DatabaseSettings {
     pub credentials: Credentials,
 }
 
-/// Where a database server listens.
+/// A server that is asked which databases it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseList {
+    /// Where it listens.
+    pub server: DatabaseServer,
+    /// User and password of an account that sees every database.
+    pub credentials: Credentials,
+    /// Databases that nobody needs.
+    pub ignore: Vec<String>,
+    /// Where it stands in the file.
+    pub span: Span,
+}
+
+/// Where a database server listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatabaseServer {
     /// A unix socket of this machine; absolute.
     Socket(PathBuf),
@@ -274,6 +302,31 @@ impl Asset {
 }
 
 impl Estate {
+    /// The assets that estate.toml names.
+    pub fn declared(&self) -> impl Iterator<Item = &Asset> {
+        self.assets.values().filter(|asset| asset.discovered.is_none())
+    }
+
+    /// The same without what was found in roots.
+    #[must_use]
+    pub fn without_discovered(&self) -> Estate {
+        let named = |(name, asset): (&AssetName, &Asset)| {
+            asset.discovered.is_none().then(|| (name.clone(), asset.clone()))
+        };
+        Estate {
+            sites: self.sites.clone(),
+            hosts: self.hosts.clone(),
+            locations: self.locations.clone(),
+            assets: self.assets.iter().filter_map(named).collect(),
+            discoveries: self.discoveries.clone(),
+            enrolments: BTreeMap::new(),
+            vanished: BTreeMap::new(),
+            database_servers: self.database_servers.clone(),
+            database_lists: self.database_lists.clone(),
+            alerts: self.alerts.clone(),
+        }
+    }
+
     /// The assets whose points lie in `repository`.
     pub fn assets_of<'e>(&'e self, repository: &'e RepositoryName) -> impl Iterator<Item = &'e Asset> {
         self.assets.values().filter(move |asset| repository_name(asset) == *repository)
@@ -287,7 +340,8 @@ impl Estate {
     }
 
     /// Where the credentials of channels and databases stand, each under a name that says whose they are and that a file can
-    /// have: `channel-mail`, `ping`, `database-shop.example`, and `database-shop.example-2` for an asset's second.
+    /// have: `channel-mail`, `ping`, `database-shop.example`, `database-shop.example-2` for an asset's second, and
+    /// `database-server-1` for a server that is asked what it has.
     pub fn credentials_beside(&self) -> BTreeMap<String, &Credentials> {
         let channels = self.alerts.channels.iter();
         let channels = channels
@@ -300,7 +354,9 @@ impl Estate {
                 (format!("database-{}{which}", asset.name), &database.credentials)
             })
         });
-        channels.chain(ping).chain(databases).collect()
+        let lists = self.database_lists.iter().enumerate();
+        let lists = lists.map(|(at, list)| (format!("database-server-{}", at + 1), &list.credentials));
+        channels.chain(ping).chain(databases).chain(lists).collect()
     }
 
     /// The asset whose log points lie in `repository`, where it is such a one.

@@ -43,7 +43,8 @@ pub use estate::{Estate, read_estate};
 pub use exclude::{ExcludePattern, PatternError};
 pub use lint::{LintFinding, LintInput, lint};
 pub use name::{
-    AssetName, ChannelName, ClientId, HostName, LocationName, NameError, RepositoryName, SiteName,
+    AssetName, ChannelName, ClientId, DiscoveryName, HostName, LocationName, NameError, RepositoryName,
+    SiteName,
 };
 pub use policy::{Cadence, Policy, read_policy};
 pub use rate::{RateError, parse_rate};

@@ -91,6 +91,8 @@ names! {
     RepositoryName;
     /// A way by which people are told.
     ChannelName;
+    /// A root whose folders are assets by themselves.
+    DiscoveryName;
 }
 
 #[cfg(test)]

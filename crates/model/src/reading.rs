@@ -131,6 +131,26 @@ impl<'t, 'i> Fields<'t, 'i> {
         }
     }
 
+    /// A list of texts and tables, or one of either.
+    #[allow(clippy::type_complexity, reason = "one of the two, as it stands in the file")]
+    pub(crate) fn texts_and_tables(
+        &mut self,
+        problems: &mut Problems<'_>,
+        key: &'static str,
+    ) -> Vec<(Option<Located<String>>, Option<Fields<'t, 'i>>)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let mut read = |value: Value<'t, 'i>| match value.get_ref() {
+            DeValue::Table(table) => {
+                (None, Some(Fields::new(table, format!("an entry of {key:?}"), value.span())))
+            }
+            _ => (as_text(problems, key, value), None),
+        };
+        match value.get_ref() {
+            DeValue::Array(values) => values.iter().map(read).collect(),
+            _ => vec![read(value)],
+        }
+    }
+
     pub(crate) fn flag(&mut self, problems: &mut Problems<'_>, key: &'static str) -> Option<Located<bool>> {
         let value = self.value(key)?;
         match value.get_ref() {

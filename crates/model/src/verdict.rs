@@ -10,6 +10,7 @@
 
 mod by_asset;
 mod copies;
+mod discovered;
 mod encryption;
 mod facts;
 mod integrity;
@@ -37,15 +38,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
+pub use self::discovered::{Present, Roots, Vanished};
 pub use self::facts::{
     ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted,
     PointFact, PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled,
     SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt,
-    RingRefused, RingSealed, SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, DatabasesSeen, Discovered, HostDeclared, Inventory, KeyDrilled, Keys,
+    Kit, LedgerCopied, LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered,
+    Ring, RingAt, RingRefused, RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;
@@ -239,14 +241,24 @@ pub fn off_site(inventory: &Inventory, probes: &[Noted<Probe>], now: Timestamp) 
 
 /// Judges every control as of `now`; `None` while nobody wrote down what there is to protect.
 pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
-    let inventory = facts.inventory_at(now)?;
+    let roots = Roots::at(&facts.discovered, now);
+    let inventory = facts.inventory_at(now, &roots)?;
     let policy = facts.policy_at(now)?;
-    let places = Places::of(&inventory.what, &facts.probes, now);
+    let places = Places::of(&inventory, &facts.probes, now);
     let deadline = Cell::new(None);
     let by_asset = ByAsset::of(facts, now);
     let tested = Tested::of(facts, now);
-    let inventory = &inventory.what;
-    let look = Look { facts, now, policy, inventory, places, by_asset, tested, deadline: &deadline };
+    let look = Look {
+        facts,
+        now,
+        policy,
+        inventory: &inventory,
+        roots: &roots,
+        places,
+        by_asset,
+        tested,
+        deadline: &deadline,
+    };
     let covered = coverage(&policy.policy);
     let judge = |control: &Control| {
         let serves = |c: &&crate::SentenceCoverage| c.controls.iter().any(|other| other.id == control.id);
@@ -288,6 +300,7 @@ struct Look<'f> {
     now: Timestamp,
     policy: &'f PolicyFact,
     inventory: &'f Inventory,
+    roots: &'f Roots<'f>,
     places: Places,
     by_asset: ByAsset<'f>,
     tested: Tested<'f>,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::object_lock::{self, Plan, Worth};
 use crate::setup::Setup;
 use crate::source::Broken;
-use crate::{attest, clock_reading, journal, known_points, part, source, source_size};
+use crate::{attest, clock_reading, journal, known_points, part, prefixes, source, source_size};
 
 /// What one backup did.
 #[derive(Debug, Serialize)]
@@ -114,6 +114,12 @@ pub fn backup(
     progress: &Progress,
 ) -> Result<BackupReport> {
     setup.asset(asset_name)?;
+    if setup.estate.vanished.contains_key(asset_name) {
+        return Err(Error::not_done(format!(
+            "{asset_name}: its folder vanished; there is nothing to back up"
+        ))
+        .hint(format!("`holdfast restore {asset_name} --to DIR` has it back, out of its points")));
+    }
     // What cannot be written down is not begun.
     let run = journal::begin(setup, (asset_name, dataset), how.kind(), Vec::new())?;
     let report = carry_out(setup, (asset_name, dataset), how, progress)?;
@@ -191,6 +197,7 @@ pub(crate) fn carry_out(
             format!("kind:{}", report.kind),
         ];
         tags.extend(how.before_restore.then(|| BEFORE_RESTORE.to_owned()));
+        tags.extend(prefixes::tags(&opened.prefixes));
         // No dump is a reason to leave the files of a website, or its other databases, without a copy.
         let archived = loop {
             let request = ArchiveRequest {

@@ -59,7 +59,11 @@ pub(crate) fn among(
     snapshots: &[(Id, Snapshot)],
 ) -> Result<Vec<LeftBehind>> {
     let assets = || setup.estate.assets.iter().filter(|(_, asset)| has_points_in(asset, repository));
-    let owner = |snapshot: &Snapshot| assets().any(|(name, asset)| belongs(name.as_ref(), asset, snapshot));
+    // Those whose folders vanished are told by name elsewhere.
+    let vanished = || setup.estate.vanished.iter().filter(|(_, asset)| has_points_in(asset, repository));
+    let owner = |snapshot: &Snapshot| {
+        assets().chain(vanished()).any(|(name, asset)| belongs(name.as_ref(), asset, snapshot))
+    };
     let name = |s: &Snapshot| s.tags.iter().find_map(|t| t.strip_prefix("asset:")).map(str::to_owned);
     counted(setup, repository, snapshots.iter().filter(|(_, s)| !owner(s)).map(|(_, s)| name(s)))
 }
@@ -71,7 +75,8 @@ pub fn known(setup: &Setup) -> Result<Vec<LeftBehind>> {
     for repository in repositories {
         let Some(known) = known_points::load(&setup.places.state, &repository)? else { continue };
         let is_owned = |asset: &str| {
-            setup.estate.assets.get(asset).is_some_and(|asset| has_points_in(asset, &repository))
+            let known = setup.estate.assets.get(asset).or_else(|| setup.estate.vanished.get(asset));
+            known.is_some_and(|known| has_points_in(known, &repository))
         };
         let strays = known.points.values().filter_map(|p| p.asset.clone()).filter(|asset| !is_owned(asset));
         found.extend(counted(setup, &repository, strays.map(Some))?);

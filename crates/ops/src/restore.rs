@@ -3,6 +3,7 @@
 mod all;
 pub mod database;
 pub mod export;
+pub mod in_place;
 mod instant;
 pub(crate) mod point_files;
 mod selection;

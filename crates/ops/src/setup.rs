@@ -147,9 +147,10 @@ impl Setup {
         self.turns.take(repository, &self.interrupted)
     }
 
-    /// The asset called `name`.
+    /// The asset called `name`; one whose folder vanished, too: its points are there.
     pub fn asset(&self, name: &str) -> Result<&Asset> {
-        self.estate.assets.get(name).ok_or_else(|| {
+        let known = self.estate.assets.get(name).or_else(|| self.estate.vanished.get(name));
+        known.ok_or_else(|| {
             let known: Vec<&str> = self.estate.assets.keys().map(AsRef::as_ref).collect();
             Error::usage(format!("there is no asset {name:?} in estate.toml"))
                 .hint(format!("there are: {}", known.join(", ")))

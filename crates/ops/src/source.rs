@@ -5,10 +5,10 @@
 //! what a WHMCS keeps where no backup reaches it.
 
 pub(crate) mod dump;
-mod site;
+pub(crate) mod site;
 mod whmcs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_asset::database::{Access, Failed};
 use holdfast_asset::{Folder, Joined, Part};
@@ -26,6 +26,8 @@ pub(crate) struct Opened {
     pub(crate) source: Box<dyn Source>,
     /// What is to be known, and is no fault of the source.
     pub(crate) notices: Vec<String>,
+    /// What tables of an application begin with, each with its database.
+    pub(crate) prefixes: BTreeSet<(String, String)>,
     /// What is to be remembered once the point is made.
     seen: Option<whmcs::Seen>,
     /// The dumps in it without which the rest is worth a point, by their databases.
@@ -67,10 +69,17 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         if let Settings::Whmcs(settings) = &asset.settings {
             dump = whmcs::asking(setup, asset, settings, dump);
         }
-        return Ok(Opened { source: Box::new(dump), notices: Vec::new(), seen: None, dumps: Vec::new() });
+        return Ok(Opened {
+            source: Box::new(dump),
+            notices: Vec::new(),
+            prefixes: BTreeSet::new(),
+            seen: None,
+            dumps: Vec::new(),
+        });
     }
     refuse_staging(setup, asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
+    let mut prefixes = BTreeSet::new();
     let mut seen = None;
     let mut settings = asset.folder().cloned();
     if let Settings::Whmcs(whmcs) = &asset.settings {
@@ -85,6 +94,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
         missing = databases.missing;
+        prefixes = databases.prefixes;
         let told = databases
             .limits
             .iter()
@@ -102,7 +112,7 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
         message: format!("not in this point: {}", error.message),
         ..error.clone()
     }));
-    Ok(Opened { source: joined(parts, missing), notices, seen, dumps })
+    Ok(Opened { source: joined(parts, missing), notices, prefixes, seen, dumps })
 }
 
 /// How a database of an asset is reached, by its name: as estate.toml says, or as its own application does.

@@ -1,5 +1,6 @@
 //! Reads policy and estate, and says what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,8 @@ use crate::error::{Error, Result};
 use crate::left_behind::{self, LeftBehind};
 use crate::object_lock::{self, Worth};
 use crate::setup::{Places, Setup};
-use crate::{measured, policy};
+use crate::verdicts::databases;
+use crate::{discover, measured, policy};
 
 /// A file with what is wrong with it.
 #[derive(Clone, Debug)]
@@ -65,6 +67,30 @@ pub fn lint(loaded: &mut Loaded) -> Result<()> {
     Ok(())
 }
 
+/// Adds what trusted database servers have and nothing backs up. Apart from loading, because servers are asked for it.
+pub fn unpaired(loaded: &mut Loaded) {
+    let Some(setup) = &loaded.setup else { return };
+    let Some(file) = loaded.findings.last_mut() else { return };
+    for seen in databases::look(setup, &BTreeMap::new()) {
+        for database in seen.unpaired {
+            file.findings.push(Diagnostic {
+                severity: Severity::Warning,
+                code: "estate.database-unpaired".to_owned(),
+                message: format!(
+                    "the database {database:?} at {} belongs to no asset: nothing backs it up",
+                    seen.server
+                ),
+                file: file.path.display().to_string(),
+                span: 0..0,
+                hint: Some(
+                    "name it in databases of a website, or in ignore of its server in database_servers"
+                        .to_owned(),
+                ),
+            });
+        }
+    }
+}
+
 /// Loads policy.toml and estate.toml from the configuration folder. `tell` is told what cannot wait for the report.
 pub fn load(places: &Places, world: &World, interrupted: &Arc<AtomicBool>, tell: &Tell) -> Result<Loaded> {
     let (path, text) = read(places, "policy.toml")?;
@@ -98,13 +124,19 @@ fn load_estate(
     let file = path.display().to_string();
     let estate = read_estate(&file, &text);
     let mut findings = estate.diagnostics;
-    if let (Some(policy), Some(estate)) = (&policy, &estate.value) {
+    let mut value = estate.value;
+    if let Some(estate) = &mut value {
+        let known =
+            if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::known(&places.state) };
+        findings.extend(discover::find(estate, places, &known, (&file, &text)));
+    }
+    if let (Some(policy), Some(estate)) = (&policy, &value) {
         findings.extend(compare(policy, estate, &file, &text));
     }
-    if let Some(estate) = &estate.value {
+    if let Some(estate) = &value {
         findings.extend(relations_resolved(estate, &file, &text, &resolved));
     }
-    let setup = match (policy, estate.value) {
+    let setup = match (policy, value) {
         (Some(policy), Some(estate)) if !has_errors(&findings) => {
             let interrupted = Arc::clone(interrupted);
             Some(Setup::new(world.clone(), places.clone(), estate, policy, interrupted, Arc::clone(tell)))

@@ -5,9 +5,10 @@
 //! deadline, at its own instant; what differs from the last is appended. `holdfast serve` does so while it runs; without it
 //! `holdfast status` makes up for what passed.
 
+pub(crate) mod databases;
 pub(crate) mod facts;
 mod followed;
-mod inventory;
+pub(crate) mod inventory;
 pub(crate) mod stocktaking;
 mod tested;
 pub(crate) mod walks;

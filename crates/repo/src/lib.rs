@@ -74,7 +74,7 @@ pub use prune::{PruneOptions, PrunePlan, Pruned};
 pub use reach::{Dead, Reach};
 pub use repair::{Action, Lost, RepairRequest, Repaired, Step};
 pub use repository::{Identity, LocalFolders, MirrorState, Repository};
-pub use restore::{Enter, Include, RestoreRequest, Restored};
+pub use restore::{Enter, InPlace, InPlacePlan, Include, RestoreRequest, Restored};
 pub use tombstones::Tombstones;
 pub use tree_reader::TreeReader;
 pub use verify::new::ReadBack;

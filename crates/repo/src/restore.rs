@@ -29,6 +29,7 @@ mod copies;
 mod directories;
 mod existing;
 mod files;
+mod in_place;
 mod plan;
 mod reports;
 mod schedule;
@@ -42,6 +43,7 @@ use content::WORKERS_PER_THREAD;
 use copies::Copies;
 use directories::{Directories, check_target, state as directory_state};
 use files::{Files, state as file_state};
+pub use in_place::{InPlace, InPlacePlan};
 use plan::Plan;
 use reports::Reports;
 use schedule::Schedule;
@@ -92,6 +94,24 @@ pub struct Restored {
     pub damaged_objects_met: u64,
 }
 
+/// What may become of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Nothing is there.
+    Fresh,
+    /// It is replaced where it differs.
+    Overwrite,
+    /// The same while somebody uses it: each file is the old one or the whole new one, whatever happens, and nothing is
+    /// restored through what is in the place of a directory.
+    InPlace,
+}
+
+impl How {
+    pub(crate) fn overwrites(self) -> bool {
+        self != How::Fresh
+    }
+}
+
 impl Repository {
     /// Restores a point. Trouble with single entries is reported and counted; an error means that the restore as a whole
     /// ended early. Repeating it with `overwrite` goes on where it ended.
@@ -103,10 +123,23 @@ impl Repository {
         progress: &Progress,
         cancel: &Cancel,
     ) -> Result<Restored> {
+        let how = if request.overwrite { How::Overwrite } else { How::Fresh };
+        self.restore_how(request, how, index, monitor, progress, cancel)
+    }
+
+    pub(crate) fn restore_how(
+        &self,
+        request: &RestoreRequest<'_>,
+        how: How,
+        index: &Index,
+        monitor: &dyn Monitor,
+        progress: &Progress,
+        cancel: &Cancel,
+    ) -> Result<Restored> {
         if request.from.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "no location to restore from was given"));
         }
-        let is_new = check_target(request.target, request.overwrite)?;
+        let is_new = check_target(request.target, how.overwrites())?;
         let _held = self.lock_for_reading(request.from, monitor);
         let threads = self.writer.threads.max(1);
         let workers = threads * WORKERS_PER_THREAD;
@@ -117,22 +150,22 @@ impl Repository {
         progress.files_total.set(plan.files.len() as u64);
         progress.bytes_total.set(plan.files.iter().map(|f| f.size).sum());
 
-        if request.overwrite && !is_new {
-            let directories = open(request.target)?;
+        if how.overwrites() && !is_new {
+            let directories = open(request.target, how)?;
             existing::compare(&plan, &directories, index, threads, cancel)?;
         }
         let (schedule, mut need) = Schedule::new(&plan, index, workers)?;
-        if !request.overwrite || is_new {
+        if !how.overwrites() || is_new {
             let directories = plan.directories.iter().filter(|d| d.is_needed).count();
             need.inodes += (directories + plan.specials.len()) as u64;
         }
         space::check(request.target, need)?;
 
-        let directories = prepare(request, &plan, is_new)?;
-        let overwrite = request.overwrite;
-        directories.make(&plan, overwrite, &reports, cancel)?;
+        let directories = prepare(request, how, &plan, is_new)?;
+        let overwrite = how.overwrites();
+        directories.make(&plan, how, &reports, cancel)?;
         let specials = specials::make(&mut plan, &directories, overwrite, &reports, cancel)?;
-        let files = Files::new(&plan, &directories, overwrite, &reports, progress);
+        let files = Files::new(&plan, &directories, how, &reports, progress);
         let copies = Copies::new(&self.cipher, index, request.from, &reports);
         content::write(&schedule, &copies, &files, workers, cancel)?;
         let links = specials::link(&plan, &directories, overwrite, &reports, cancel)?;
@@ -151,13 +184,13 @@ impl Repository {
 }
 
 /// Makes and opens the target.
-fn prepare(request: &RestoreRequest<'_>, plan: &Plan, is_new: bool) -> Result<Directories> {
+fn prepare(request: &RestoreRequest<'_>, how: How, plan: &Plan, is_new: bool) -> Result<Directories> {
     if is_new {
         std::fs::create_dir_all(request.target)
             .map_err(|e| Error::local("make the target", request.target, e))?;
     }
-    let directories = open(request.target)?;
-    if !request.overwrite || is_new {
+    let directories = open(request.target, how)?;
+    if !how.overwrites() || is_new {
         let root = directories
             .get(plan, 0)
             .map_err(|e| Error::local("open the target", request.target, e.into()))?;
@@ -168,6 +201,10 @@ fn prepare(request: &RestoreRequest<'_>, plan: &Plan, is_new: bool) -> Result<Di
     Ok(directories)
 }
 
-fn open(target: &Path) -> Result<Directories> {
-    Directories::open(target).map_err(|e| Error::local("open the target", target, e.into()))
+fn open(target: &Path, how: How) -> Result<Directories> {
+    let opened = match how {
+        How::InPlace => Directories::open_itself(target),
+        How::Fresh | How::Overwrite => Directories::open(target),
+    };
+    opened.map_err(|e| Error::local("open the target", target, e.into()))
 }

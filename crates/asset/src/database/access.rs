@@ -13,6 +13,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
 
 use super::failure::query_failure;
+use super::load::is_beside;
 
 /// The longest value that the readers of option files, whose lines have 4096 bytes, surely take, in bytes.
 const VALUE_BYTES_MAX: usize = 1000;
@@ -132,6 +133,31 @@ pub fn is_there(access: &Access) -> Result<bool, SourceError> {
         Ok(count) => Ok(count.is_some_and(|count| count > 0)),
         Err(error) => Err(query_failure(&path, "reach the server", &error)),
     }
+}
+
+/// The databases that an account sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Databases {
+    /// Their names, those of the server itself left out, and what a load of ours leaves beside a database.
+    pub names: Vec<String>,
+    /// Whether it sees every one; an account that may do nothing with a database is not told of it.
+    pub is_complete: bool,
+}
+
+/// What databases a server has, as far as the account sees them.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn databases(access: &Access) -> Result<Databases, SourceError> {
+    let query = "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN \
+                 ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1";
+    let asked = access.ask().and_then(|mut connection| connection.query::<String, _>(query));
+    let mut names =
+        asked.map_err(|error| query_failure(b"/databases", "ask which databases there are", &error))?;
+    names.retain(|name| !is_beside(name));
+    let rights = rights_everywhere(access)?;
+    let is_complete = rights.iter().any(|right| matches!(right.as_str(), "SHOW DATABASES" | "SELECT"));
+    Ok(Databases { names, is_complete })
 }
 
 /// The rights of the account that go beyond single databases.

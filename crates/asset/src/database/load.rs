@@ -33,6 +33,7 @@ pub use self::log::{Log, PlannedReplay, Replayed, Stop, log_manifest};
 pub use self::plan::{Plan, PlannedTable, plan, plan_to};
 pub use self::swap::{Healed, heal};
 
+pub(super) use self::journal::is_beside;
 pub(crate) use self::proof::{is_comparable, release};
 
 use self::journal::Names;
@@ -65,6 +66,15 @@ pub enum Target {
         /// The name beside the old one, which must be free; none: in place of the old one.
         beside: Option<String>,
     },
+    /// The tables of one application among those of others, in place of the old ones: those that begin with its prefix.
+    Prefix {
+        /// The database.
+        database: String,
+        /// What the names of its tables begin with.
+        prefix: String,
+        /// Longer ones that begin with it and are of other applications.
+        others: Vec<String>,
+    },
 }
 
 impl Target {
@@ -72,7 +82,7 @@ impl Target {
     pub fn replaces(&self) -> bool {
         match self {
             Target::New { .. } => false,
-            Target::Over { .. } => true,
+            Target::Over { .. } | Target::Prefix { .. } => true,
             Target::Table { beside, .. } => beside.is_none(),
         }
     }
@@ -80,7 +90,25 @@ impl Target {
     /// The database.
     pub fn database(&self) -> &str {
         match self {
-            Target::New { database } | Target::Over { database } | Target::Table { database, .. } => database,
+            Target::New { database }
+            | Target::Over { database }
+            | Target::Table { database, .. }
+            | Target::Prefix { database, .. } => database,
+        }
+    }
+
+    /// The tables of a dump that alone are loaded; none where it is all of it.
+    fn only(&self, manifest: &Manifest) -> Option<Vec<String>> {
+        let begins = |name: &str, prefix: &str| name.starts_with(prefix);
+        match self {
+            Target::New { .. } | Target::Over { .. } => None,
+            Target::Table { table, .. } => Some(vec![table.clone()]),
+            Target::Prefix { prefix, others, .. } => {
+                let names = manifest.tables.iter().map(|table| &table.name);
+                let own = names
+                    .filter(|name| begins(name, prefix) && !others.iter().any(|other| begins(name, other)));
+                Some(own.cloned().collect())
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use holdfast_model::Dataset;
 use holdfast_ops::audit::When;
 use holdfast_ops::backup::{self, BackupReport, CopyLock, CopyReport, How};
+use holdfast_ops::discover;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::following::{self, FollowReport};
@@ -59,6 +60,8 @@ pub fn run(context: &Context, command: &Backup) -> Result<Ending> {
     }
     let _lock = state_lock::take(&setup.places.state, "backup", context.world.environment.pid())?;
     super::yield_to_production(context);
+    // What is missed some day is what was known once.
+    discover::note(&setup)?;
     if command.dataset == Some(Dataset::Log) {
         return follow_logs(context, &setup, &assets, command.all);
     }

@@ -8,6 +8,7 @@ use holdfast_ops::Progress;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
 use holdfast_ops::restore::database::DatabaseWish;
+use holdfast_ops::restore::in_place::InPlaceWish;
 use holdfast_ops::restore::{self, RestoreReport, Wish};
 use holdfast_ops::setup::Setup;
 
@@ -25,6 +26,8 @@ use crate::{output, words};
 /// With --database, a database of the point is loaded into a server: into a new one (--into), in place of the old one, or
 /// one table of it (--table). The plan is shown, and carried out with --yes.
 ///
+/// With --in-place, files and folders go back to where they were (--include names them). The plan is shown here, too.
+///
 /// The audit log has it first: who, which point, which paths, where to, what for. Without the log nothing is restored,
 /// unless somebody breaks the glass.
 #[derive(Args, Debug)]
@@ -36,8 +39,14 @@ pub struct Restore {
     #[arg(long, conflicts_with_all = ["asset", "point"])]
     all: bool,
     /// The folder to restore into
-    #[arg(long, value_name = "DIR", required_unless_present = "database")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["database", "in_place"])]
     to: Option<PathBuf>,
+    /// Back into the asset's own folder, with owners and modes as they were
+    ///
+    /// The plan is shown, and carried out with --yes. A point of what is there now is made first. Each file is replaced at once
+    /// or not at all; what is not in the point stays. Nothing is restored through a symlink.
+    #[arg(long, requires = "asset", group = "replacing", conflicts_with_all = ["to", "all", "whole", "overwrite", "break_glass"])]
+    in_place: bool,
     #[command(flatten)]
     which: super::WhichPoint,
     /// Read from this location only
@@ -75,6 +84,18 @@ pub fn run(context: &Context, command: &Restore) -> Result<Ending> {
             ..command.database.wish(name)
         };
         return super::restore_database::run(context, &setup, &wish, command.database.yes);
+    }
+    if command.in_place {
+        let wish = InPlaceWish {
+            asset: command.asset.clone().unwrap_or_default(),
+            dataset: command.which.dataset,
+            which: command.which.which()?,
+            location: command.location.clone(),
+            include: command.include.clone(),
+            is_unsafe: command.database.no_safety_point,
+            purpose: command.purpose.purpose.clone(),
+        };
+        return super::restore_in_place::run(context, &setup, &wish, command.database.yes);
     }
     let wish = Wish {
         asset: command.asset.clone().unwrap_or_default(),

@@ -29,6 +29,7 @@ pub struct ToServer {
         long,
         value_name = "NAME",
         requires = "asset",
+        group = "replacing",
         conflicts_with_all = ["to", "include", "overwrite", "break_glass", "dataset"],
         help_heading = HEADING
     )]
@@ -39,6 +40,11 @@ pub struct ToServer {
     /// One table alone
     #[arg(long, value_name = "NAME", requires = "database", help_heading = HEADING)]
     table: Option<String>,
+    /// The tables of one application alone, where several share the database: those whose names begin with this
+    ///
+    /// Of a website the point knows the prefixes; tables of a longer one that it knows stay as they are.
+    #[arg(long, value_name = "PREFIX", requires = "database", conflicts_with_all = ["table", "into", "grants"], help_heading = HEADING)]
+    prefix: Option<String>,
     /// The table under this name beside the old one, instead of in its place
     #[arg(long = "as", value_name = "NAME", requires = "table", help_heading = HEADING)]
     beside: Option<String>,
@@ -58,14 +64,14 @@ pub struct ToServer {
     #[arg(long, requires = "database", help_heading = HEADING)]
     keep_old: bool,
     /// Replace without making a point of what is there first
-    #[arg(long, requires = "database", help_heading = HEADING)]
-    no_safety_point: bool,
+    #[arg(long, requires = "replacing", help_heading = HEADING)]
+    pub no_safety_point: bool,
     /// Carry the plan out; without it, it is shown and nothing is changed
-    #[arg(long, requires = "database", help_heading = HEADING)]
+    #[arg(long, requires = "replacing", help_heading = HEADING)]
     pub yes: bool,
 }
 
-const HEADING: &str = "Into a server";
+const HEADING: &str = "Into a server, or in place";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum DefinersChoice {
@@ -82,6 +88,7 @@ impl ToServer {
             database: name.to_owned(),
             into: self.into.clone(),
             table: self.table.clone(),
+            prefix: self.prefix.clone(),
             beside: self.beside.clone(),
             options: Options {
                 definers: match self.definers {
@@ -144,6 +151,9 @@ fn print_plan(plan: &DatabasePlan) {
         Target::Over { database } => format!("in place of the database {database}"),
         Target::Table { database, table, beside: None } => {
             format!("in place of the table {table} of the database {database}")
+        }
+        Target::Prefix { database, prefix, .. } => {
+            format!("in place of the tables of the database {database} that begin with {prefix}")
         }
         Target::Table { database, table, beside: Some(name) } => {
             format!("the table {table} as {name} into the database {database}")

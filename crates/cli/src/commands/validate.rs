@@ -3,6 +3,7 @@
 use clap::Args;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
+use holdfast_ops::setup::Setup;
 use holdfast_ops::validate;
 
 use crate::context::Context;
@@ -18,6 +19,7 @@ pub struct Validate {}
 pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
     let mut loaded = context.load()?;
     validate::lint(&mut loaded)?;
+    validate::unpaired(&mut loaded);
     let mut has_lint = false;
     if context.options.json {
         output::json(&diagnostics::json(&loaded.findings));
@@ -38,6 +40,7 @@ pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
         (false, false) => Ending::Done,
     };
     if let Some(setup) = loaded.setup.as_ref().filter(|_| !context.options.json) {
+        roots(setup);
         output::line(format!(
             "{} in {}, {}",
             words::count(setup.estate.assets.len() as u64, "asset"),
@@ -46,6 +49,24 @@ pub fn run(context: &Context, _command: &Validate) -> Result<Ending> {
         ));
     }
     Ok(ending)
+}
+
+/// So many names of what is left out are told, of each kind.
+const NAMED: usize = 8;
+
+/// What is in each root whose folders are assets by themselves, and what is left out of it on purpose.
+fn roots(setup: &Setup) {
+    for (name, enrolment) in &setup.estate.enrolments {
+        let Some(discovery) = setup.estate.discoveries.get(name) else { continue };
+        let found = words::count(enrolment.assets.len() as u64, "website");
+        let mut line = format!("discover.{name}: {found} in {}", discovery.pattern);
+        for (why, names) in enrolment.left_out.kinds() {
+            let more = if names.len() > NAMED { ", ..." } else { "" };
+            let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            line += &format!("; left out, {why}: {} ({named}{more})", names.len());
+        }
+        output::line(line);
+    }
 }
 
 /// Takes the findings of the linter out, and counts them: they have a command of their own, with room for the sums.

@@ -3,8 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use toml::de::DeValue;
+
 use super::read::{read_credentials, source_path};
-use super::{DatabaseServer, DatabaseSettings, LogSettings};
+use super::{DatabaseList, DatabaseServer, DatabaseSettings, LogSettings};
 use crate::diagnostic::Problems;
 use crate::parse_duration;
 use crate::reading::{Fields, Located};
@@ -114,6 +116,45 @@ fn read_with(
 const DATABASE_NAME_MAX: usize = 64;
 /// Where MariaDB and MySQL listen by default.
 pub const DATABASE_PORT: u16 = 3306;
+
+/// Reads the trusted servers: each a text, or a table with an account that sees what databases it has.
+pub(super) fn read_servers(
+    problems: &mut Problems<'_>,
+    root: &mut Fields<'_, '_>,
+) -> (Vec<DatabaseServer>, Vec<DatabaseList>) {
+    const KEY: &str = "database_servers";
+    let is_table = |value: &toml::Spanned<DeValue<'_>>| matches!(value.get_ref(), DeValue::Table(_));
+    let has_tables = root.value(KEY).is_some_and(|value| match value.get_ref() {
+        DeValue::Array(values) => values.iter().any(is_table),
+        _ => is_table(value),
+    });
+    if !has_tables {
+        let servers = root.texts(problems, KEY);
+        return (servers.iter().filter_map(|server| read_server(problems, server)).collect(), Vec::new());
+    }
+    let (mut servers, mut lists) = (Vec::new(), Vec::new());
+    for (text, table) in root.texts_and_tables(problems, KEY) {
+        if let Some(server) = text.and_then(|text| read_server(problems, &text)) {
+            servers.push(server);
+        }
+        if let Some(list) = table.and_then(|fields| read_list(problems, fields)) {
+            servers.push(list.server.clone());
+            lists.push(list);
+        }
+    }
+    (servers, lists)
+}
+
+fn read_list(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>) -> Option<DatabaseList> {
+    let span = fields.span().clone();
+    let server = fields.required_text(problems, "server").and_then(|text| read_server(problems, &text));
+    let credentials = fields.table(problems, "credentials");
+    let credentials = fields.require(problems, "credentials", credentials);
+    let credentials = credentials.and_then(|table| read_credentials(problems, "credentials", table));
+    let ignore = fields.texts(problems, "ignore").into_iter().map(|name| name.value).collect();
+    fields.finish(problems);
+    Some(DatabaseList { server: server?, credentials: credentials?, ignore, span: span.into() })
+}
 
 /// Reads a trusted server: the path of a socket, or a host with or without a port.
 pub(super) fn read_server(problems: &mut Problems<'_>, text: &Located<String>) -> Option<DatabaseServer> {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::alerts::{read_alerts, read_metrics};
-use super::databases::{read_database, read_followed_database, read_server};
+use super::databases::{read_database, read_followed_database, read_servers};
+use super::discover::read_discoveries;
 use super::object_lock::read_object_lock;
 use super::relations;
 use super::tested::{read_staging, read_test};
-use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site};
+use super::{Asset, Connect, Credentials, Estate, Host, Located, Location, Settings, Site, Span};
 use super::{DatabaseSettings, FolderSettings, SiteDatabases, WebsiteSettings, WhmcsSettings};
 use crate::address::plain_path;
 use crate::diagnostic::{Checked, Problems};
@@ -35,8 +36,7 @@ pub fn read_estate(file: &str, text: &str) -> Checked<Estate> {
 fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Estate {
     let mut root = Fields::new(document, "the estate", 0..0);
     let mut estate = Estate::default();
-    let servers = root.texts(problems, "database_servers");
-    estate.database_servers = servers.iter().filter_map(|server| read_server(problems, server)).collect();
+    (estate.database_servers, estate.database_lists) = read_servers(problems, &mut root);
     for (name, fields) in root.tables(problems, "sites") {
         if let (Some(name), Some(site)) =
             (named(problems, &name, SiteName::parse), read_site(problems, &name, fields))
@@ -72,6 +72,7 @@ fn read(document: &DeTable<'_>, problems: &mut Problems<'_>) -> Estate {
             estate.assets.insert(known, asset);
         }
     }
+    estate.discoveries = read_discoveries(problems, &mut root, &hosts);
     if let Some(fields) = root.table(problems, "alerts") {
         estate.alerts = read_alerts(problems, fields);
     }
@@ -285,11 +286,18 @@ fn read_asset(
     if has_client && client.is_none() {
         return None;
     }
-    let (name, span) = (known.clone(), name.span.clone());
-    Some(Asset { name, span, host: host?, client, settings: settings?, restore_test })
+    Some(Asset {
+        name: known.clone(),
+        span: name.span.clone(),
+        host: host?,
+        client,
+        discovered: None,
+        settings: settings?,
+        restore_test,
+    })
 }
 
-fn read_class(problems: &mut Problems<'_>, class: &Located<String>) -> Option<Class> {
+pub(super) fn read_class(problems: &mut Problems<'_>, class: &Located<String>) -> Option<Class> {
     let parsed = Class::parse(&class.value);
     if parsed.is_none() {
         let names = Class::ALL.map(Class::as_str);
@@ -333,6 +341,13 @@ fn read_whmcs(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Optio
 
 fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Option<FolderSettings> {
     let path = fields.required_text(problems, "path");
+    let folder = read_folder_rules(problems, fields);
+    let path = path?;
+    Some(FolderSettings { path: source_path(problems, &path)?, path_span: path.span, ..folder })
+}
+
+/// What is read of a folder, without where it is.
+pub(super) fn read_folder_rules(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> FolderSettings {
     let exclude = fields.texts(problems, "exclude");
     let exclude = exclude.into_iter().filter_map(|text| {
         let pattern = ExcludePattern::parse(&text.value);
@@ -347,16 +362,15 @@ fn read_folder(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> Opti
     });
     let also = fields.texts(problems, "also");
     let also = also.into_iter().filter_map(|text| Some((source_path(problems, &text)?, text.span))).collect();
-    let path = path?;
-    Some(FolderSettings {
-        path: source_path(problems, &path)?,
+    FolderSettings {
+        path: PathBuf::new(),
         also,
-        path_span: path.span,
+        path_span: Span::default(),
         exclude,
         exclude_caches,
         one_file_system,
         file_size_bytes_max,
-    })
+    }
 }
 
 pub(super) fn source_path(problems: &mut Problems<'_>, path: &Located<String>) -> Option<PathBuf> {
@@ -372,7 +386,7 @@ pub(in crate::estate) fn named<T>(
 }
 
 /// A key whose value must be the name of something that the file declares.
-fn reference<T>(
+pub(super) fn reference<T>(
     problems: &mut Problems<'_>,
     fields: &mut Fields<'_, '_>,
     key: &'static str,

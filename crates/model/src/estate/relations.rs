@@ -20,6 +20,8 @@ pub fn relations_resolved(
         check(estate, &mut problems);
         problems.finish(Some(())).diagnostics
     };
+    // Those that were found in a root were held against all others when they were.
+    let estate = &estate.without_discovered();
     let mut resolved = estate.clone();
     for location in resolved.locations.values_mut() {
         if let Address::Local { path } = &mut location.address {

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
+use super::discovered::Roots;
 use super::observed::{
-    Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt, RingRefused,
-    StorageWalked,
+    DatabasesSeen, Discovered, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe,
+    Ring, RingAt, RingRefused, StorageWalked,
 };
 use super::tested::{TestFact, TestedFact};
 use crate::slot::Lasts;
@@ -25,6 +26,10 @@ pub struct Facts {
     pub policies_seen: Vec<Noted<PolicySeen>>,
     /// What there was to protect, and where copies were to lie.
     pub inventories: Vec<Noted<Inventory>>,
+    /// What came and went in roots whose folders are assets by themselves.
+    pub discovered: Vec<Noted<Discovered>>,
+    /// What database servers were found to have.
+    pub databases: Vec<Noted<DatabasesSeen>>,
     /// Which repositories had a key.
     pub keys: Vec<Noted<Keys>>,
     /// What locations turned out to be.
@@ -399,8 +404,13 @@ pub struct HoldFact {
 }
 
 impl Facts {
-    pub(super) fn inventory_at(&self, now: Timestamp) -> Option<&Noted<Inventory>> {
-        latest(&self.inventories, now, |_| true)
+    /// What there was to protect at an instant: what the estate named, and what was found in roots by then.
+    pub(super) fn inventory_at(&self, now: Timestamp, roots: &Roots<'_>) -> Option<Inventory> {
+        let mut inventory = latest(&self.inventories, now, |_| true)?.what.clone();
+        for (name, present) in &roots.present {
+            inventory.assets.entry((*name).to_owned()).or_insert_with(|| present.declared.clone());
+        }
+        Some(inventory)
     }
 
     pub(super) fn policy_at(&self, now: Timestamp) -> Option<&PolicyFact> {

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 pub enum Observed {
     /// What there is to protect, and where copies are to lie.
     Inventory(Inventory),
+    /// What came and went in a root whose folders are assets by themselves.
+    Discovered(Discovered),
+    /// Databases of a server that belong to nothing.
+    Databases(DatabasesSeen),
     /// Which repositories have a key.
     Keys(Keys),
     /// What the policy's file says of itself.
@@ -57,6 +61,48 @@ pub struct Inventory {
     /// Ways by which people are told.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, ChannelDeclared>,
+}
+
+/// What came and went in a root since it was looked at before; what is in it is the sum of all of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovered {
+    /// The root, by the name that the estate gives it.
+    pub root: String,
+    /// Assets that are new in it, or there again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub came: BTreeMap<String, AssetDeclared>,
+    /// Assets whose folders are not there any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub vanished: BTreeSet<String>,
+    /// Assets that are no concern of it any more, because somebody said so.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dropped: BTreeSet<String>,
+    /// All that is in it and can be no asset, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
+    /// Why nobody can tell what is in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What a database server was found to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabasesSeen {
+    /// Where it listens.
+    pub server: String,
+    /// Databases that are in no asset's points and that nobody said to leave out.
+    pub unpaired: BTreeSet<String>,
+    /// How many it has.
+    pub count: u64,
+    /// Why nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// A hash of what it has and of what there is to compare with: while it is the same, so is what was found.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub basis: String,
+    /// It is no server of the estate any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
 }
 
 /// A way by which people are told.
@@ -311,6 +357,8 @@ impl Observed {
     pub fn subject(&self) -> (&'static str, &str) {
         match self {
             Observed::Inventory(_) => ("inventory", ""),
+            Observed::Discovered(discovered) => ("discovered", &discovered.root),
+            Observed::Databases(seen) => ("databases", &seen.server),
             Observed::Keys(_) => ("keys", ""),
             Observed::PolicySeen(_) => ("policy-seen", ""),
             Observed::Probe(probe) => ("probe", &probe.location),

@@ -152,7 +152,8 @@ fn enrolled(look: &Look<'_>, part: &Part<'_>, points: &[&PointFact]) -> Timestam
     let first_slot = look.by_asset.slots(part.asset).iter().filter(|slot| slot.is_recorded);
     let first_slot = first_slot.map(|slot| slot.opens).filter(|opens| *opens <= look.now).min();
     let seen = look.facts.inventories.iter().filter(|one| one.what.assets.contains_key(part.asset));
-    let seen = seen.map(|one| one.recorded).min();
+    let found = look.roots.present.get(part.asset).map(|present| present.since);
+    let seen = seen.map(|one| one.recorded).chain(found).min();
     let first_point = points.iter().map(|point| point.instant).min();
     [first_slot, seen, first_point].into_iter().flatten().min().unwrap_or(look.now).min(look.now)
 }

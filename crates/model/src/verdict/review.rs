@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::facts::{Noted, ReviewFact};
+use super::discovered::Roots;
+use super::facts::ReviewFact;
 use super::observed::Inventory;
 use super::rows::Finding;
 use super::{Evidence, Look, Verdict, after, hours, minute};
@@ -89,8 +90,7 @@ pub(super) fn after_changes(look: &Look<'_>) -> Finding {
     if look.words().review.changes.is_none() {
         return Finding::not_applicable("the policy asks for no review after changes");
     }
-    let known: Vec<&Noted<Inventory>> =
-        look.facts.inventories.iter().filter(|one| one.recorded <= look.now).collect();
+    let known = states(look);
     let last = last_review(look);
     // What was there when the policy was last reviewed, or first seen.
     let before = known.iter().rev().find(|one| last.is_some_and(|review| one.recorded <= review.recorded));
@@ -98,14 +98,14 @@ pub(super) fn after_changes(look: &Look<'_>) -> Finding {
         return Finding::no_evidence("nobody wrote down what there is");
     };
     let changed = known.iter().filter(|one| one.recorded > before.recorded);
-    let changed = changed.filter_map(|one| Some((one, change(&before.what, &one.what)?))).next();
+    let changed = changed.filter_map(|one| Some((one, change(before, one)?))).next();
     let Some((first, _)) = changed else {
         let what = "no location, host or site was added, and the number of assets is about the same";
         return Finding::new(Verdict::Pass, format!("{what} since {}", minute(before.recorded)))
             .by(Evidence::leaf(before.leaf), before.recorded);
     };
     // What it came to by now; what was taken back opens no review.
-    let Some(what) = change(&before.what, look.inventory) else {
+    let Some(what) = known.last().and_then(|now| change(before, now)) else {
         return Finding::new(
             Verdict::Pass,
             format!("what changed since {} was taken back", minute(before.recorded)),
@@ -124,8 +124,50 @@ pub(super) fn after_changes(look: &Look<'_>) -> Finding {
     finding.by(Evidence::leaf(first.leaf), first.recorded)
 }
 
+/// What there was from an instant on.
+struct State<'f> {
+    what: &'f Inventory,
+    /// How many assets, those that were found in roots among them.
+    assets: usize,
+    recorded: Timestamp,
+    leaf: u64,
+}
+
+/// What there was after each change that was recorded, oldest first.
+fn states<'f>(look: &Look<'f>) -> Vec<State<'f>> {
+    let facts = look.facts;
+    let mut found = facts.discovered.iter().filter(|one| one.recorded <= look.now).peekable();
+    let mut named = facts.inventories.iter().filter(|one| one.recorded <= look.now).peekable();
+    let (mut roots, mut last) = (Roots::default(), None);
+    let mut states = Vec::new();
+    loop {
+        // What was found in a root is written down before the inventory that it belongs to.
+        let is_found = match (found.peek(), named.peek()) {
+            (None, None) => return states,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(found), Some(named)) => found.leaf < named.leaf,
+        };
+        let (recorded, leaf) = if is_found {
+            let Some(noted) = found.next() else { return states };
+            roots.take(noted);
+            (noted.recorded, noted.leaf)
+        } else {
+            let Some(noted) = named.next() else { return states };
+            last = Some(&noted.what);
+            (noted.recorded, noted.leaf)
+        };
+        if let Some(what) = last {
+            let assets = what.assets.len() + roots.present.len();
+            states.push(State { what, assets, recorded, leaf });
+        }
+    }
+}
+
 /// What is new, and how far the number of assets changed.
-fn change(before: &Inventory, now: &Inventory) -> Option<String> {
+fn change(before: &State<'_>, now: &State<'_>) -> Option<String> {
+    let (had, has) = (before.assets, now.assets);
+    let (before, now) = (before.what, now.what);
     let new = |what: &str, before: BTreeSet<&String>, now: BTreeSet<&String>| {
         let new: Vec<&str> = now.difference(&before).map(|name| name.as_str()).collect();
         (!new.is_empty()).then(|| format!("new {what}: {}", new.join(", ")))
@@ -136,7 +178,6 @@ fn change(before: &Inventory, now: &Inventory) -> Option<String> {
         .filter(|(name, location)| before.locations.get(*name).is_some_and(|old| old.place != location.place))
         .map(|(name, _)| name.as_str())
         .collect();
-    let (had, has) = (before.assets.len(), now.assets.len());
     let is_far = had.abs_diff(has) * 100 > had * ASSETS_CHANGED_PERCENT;
     let changes = [
         new("locations", before.locations.keys().collect(), now.locations.keys().collect()),

@@ -1,10 +1,13 @@
 //! Whether everything is covered, with all of its parts.
 //!
-//! Only what the estate names can be looked through: what stands on a machine and in no file, nobody told us of. So the
-//! first control never passes while inventories of hosts are not read.
+//! Only what the estate names, what lies in roots that it names, and what databases trusted servers have can be looked through:
+//! what else stands on a machine and in no file, nobody told us of. So the first control never passes while inventories of hosts
+//! are not read.
+
+use std::collections::BTreeMap;
 
 use super::rows::Finding;
-use super::{Evidence, Look, Part, Row, Verdict};
+use super::{DatabasesSeen, Evidence, Look, Noted, Part, PointFact, Row, Verdict, after, hours, minute};
 use crate::Class;
 
 /// SCOPE-01.
@@ -36,6 +39,8 @@ pub(super) fn covered(look: &Look<'_>) -> Finding {
         Row::new(host, Verdict::Fail, "unprotected: no asset lies on this machine")
             .next("declare what is on it in estate.toml, or remove it there")
     }));
+    rows.extend(roots(look));
+    rows.extend(databases(look));
     let count = rows.len();
     let mut finding = Finding::of_rows(
         rows,
@@ -46,13 +51,97 @@ pub(super) fn covered(look: &Look<'_>) -> Finding {
     if finding.verdict == Verdict::Pass {
         finding.verdict = Verdict::NoEvidence;
         finding.why = format!(
-            "what estate.toml names is covered ({count} of {count}); what stands on machines and in no file is not looked for"
+            "what estate.toml names is covered ({count} of {count}); what else stands on machines is not looked for"
         );
         finding.next = Some(
             "compare estate.toml with what your machines hold: inventories of hosts are not built".to_owned(),
         );
     }
     finding
+}
+
+/// What lies in roots and is not protected, and what lay there and does no more.
+fn roots(look: &Look<'_>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (root, last) in &look.roots.last {
+        let by = |row: Row| row.by(Evidence::leaf(last.leaf), last.recorded);
+        if let Some(failure) = &last.what.failure {
+            let why = format!("what lies in this root cannot be told: {failure}");
+            rows.push(by(Row::new(format!("discover.{root}"), Verdict::Fail, why)
+                .next("new websites are not noticed until it can be read again")));
+        }
+        for (folder, why) in &last.what.refused {
+            let row =
+                Row::new(format!("discover.{root}: {folder}"), Verdict::Fail, format!("unprotected: {why}"));
+            rows.push(by(row.next(format!("or name it in except of [discover.{root}]"))));
+        }
+    }
+    for (asset, vanished) in &look.roots.vanished {
+        let since = vanished.noted.recorded;
+        let points = look.by_asset.points(asset);
+        let is_lying = |point: &&&PointFact| point.lies_at(look.now).next().is_some();
+        let count = points.iter().filter(is_lying).count();
+        // Of one that left nothing behind nobody can do anything.
+        if count == 0 && look.is_past(after(since, hours(VANISHED_DAYS * 24))) {
+            continue;
+        }
+        let left = match count {
+            0 => "no point of it lies anywhere".to_owned(),
+            1 => "its point stays for as long as the policy keeps it".to_owned(),
+            count => format!("its {count} points stay for as long as the policy keeps them"),
+        };
+        let why = format!("its folder vanished by {}; {left}", minute(since));
+        let row = Row::new(*asset, Verdict::Fail, why).about(asset).next(format!(
+            "bring it back: `holdfast restore {asset} --to DIR`; if it is gone on purpose, name it in except of \
+             [discover.{}]",
+            vanished.root
+        ));
+        rows.push(row.by(Evidence::leaf(vanished.noted.leaf), since));
+    }
+    rows
+}
+
+/// So long a website is missed that vanished before a point of it was made.
+const VANISHED_DAYS: i64 = 30;
+/// A server is asked once a day and more; what was found longer ago says nothing about now.
+const DATABASES_SEEN_HOURS: i64 = 48;
+
+/// Databases that belong to nothing, by server.
+fn databases(look: &Look<'_>) -> Vec<Row> {
+    let mut servers: BTreeMap<&str, &Noted<DatabasesSeen>> = BTreeMap::new();
+    for seen in look.facts.databases.iter().filter(|seen| seen.recorded <= look.now) {
+        servers.insert(&seen.what.server, seen);
+    }
+    let mut rows = Vec::new();
+    for (server, seen) in servers.into_iter().filter(|(_, seen)| !seen.what.is_over) {
+        let target = format!("databases at {server}");
+        let by = |row: Row| row.by(Evidence::leaf(seen.leaf), seen.recorded);
+        if let Some(failure) = &seen.what.failure {
+            let why = format!("whether each belongs to an asset is not known: {failure}");
+            rows.push(by(Row::new(target, Verdict::NoEvidence, why).next(
+                "name an account that sees every database: database_servers = [{ server = \"...\", credentials = { ... } }]",
+            )));
+            continue;
+        }
+        for database in &seen.what.unpaired {
+            let why = "unprotected: it belongs to no asset";
+            rows.push(by(Row::new(format!("database {database} at {server}"), Verdict::Fail, why)
+                .next("name it in databases of a website, or in ignore of its server in database_servers")));
+        }
+        if seen.what.unpaired.is_empty() {
+            let why = format!(
+                "each of its {} databases belongs to an asset, or is left out by name",
+                seen.what.count
+            );
+            rows.push(by(if look.is_fresh(seen.recorded, hours(DATABASES_SEEN_HOURS)) {
+                Row::new(target, Verdict::Pass, why)
+            } else {
+                Row::new(target, Verdict::Stale, format!("{why}, when it was last asked"))
+                    .next("`holdfast serve` asks it, and so does `holdfast status`")
+            }));
+        }
+    }
+    rows
 }
 
 /// SCOPE-02.

@@ -1,5 +1,6 @@
 //! A world in which every control that can pass does, and each fault of the table in it.
 
+mod discovered;
 mod faults;
 mod logs;
 mod places;

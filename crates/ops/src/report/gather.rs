@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use holdfast_ledger::{CheckScope, Purge, Reader, Slot, TreeHead};
 use holdfast_model::standards::DEMANDS;
-use holdfast_model::verdict::{ControlVerdict, Inventory, Observed};
+use holdfast_model::verdict::{ControlVerdict, Inventory, Noted, Observed, Roots};
 use holdfast_model::{Dataset, Policy};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -60,8 +60,8 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
     let standards = standards(status);
     let points = points(past, from)?;
     let policy = policy_at(past, to)?;
-    let inventories = inventories(past)?;
-    let declared = inventories.last().map(|(inventory, _, _)| inventory);
+    let (declared, estate_changes) = estate(past, from)?;
+    let declared = declared.as_ref();
     Ok(Document {
         holdfast_report: FORM,
         from,
@@ -117,7 +117,7 @@ pub(super) fn document(given: &Given<'_>, status: &StatusReport) -> Result<Docum
             .collect(),
         reviews: past.policy_reviews()?.into_iter().filter(|r| from <= r.recorded_at).collect(),
         policy_versions: policy_versions(past)?,
-        estate_changes: estate_changes(&inventories, from),
+        estate_changes,
         storage,
         anchors: past
             .anchors(None)?
@@ -318,12 +318,45 @@ fn purges(past: &Reader, from: Timestamp) -> Result<Vec<PurgeTold>> {
     Ok(told.into_iter().filter(is_of_it).collect())
 }
 
-fn inventories(past: &Reader) -> Result<Vec<(Inventory, Timestamp, u64)>> {
-    let read = |one: &holdfast_ledger::Observation| match stocktaking::read(one)? {
-        Observed::Inventory(inventory) => Some((inventory, one.recorded_at, one.leaf)),
-        _ => None,
-    };
-    Ok(past.observations()?.iter().filter_map(read).collect())
+/// What there was to protect in the end, what was found in roots included; and what changed from an instant on.
+fn estate(past: &Reader, from: Timestamp) -> Result<(Option<Inventory>, Vec<EstateChange>)> {
+    let mut changes = Vec::new();
+    let (mut declared, mut found) = (None::<Inventory>, Vec::new());
+    for one in past.observations()? {
+        let (recorded_at, leaf) = (one.recorded_at, one.leaf);
+        let mut said = Vec::new();
+        let is_inventory = one.observation.kind == "inventory";
+        match stocktaking::read(&one) {
+            Some(Observed::Inventory(inventory)) => {
+                said = difference(&declared.take().unwrap_or_default(), &inventory);
+                declared = Some(inventory);
+            }
+            Some(Observed::Discovered(what)) => {
+                let listed = |names: Vec<&String>, word: &str, said: &mut Vec<String>| {
+                    if !names.is_empty() {
+                        let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+                        said.push(format!("asset {} {word} discover.{}", names.join(", "), what.root));
+                    }
+                };
+                listed(what.came.keys().collect(), "found in", &mut said);
+                listed(what.vanished.iter().collect(), "vanished from", &mut said);
+                listed(what.dropped.iter().collect(), "no concern any more of", &mut said);
+                found.push(Noted { what, recorded: recorded_at, leaf });
+            }
+            _ => continue,
+        }
+        if recorded_at >= from && (is_inventory || !said.is_empty()) {
+            changes.push(EstateChange { recorded_at, leaf, changes: said });
+        }
+    }
+    let mut roots = Roots::default();
+    found.iter().for_each(|noted| roots.take(noted));
+    if let Some(declared) = &mut declared {
+        for (name, present) in roots.present {
+            declared.assets.entry(name.to_owned()).or_insert_with(|| present.declared.clone());
+        }
+    }
+    Ok((declared, changes))
 }
 
 fn places(inventory: &Inventory) -> Vec<PlaceDeclared> {
@@ -336,21 +369,13 @@ fn places(inventory: &Inventory) -> Vec<PlaceDeclared> {
     inventory.locations.iter().map(place).collect()
 }
 
-fn estate_changes(inventories: &[(Inventory, Timestamp, u64)], from: Timestamp) -> Vec<EstateChange> {
-    let mut changes = Vec::new();
-    let mut before = Inventory::default();
-    for (inventory, recorded_at, leaf) in inventories {
-        if *recorded_at >= from {
-            let mut said = Vec::new();
-            differ("site", &before.sites, &inventory.sites, &mut said);
-            differ("host", &before.hosts, &inventory.hosts, &mut said);
-            differ("location", &before.locations, &inventory.locations, &mut said);
-            differ("asset", &before.assets, &inventory.assets, &mut said);
-            changes.push(EstateChange { recorded_at: *recorded_at, leaf: *leaf, changes: said });
-        }
-        before = inventory.clone();
-    }
-    changes
+fn difference(before: &Inventory, inventory: &Inventory) -> Vec<String> {
+    let mut said = Vec::new();
+    differ("site", &before.sites, &inventory.sites, &mut said);
+    differ("host", &before.hosts, &inventory.hosts, &mut said);
+    differ("location", &before.locations, &inventory.locations, &mut said);
+    differ("asset", &before.assets, &inventory.assets, &mut said);
+    said
 }
 
 fn differ<T: PartialEq>(

@@ -28,6 +28,7 @@ use crate::backup::{self, How};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::points::{Found, Which, find, pick};
+use crate::prefixes;
 use crate::setup::Setup;
 use crate::source;
 use crate::validate::resolved;
@@ -49,6 +50,8 @@ pub struct DatabaseWish {
     pub into: Option<String>,
     /// One table alone.
     pub table: Option<String>,
+    /// The tables alone whose names begin with this.
+    pub prefix: Option<String>,
     /// Under this name beside the old table; none: in its place.
     pub beside: Option<String>,
     /// What may be chosen.
@@ -237,16 +240,30 @@ impl Opened {
         let own = wish.into.clone().unwrap_or_else(|| wish.database.clone());
         let is_there = is_there(&Access { database: own.clone(), ..self.access.clone() })
             .map_err(|error| Error::not_done(error.to_string()))?;
-        let target = match (&wish.table, wish.into.is_some()) {
-            (Some(table), _) => {
+        let known = prefixes::of(&self.snapshot, &wish.database);
+        let target = match (&wish.table, &wish.prefix, wish.into.is_some()) {
+            (None, Some(prefix), _) => {
+                let is_longer = |other: &&String| other.len() > prefix.len() && other.starts_with(prefix);
+                let others = known.iter().filter(is_longer).cloned().collect();
+                Target::Prefix { database: own, prefix: prefix.clone(), others }
+            }
+            (Some(table), ..) => {
                 Target::Table { database: own, table: table.clone(), beside: wish.beside.clone() }
             }
-            (None, true) => Target::New { database: own },
-            (None, false) if is_there => Target::Over { database: own },
-            (None, false) => Target::New { database: own },
+            (None, None, true) => Target::New { database: own },
+            (None, None, false) if is_there => Target::Over { database: own },
+            (None, None, false) => Target::New { database: own },
         };
         let files = self.files(troubles);
         let load = match &self.log {
+            Some(_) if wish.prefix.is_some() => {
+                return Err(Error::usage(
+                    "the log of a database is replayed for all of it or one table, not by prefix",
+                )
+                .hint(
+                    "name the instant of a dump, or restore the whole beside with --into and take its tables",
+                ));
+            }
             Some(log) => {
                 let files_of_log = log.files(troubles);
                 let log = log.to(setup, &files_of_log);
@@ -254,7 +271,16 @@ impl Opened {
             }
             None => load::plan(&self.access, &files, &target, &wish.options),
         };
-        let mut load = load.map_err(failed)?;
+        let mut load = load.map_err(|error| {
+            let error = failed(error);
+            match wish.prefix.is_some() && !known.is_empty() {
+                true => error.hint(format!(
+                    "the point knows: {}",
+                    known.iter().cloned().collect::<Vec<_>>().join(", ")
+                )),
+                false => error,
+            }
+        })?;
         load.notes.extend(self.note.clone());
         let is_own = self.is_backed_up && wish.into.as_ref().is_none_or(|into| *into == wish.database);
         let makes_safety_point = target.replaces() && is_own && !wish.is_unsafe;
@@ -356,6 +382,9 @@ fn action_of(setup: &Setup, wish: &DatabaseWish, opened: &Opened, kind: ActionKi
     }
     if let Some(table) = &wish.table {
         path.push_str(&format!(": table {table}"));
+    }
+    if let Some(prefix) = &wish.prefix {
+        path.push_str(&format!(": tables {prefix}*"));
     }
     if let Some(log) = &opened.log {
         path.push_str(&format!(" and its log {} until {}", log.id.to_hex(), log.until));

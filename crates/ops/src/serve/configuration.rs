@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::Service;
 use super::versions::Versions;
+use crate::discover::{self, Watch};
 use crate::error::{Error, Result};
 use crate::setup::{Setup, Turns};
 use crate::validate::{self, FileFindings};
@@ -28,6 +29,8 @@ pub(crate) struct Configuration {
     /// Texts that are new since the last look. They count once they are the same for two looks: an editor that is in the
     /// middle of writing must not make the estate look empty.
     fresh: Option<Texts>,
+    /// The roots whose folders are assets by themselves.
+    roots: Watch,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +75,17 @@ impl Configuration {
             looked.notes.push(format!("the policy holds from {from} on; nothing is expected before"));
         }
         let setup = load(service, &policy, ledger, turns, &mut looked)?;
-        Ok((Configuration { versions, setup: Arc::new(setup), in_force, seen, fresh: None }, looked))
+        Ok((
+            Configuration {
+                versions,
+                setup: Arc::new(setup),
+                in_force,
+                seen,
+                fresh: None,
+                roots: Watch::default(),
+            },
+            looked,
+        ))
     }
 
     /// Looks at the files again, and at the calendar: another version may hold from today.
@@ -103,6 +116,7 @@ impl Configuration {
         self.seen = texts;
         // A policy that was refused, or holds from a later day, changes nothing now.
         if !is_estate_edited && in_force == self.in_force {
+            self.look_at_roots(service, ledger, turns, &mut looked);
             return Ok(looked);
         }
         self.in_force = in_force;
@@ -114,6 +128,32 @@ impl Configuration {
             Err(error) => refuse(&mut looked, "estate.toml", &error, "the estate before stays in use"),
         }
         Ok(looked)
+    }
+}
+
+impl Configuration {
+    /// Takes over what came and went in roots. The file is not read again: one that somebody is about to break must not hold
+    /// up what is found.
+    fn look_at_roots(
+        &mut self,
+        service: &Service,
+        ledger: &Arc<Ledger>,
+        turns: &Arc<Turns>,
+        looked: &mut Looked,
+    ) {
+        let now = service.world.clock.monotonic();
+        let Some(estate) = self.roots.look(&self.setup, now) else { return };
+        looked.notes.extend(discover::said(&self.setup.estate, &estate));
+        let setup = Setup::new(
+            service.world.clone(),
+            service.places.clone(),
+            estate,
+            self.setup.policy.clone(),
+            Arc::clone(&service.stop.interrupted),
+            Arc::clone(&service.tell),
+        );
+        self.setup = Arc::new(setup.beside(ledger, turns));
+        looked.is_changed = true;
     }
 }
 

@@ -4,6 +4,8 @@
 //! newest recorded slot of a dataset tells how far that came: whoever was not running for a week goes on from there, and
 //! the week is accounted for.
 
+use std::collections::BTreeMap;
+
 use holdfast_ledger::{Reader, Slot as Recorded, SlotState};
 use holdfast_model::slot::{Slot, SlotBasis};
 use holdfast_model::{AssetName, Dataset, Estate};
@@ -11,13 +13,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::versions::Versions;
 use crate::error::Result;
-use crate::measured;
+use crate::{discover, measured};
 
 /// How long before they open slots are recorded. What was measured since then changes none of them.
 pub(crate) const AHEAD: SignedDuration = SignedDuration::from_hours(6);
 
 /// Why the coming slots of an asset are waived that estate.toml does not name any more. One that comes back later is new.
 pub(crate) const LEFT: &str = "the asset left estate.toml";
+
+/// The same for one that was found in a root, and whose folder is not there any more.
+pub(crate) const VANISHED: &str = "its folder vanished";
 
 /// Which datasets are to be expanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +42,12 @@ pub(crate) fn unrecorded(
     (now, to): (Timestamp, Timestamp),
 ) -> Result<Vec<(u64, Slot)>> {
     let mut slots = Vec::new();
+    let missed = if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::missed(reader)? };
     for (name, asset) in &estate.assets {
         let class = asset.class();
+        let missed = missed.get(name.as_str()).copied();
         for dataset in class.datasets() {
-            let recorded = match recorded(reader, versions, name, *dataset)? {
+            let recorded = match recorded(reader, versions, (name, *dataset), missed)? {
                 Some(recorded) => recorded,
                 None if which == Which::All => {
                     Recording { since: Some(now), from: now, last: Timestamp::MIN }
@@ -86,15 +93,17 @@ struct Recording {
     last: Timestamp,
 }
 
-/// How far the slots of a dataset are recorded; `None` for one that is new.
+/// How far the slots of a dataset are recorded; `None` for one that is new, also because its folder is there again.
 fn recorded(
     reader: &Reader,
     versions: &Versions,
-    asset: &AssetName,
-    dataset: Dataset,
+    (asset, dataset): (&AssetName, Dataset),
+    missed: Option<Timestamp>,
 ) -> Result<Option<Recording>> {
     let enrolment = reader.enrolment(asset.as_ref(), dataset.as_str(), &first())?;
-    let Some(enrolment) = enrolment.filter(|enrolment| !has_left(&enrolment.last)) else { return Ok(None) };
+    // Nothing was expected while it was not there.
+    let is_known = |last: &Recorded| !has_left(last) && missed.is_none_or(|missed| last.opens >= missed);
+    let Some(enrolment) = enrolment.filter(|enrolment| is_known(&enrolment.last)) else { return Ok(None) };
     let last = &enrolment.last;
     // Once more from that instant on: others may open then that were not written down before a crash.
     let mut from = last.opens;
@@ -107,7 +116,7 @@ fn recorded(
 }
 
 fn has_left(slot: &Recorded) -> bool {
-    slot.state == SlotState::Waived && slot.reason.as_deref() == Some(LEFT)
+    slot.state == SlotState::Waived && matches!(slot.reason.as_deref(), Some(LEFT | VANISHED))
 }
 
 fn first() -> String {
@@ -124,7 +133,8 @@ pub(crate) fn withdrawn(
 ) -> Result<Option<String>> {
     let Some((name, asset)) = estate.assets.get_key_value(slot.asset.as_str()) else {
         // One that had opened stays owed.
-        return Ok((slot.opens > now).then(|| LEFT.to_owned()));
+        let why = if estate.vanished.contains_key(slot.asset.as_str()) { VANISHED } else { LEFT };
+        return Ok((slot.opens > now).then(|| why.to_owned()));
     };
     let Some((number, version)) = versions.in_force(slot.opens) else { return Ok(None) };
     if number <= slot.policy_version {

@@ -190,6 +190,9 @@ impl Daemon<'_> {
         }
         let estate = &self.configuration.setup.estate;
         match estate.assets.get(slot.asset.as_str()) {
+            None if estate.vanished.contains_key(slot.asset.as_str()) => {
+                return "its folder vanished while it was open".to_owned();
+            }
             None => return "its asset left estate.toml while it was open".to_owned(),
             Some(asset) if !asset.class().is_built() => {
                 return format!("this version cannot back up the class {}", asset.class().as_str());

@@ -33,12 +33,17 @@ pub(crate) fn access(setup: &Setup, asset: &Asset, database: &DatabaseSettings) 
     let user = user.ok_or_else(|| Error::usage(format!("the credentials of {whose} need a user")))?;
     // An account that is known by its socket has none.
     let password = credentials.password.unwrap_or_default();
-    let place = match &database.server {
-        DatabaseServer::Socket(path) => Place::Socket(path.clone()),
-        DatabaseServer::Tcp { host, port } => Place::Host { host: host.clone(), port: *port },
-    };
+    let place = place(&database.server);
     let user = user.expose_secret().to_owned();
     Ok(Access { place, user, password, database: database.name.clone() })
+}
+
+/// Where a server listens.
+pub(crate) fn place(server: &DatabaseServer) -> Place {
+    match server {
+        DatabaseServer::Socket(path) => Place::Socket(path.clone()),
+        DatabaseServer::Tcp { host, port } => Place::Host { host: host.clone(), port: *port },
+    }
 }
 
 /// The tool that is installed.

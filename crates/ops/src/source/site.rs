@@ -35,6 +35,8 @@ pub(super) struct Databases {
     pub(super) missing: Vec<SourceError>,
     /// Where more were not looked for.
     pub(super) limits: Vec<Trouble>,
+    /// What the tables of its applications begin with, each with its database: others may have theirs in the same.
+    pub(super) prefixes: BTreeSet<(String, String)>,
 }
 
 /// Finds them.
@@ -82,6 +84,11 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
             Some(named.iter().map(|database| &database.name[..]).collect::<BTreeSet<_>>())
         }
     };
+    let held: BTreeSet<&str> = names.iter().flatten().copied().collect();
+    let named = found.applications.iter().flat_map(|application| &application.databases);
+    let prefixes = named.filter_map(|used| Some((used.name.known()?, used.prefix.known()?)));
+    let prefixes: BTreeSet<(String, String)> =
+        prefixes.filter(|(_, prefix)| !prefix.is_empty()).map(|(n, p)| (n.clone(), p.clone())).collect();
     let ignored =
         |used: &&DatabaseUse| used.name.known().is_some_and(|name| website.ignore_databases.contains(name));
     let mut seen = BTreeMap::new();
@@ -101,6 +108,9 @@ pub(super) fn databases(setup: &Setup, asset: &Asset, website: &WebsiteSettings)
         });
         databases.missing.extend(told);
     }
+    let dumped: BTreeSet<String> = databases.dumps.iter().map(|dump| dump.database().to_owned()).collect();
+    let is_held = |name: &String| dumped.contains(name) || held.contains(name.as_str());
+    databases.prefixes = prefixes.into_iter().filter(|(name, _)| is_held(name)).collect();
     Ok(databases)
 }
 
@@ -131,6 +141,20 @@ pub(super) fn access(
     let Some(access) = known.into_iter().next() else { return Ok(None) };
     is_no_administrator(&access).map_err(Error::not_done)?;
     Ok(Some(access))
+}
+
+/// The databases that the applications of a website name, each with its server: of those that are trusted.
+///
+/// # Errors
+/// When nothing of the folder can be looked at.
+pub(crate) fn named_by(setup: &Setup, website: &WebsiteSettings) -> Result<Vec<(Place, String)>, Error> {
+    let found = look(website)?;
+    let uses = found.applications.iter().flat_map(|application| &application.databases);
+    let named = uses.filter_map(|used| {
+        let (place, name) = (used.place.known()?, used.name.known()?);
+        Some((trusted_place(setup, place)?, name.clone()))
+    });
+    Ok(named.collect())
 }
 
 /// What an application may use and estate.toml does not name.
@@ -204,8 +228,20 @@ fn trusted(setup: &Setup, access: Access) -> Result<Access, String> {
     if SYSTEM.iter().any(|name| access.database.eq_ignore_ascii_case(name)) {
         return Err(format!("{} is the server's own and no website's", access.database));
     }
+    let Some(place) = trusted_place(setup, &access.place) else {
+        return Err(format!(
+            "the website names the server {}, which is not trusted: if it should be, write database_servers = [\"...\"] at the top of \
+             estate.toml",
+            access.place
+        ));
+    };
+    Ok(Access { place, ..access })
+}
+
+/// A server by the administrator's name for it, where he trusts it.
+fn trusted_place(setup: &Setup, place: &Place) -> Option<Place> {
     let servers = &setup.estate.database_servers;
-    let place = match &access.place {
+    match place {
         Place::Socket(path) => {
             let real = resolved(path);
             let known = servers.iter().filter_map(|server| match server {
@@ -219,20 +255,12 @@ fn trusted(setup: &Setup, access: Access) -> Result<Access, String> {
             let is_named = |server: &&DatabaseServer| matches!(server, DatabaseServer::Tcp { host: h, port: p } if h == host && p == port);
             let is_own = LOOPBACK.contains(&host.as_str()) && *port == DATABASE_PORT;
             match servers.iter().find(is_named) {
-                Some(_) => Some(access.place.clone()),
+                Some(_) => Some(place.clone()),
                 // Anybody may listen on a port that nobody has; only the server has its socket.
                 None => is_own.then(|| Place::Socket(DEFAULT_SOCKET.into())),
             }
         }
-    };
-    let Some(place) = place else {
-        return Err(format!(
-            "the website names the server {}, which is not trusted: if it should be, write database_servers = [\"...\"] at the top of \
-             estate.toml",
-            access.place
-        ));
-    };
-    Ok(Access { place, ..access })
+    }
 }
 
 /// An account that a website names and that may do more than that website's would let a client have every database of the server.

@@ -201,6 +201,8 @@ fn observations(reader: &Reader, facts: &mut Facts) -> Result<()> {
         let (recorded, leaf) = (one.recorded_at, one.leaf);
         match stocktaking::read(&one) {
             Some(Observed::Inventory(what)) => facts.inventories.push(Noted { what, recorded, leaf }),
+            Some(Observed::Discovered(what)) => facts.discovered.push(Noted { what, recorded, leaf }),
+            Some(Observed::Databases(what)) => facts.databases.push(Noted { what, recorded, leaf }),
             Some(Observed::Keys(what)) => facts.keys.push(Noted { what, recorded, leaf }),
             Some(Observed::PolicySeen(what)) => facts.policies_seen.push(Noted { what, recorded, leaf }),
             Some(Observed::Probe(what)) => facts.probes.push(Noted { what, recorded, leaf }),

@@ -1,11 +1,11 @@
 //! The estate as it is written down: what there is to protect and where copies are to lie, without secrets and paths of
-//! sites.
+//! sites. What was found in roots is written down beside it, as what came and went.
 
-use holdfast_model::estate::{Channel, Estate, Way, repository_name};
+use holdfast_model::estate::{Asset, Channel, Estate, Way, repository_name};
 use holdfast_model::verdict::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, LocationDeclared, SiteDeclared, Transport,
 };
-use holdfast_model::{Address, AssetName, ChannelName, LocationName};
+use holdfast_model::{Address, ChannelName, LocationName};
 
 pub(crate) fn of(estate: &Estate) -> Inventory {
     let site = |site: &holdfast_model::estate::Site| SiteDeclared {
@@ -28,7 +28,7 @@ pub(crate) fn of(estate: &Estate) -> Inventory {
             .map(|(name, host)| (name.to_string(), HostDeclared { site: host.site.to_string() }))
             .collect(),
         locations: estate.locations.iter().map(location).collect(),
-        assets: estate.assets.iter().map(asset).collect(),
+        assets: estate.declared().map(|asset| (asset.name.to_string(), declared(asset))).collect(),
     }
 }
 
@@ -57,13 +57,13 @@ fn channel(name: &ChannelName, channel: &Channel, escalate_seconds: u64) -> Chan
     ChannelDeclared { kind: channel.way.kind().to_owned(), server, escalate_seconds }
 }
 
-fn asset((name, asset): (&AssetName, &holdfast_model::estate::Asset)) -> (String, AssetDeclared) {
-    let declared = AssetDeclared {
+/// An asset as it is written down.
+pub(crate) fn declared(asset: &Asset) -> AssetDeclared {
+    AssetDeclared {
         class: asset.class().as_str().to_owned(),
         host: asset.host.to_string(),
         repository: repository_name(asset).to_string(),
-    };
-    (name.to_string(), declared)
+    }
 }
 
 /// The address in one spelling.

@@ -4,7 +4,7 @@
 //! A declaration that nobody compares with the thing itself is a wish. Locations are asked once a day what they are, without
 //! patience: one that does not answer is no evidence, and nobody has to wait for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use base64::Engine;
@@ -13,10 +13,13 @@ use holdfast_format::Id;
 use holdfast_ledger::{Observation, Reader};
 use holdfast_location::Identity;
 use holdfast_model::Address;
-use holdfast_model::verdict::{Keys, LogAudited, Observed, PolicySeen, Probe, Ring, RingRefused};
+use holdfast_model::verdict::{
+    DatabasesSeen, Keys, LogAudited, Observed, PolicySeen, Probe, Ring, RingRefused,
+};
 use jiff::{SignedDuration, Timestamp};
 
-use super::inventory;
+use super::{databases, inventory};
+use crate::discover;
 use crate::error::{Error, Result};
 use crate::journal;
 use crate::recovery;
@@ -48,6 +51,11 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
         seen.push(Observed::RingRefused(RingRefused { reason: refused }));
     }
     seen.retain(|observed| known.last(observed).is_none_or(|(last, _)| last != observed));
+    // First, so that no inventory is ever written down without what belongs to it.
+    let mut found = discover::news(setup, reader.as_ref())?;
+    found.append(&mut seen);
+    seen = found;
+    seen.extend(servers(setup, &known).into_iter().map(Observed::Databases));
     seen.extend(probes(setup, &known, now).into_iter().map(Observed::Probe));
     if let Some(reader) = &reader
         && known
@@ -60,6 +68,17 @@ pub(crate) fn look(setup: &Setup) -> Result<Vec<Observed>> {
         seen.push(Observed::LogAudited(audit(reader)));
     }
     Ok(seen)
+}
+
+/// What database servers have, where that is new.
+fn servers(setup: &Setup, known: &Known) -> Vec<DatabasesSeen> {
+    let mut last = BTreeMap::new();
+    for (observed, at) in &known.0 {
+        if let Observed::Databases(seen) = observed {
+            last.insert(seen.server.as_str(), (seen, *at));
+        }
+    }
+    databases::look(setup, &last)
 }
 
 /// Looks at the kit and the key ring; says why the ring may go nowhere. Then it is not noted either: what comes later is compared

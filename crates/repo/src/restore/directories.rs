@@ -16,6 +16,7 @@ use rustix::io::{Errno, Result};
 use crate::cancel::Cancel;
 use crate::error::{self, Error, ErrorKind};
 use crate::progress::Progress;
+use crate::restore::How;
 use crate::restore::attributes::{self, Wanted};
 use crate::restore::plan::Plan;
 use crate::restore::reports::Reports;
@@ -55,6 +56,12 @@ impl Directories {
         Ok(Directories { root, open: Mutex::default() })
     }
 
+    /// The same for a target that belongs to somebody else, who may have put a symlink in its place.
+    pub(crate) fn open_itself(target: &Path) -> Result<Directories> {
+        let root = Arc::new(fs::openat(CWD, target, FLAGS, Mode::empty())?);
+        Ok(Directories { root, open: Mutex::default() })
+    }
+
     /// A directory of the plan.
     pub(crate) fn get(&self, plan: &Plan, directory: u32) -> Result<Arc<OwnedFd>> {
         if directory == 0 {
@@ -87,7 +94,7 @@ impl Directories {
     pub(crate) fn make(
         &self,
         plan: &Plan,
-        overwrite: bool,
+        how: How,
         reports: &Reports<'_>,
         cancel: &Cancel,
     ) -> error::Result<()> {
@@ -103,7 +110,7 @@ impl Directories {
             }
             let made = self
                 .get(plan, directory.parent)
-                .and_then(|parent| make_one(&parent, plan.name(directory.name), overwrite));
+                .and_then(|parent| make_one(&parent, plan.name(directory.name), how));
             let state = match made {
                 Ok(state) => state,
                 Err(error) => {
@@ -115,8 +122,13 @@ impl Directories {
                             error.into(),
                         ));
                     }
-                    let hint =
-                        if error == Errno::EXIST { "; --overwrite replaces what is there" } else { "" };
+                    let hint = match error {
+                        Errno::EXIST => "; --overwrite replaces what is there",
+                        Errno::NOTDIR => {
+                            "; something else is in its place, and nothing is restored through it"
+                        }
+                        _ => "",
+                    };
                     reports.failed(
                         &path,
                         format!("cannot make the directory: {error}{hint}; nothing in it is restored"),
@@ -178,16 +190,20 @@ impl Directories {
 }
 
 /// Makes a directory, replacing what is no directory if that is allowed.
-fn make_one(parent: &OwnedFd, name: &[u8], overwrite: bool) -> Result<u8> {
+fn make_one(parent: &OwnedFd, name: &[u8], how: How) -> Result<u8> {
     let mode = Mode::RWXU;
     match fs::mkdirat(parent, name, mode) {
         Ok(()) => return Ok(state::NEW),
-        Err(Errno::EXIST) if overwrite => {}
+        Err(Errno::EXIST) if how.overwrites() => {}
         Err(error) => return Err(error),
     }
     let there = fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     if fs::FileType::from_raw_mode(there.st_mode) == fs::FileType::Directory {
         return Ok(state::OLD);
+    }
+    // Somebody uses what is there; a symlink that leads to his uploads is no leftover.
+    if how == How::InPlace {
+        return Err(Errno::NOTDIR);
     }
     fs::unlinkat(parent, name, AtFlags::empty())?;
     fs::mkdirat(parent, name, mode).map(|()| state::NEW)

@@ -18,6 +18,7 @@ use rustix::io::{Errno, Result};
 
 use crate::error::{self, Error};
 use crate::progress::{Count, Progress};
+use crate::restore::How;
 use crate::restore::attributes::{self, Wanted};
 use crate::restore::directories::Directories;
 use crate::restore::plan::{File, Plan};
@@ -50,7 +51,7 @@ const OPEN_MAX: usize = 128;
 pub(crate) struct Files<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) directories: &'a Directories,
-    pub(crate) overwrite: bool,
+    pub(crate) how: How,
     pub(crate) reports: &'a Reports<'a>,
     pub(crate) progress: &'a Progress,
     /// Files that are in place now.
@@ -67,14 +68,14 @@ impl<'a> Files<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         directories: &'a Directories,
-        overwrite: bool,
+        how: How,
         reports: &'a Reports<'a>,
         progress: &'a Progress,
     ) -> Files<'a> {
         Files {
             plan,
             directories,
-            overwrite,
+            how,
             reports,
             progress,
             finished: Count::default(),
@@ -211,9 +212,10 @@ impl<'a> Files<'a> {
         let name = self.plan.name(file.name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
-        if file.state.load(Ordering::Acquire) == state::NEW {
+        // In place nobody may ever see half of a file, not even where there was none before.
+        if file.state.load(Ordering::Acquire) == state::NEW && self.how != How::InPlace {
             match fs::openat(directory, name, flags, mode) {
-                Err(Errno::EXIST) if self.overwrite => {}
+                Err(Errno::EXIST) if self.how.overwrites() => {}
                 Ok(handle) => {
                     return start(directory, name, file, state::STARTED_NEW).map(|()| handle);
                 }
@@ -262,10 +264,17 @@ impl<'a> Files<'a> {
         let path = || self.plan.path(file.directory, file.name);
         let xattrs = self.plan.xattrs(&file.attributes);
         // In a directory that was there before, files may inherit attributes.
-        attributes::apply(handle, &self.wanted(file, xattrs, self.overwrite, &path));
+        attributes::apply(handle, &self.wanted(file, xattrs, self.how.overwrites(), &path));
         if file.state.load(Ordering::Acquire) == state::STARTED_REPLACE {
             let name = self.plan.name(file.name);
+            // After a power cut there is the old file or the new one, and no empty one.
+            if self.how == How::InPlace {
+                fs::fsync(handle)?;
+            }
             put_in_place(directory, &temporary(name), name)?;
+            if self.how == How::InPlace {
+                fs::fsync(directory)?;
+            }
         }
         file.state.store(state::DONE, Ordering::Release);
         self.finished.add(1);

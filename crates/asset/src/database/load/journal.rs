@@ -33,6 +33,12 @@ impl Names {
     }
 }
 
+/// Whether a database has the name of one that a load uses beside another.
+pub(in crate::database) fn is_beside(name: &str) -> bool {
+    let hash = name.strip_prefix("holdfast_side_").or_else(|| name.strip_prefix("holdfast_aside_"));
+    hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// How far it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -60,7 +66,7 @@ pub(super) struct Code {
 pub(super) fn create(
     connection: &mut Conn,
     names: &Names,
-    table: Option<&str>,
+    only: Option<&[String]>,
     old: &[Code],
 ) -> Result<(), LoadError> {
     let failed = |error: mysql::Error| LoadError::server("keep a journal of the load", &error);
@@ -81,7 +87,12 @@ pub(super) fn create(
             .exec_drop(&insert, (&code.kind, &code.name, &code.settings, &code.statement))
             .map_err(failed)?;
     }
-    connection.exec_drop(&insert, ("state", table.unwrap_or_default(), "", "saved")).map_err(failed)?;
+    for table in only.unwrap_or_default() {
+        connection.exec_drop(&insert, ("table", table, "", "")).map_err(failed)?;
+    }
+    // In one transaction with the rest: a state without its tables would move all of them.
+    let first = only.and_then(<[String]>::first).map_or("", String::as_str);
+    connection.exec_drop(&insert, ("state", first, "", "saved")).map_err(failed)?;
     connection.query_drop("COMMIT").map_err(failed)
 }
 
@@ -99,8 +110,8 @@ pub(super) fn set(connection: &mut Conn, names: &Names, state: State) -> Result<
     connection.query_drop(update).map_err(|error| LoadError::server("write the journal", &error))
 }
 
-/// The state, and the table that alone is loaded.
-pub(super) fn state(connection: &mut Conn, names: &Names) -> Result<(State, Option<String>), LoadError> {
+/// The state, and the tables that alone are loaded.
+pub(super) fn state(connection: &mut Conn, names: &Names) -> Result<(State, Option<Vec<String>>), LoadError> {
     let exists = super::plan::tables(connection, &names.aside)?.iter().any(|(name, _)| name == JOURNAL);
     if !exists {
         return Ok((State::Nothing, None));
@@ -115,12 +126,25 @@ pub(super) fn state(connection: &mut Conn, names: &Names) -> Result<(State, Opti
         "kept" => State::Kept,
         _ => State::Saved,
     };
-    Ok((state, Some(table).filter(|table| !table.is_empty())))
+    if table.is_empty() {
+        return Ok((state, None));
+    }
+    let query =
+        format!("SELECT name FROM {}.{JOURNAL} WHERE kind = 'table' ORDER BY id", quoted(&names.aside));
+    let only = super::column(connection, "read the journal", &query)?;
+    Ok((state, Some(if only.is_empty() { vec![table] } else { only })))
+}
+
+/// A condition that triggers are of these tables; none where all are meant.
+pub(super) fn of_tables(only: Option<&[String]>) -> String {
+    let Some(only) = only else { return String::new() };
+    let names: Vec<String> = only.iter().map(|name| literal(name)).collect();
+    format!(" AND event_object_table IN ({})", names.join(", "))
 }
 
 pub(super) fn saved(connection: &mut Conn, names: &Names) -> Result<Vec<Code>, LoadError> {
     let query = format!(
-        "SELECT kind, name, settings, statement FROM {}.{JOURNAL} WHERE kind <> 'state' ORDER BY id",
+        "SELECT kind, name, settings, statement FROM {}.{JOURNAL} WHERE kind NOT IN ('state', 'table') ORDER BY id",
         quoted(&names.aside)
     );
     connection
@@ -128,21 +152,20 @@ pub(super) fn saved(connection: &mut Conn, names: &Names) -> Result<Vec<Code>, L
         .map_err(|error| LoadError::server("read the journal", &error))
 }
 
-/// All code of a database, or the triggers of one table, as the server would have it created again.
+/// All code of a database, or the triggers of some tables, as the server would have it created again.
 pub(super) fn code(
     connection: &mut Conn,
     database: &str,
-    table: Option<&str>,
+    only: Option<&[String]>,
 ) -> Result<Vec<Code>, LoadError> {
     let failed = |error: mysql::Error| LoadError::server("save views, triggers, routines and events", &error);
     connection.query_drop(format!("USE {}", quoted(database))).map_err(failed)?;
     let of = literal(database);
-    let of_table =
-        table.map(|table| format!(" AND event_object_table = {}", literal(table))).unwrap_or_default();
+    let of_table = of_tables(only);
     let mut list = format!(
         "SELECT 'TRIGGER', trigger_name FROM information_schema.triggers WHERE trigger_schema = {of}{of_table}"
     );
-    if table.is_none() {
+    if only.is_none() {
         list += &format!(
             " UNION ALL SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema = {of} \
              UNION ALL SELECT 'VIEW', table_name FROM information_schema.views WHERE table_schema = {of} \

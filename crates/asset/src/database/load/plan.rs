@@ -97,12 +97,11 @@ pub fn plan(
         refuse(&mut connection, target, &manifest)?;
     }
     let old = tables(&mut connection, target.database())?;
-    let (wanted, beside) = match target {
-        Target::Table { table, beside, .. } => (Some(table), beside.is_some()),
-        _ => (None, false),
-    };
+    let only = target.only(&manifest);
+    let is_wanted = |name: &String| only.as_ref().is_none_or(|only| only.contains(name));
+    let beside = matches!(target, Target::Table { beside: Some(_), .. });
     let mut planned = Vec::new();
-    for table in manifest.tables.iter().filter(|table| wanted.is_none_or(|name| *name == table.name)) {
+    for table in manifest.tables.iter().filter(|table| is_wanted(&table.name)) {
         if let Some(note) = &table.note {
             notes.push(format!("{}: {note}", table.name));
         }
@@ -113,6 +112,8 @@ pub fn plan(
             replaces: !beside && old.iter().any(|(name, _)| *name == table.name),
         });
     }
+    let present: Vec<String> =
+        old.iter().filter(|(_, kind)| kind != "VIEW").map(|(name, _)| name.clone()).collect();
     let drops = match target {
         Target::Over { .. } => old
             .into_iter()
@@ -123,7 +124,19 @@ pub fn plan(
     };
     tell_of_definers(&mut connection, &manifest, options, &mut notes)?;
     tell_of_server(&mut connection, &manifest, &mut notes)?;
-    if matches!(target, Target::Over { .. } | Target::Table { beside: None, .. }) {
+    if let (Target::Prefix { prefix, others, .. }, Some(only)) = (target, &only) {
+        let stays = |name: &String| {
+            name.starts_with(prefix)
+                && !others.iter().any(|other| name.starts_with(other))
+                && !only.contains(name)
+        };
+        let staying: Vec<String> = present.into_iter().filter(stays).collect();
+        if !staying.is_empty() {
+            notes.push(format!("not in the dump, and left as they are: {}", staying.join(", ")));
+        }
+        notes.push("views, routines and events stay as they are".to_owned());
+    }
+    if matches!(target, Target::Over { .. } | Target::Prefix { .. } | Target::Table { beside: None, .. }) {
         notes.push(
             "take the site out of service meanwhile: what it writes while the dump is loaded goes aside with the old tables"
                 .to_owned(),
@@ -147,9 +160,11 @@ pub fn plan(
             .iter()
             .filter(|file| {
                 file.is_dump
-                    && wanted.is_none_or(|name| {
-                        manifest.tables.iter().any(|table| table.name == *name && table.file == file.name)
-                    })
+                    && (only.is_none()
+                        || manifest
+                            .tables
+                            .iter()
+                            .any(|table| is_wanted(&table.name) && table.file == file.name))
             })
             .map(|file| file.bytes)
             .sum(),
@@ -202,6 +217,23 @@ pub(super) fn refuse(connection: &mut Conn, target: &Target, manifest: &Manifest
             return Ok(());
         }
         Target::Over { .. } => foreign(format!("constraint_schema <> {}", literal(database))),
+        Target::Prefix { prefix, .. } => {
+            let only = target.only(manifest).unwrap_or_default();
+            if prefix.is_empty() || only.is_empty() {
+                return Err(LoadError::refused(format!("no table in the dump begins with {prefix:?}")));
+            }
+            if !exists(connection, database)? {
+                return Err(LoadError::refused(format!(
+                    "there is no database {database:?} to put the tables into"
+                )));
+            }
+            let names: Vec<String> = only.iter().map(|name| literal(name)).collect();
+            let names = names.join(", ");
+            foreign(format!(
+                "referenced_table_name IN ({names}) AND NOT (constraint_schema = {} AND table_name IN ({names}))",
+                literal(database)
+            ))
+        }
         Target::Table { table, beside, .. } => {
             if !manifest.tables.iter().any(|other| other.name == *table) {
                 return Err(LoadError::refused(format!("there is no table {table:?} in the dump")));
@@ -326,6 +358,9 @@ impl fmt::Display for Plan {
         let into = match &self.target {
             Target::New { .. } => format!("into a new database {to}"),
             Target::Over { .. } => format!("over the database {to}"),
+            Target::Prefix { prefix, .. } => {
+                format!("over the tables of the database {to} that begin with {}", quoted(prefix))
+            }
             Target::Table { table, beside: None, .. } => format!("over the table {to}.{}", quoted(table)),
             Target::Table { beside: Some(beside), .. } => format!("into a new table {to}.{}", quoted(beside)),
         };

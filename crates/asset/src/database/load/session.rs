@@ -1,5 +1,6 @@
 //! The connection through which a dump goes, with the settings that its head makes.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use mysql::Conn;
@@ -63,7 +64,7 @@ impl Session {
         self.run("use the database", &format!("USE {}", quoted(database)))
     }
 
-    /// Feeds all of a dump, or of one table, and gives what must be there now. Code is kept for later too, and run now
+    /// Feeds all of a dump, or of some tables, and gives what must be there now. Code is kept for later too, and run now
     /// except for events where they are not wanted yet.
     #[allow(clippy::too_many_arguments, reason = "each says one thing about the one call")]
     pub(super) fn feed_dump(
@@ -72,19 +73,24 @@ impl Session {
         manifest: &Manifest,
         dumped: &str,
         into: &str,
-        table: Option<&str>,
+        only: Option<&[String]>,
         with_events: bool,
         watch: &mut Watch<'_>,
     ) -> Result<Expected, LoadError> {
         self.use_database(into)?;
-        let of_table = table.and_then(|name| manifest.tables.iter().find(|table| table.name == name));
+        let is_own = |name: &String| only.is_none_or(|only| only.contains(name));
+        let own: BTreeSet<&str> = manifest
+            .tables
+            .iter()
+            .filter(|table| is_own(&table.name))
+            .map(|table| table.file.as_str())
+            .collect();
         let is_wanted = |file: &&File| {
             file.is_dump
-                && of_table.is_none_or(|table| {
-                    file.name == table.file
-                        || file.name.ends_with("head.sql")
-                        || file.name.ends_with("tail.sql")
-                })
+                && (only.is_none()
+                    || own.contains(file.name.as_str())
+                    || file.name.ends_with("head.sql")
+                    || file.name.ends_with("tail.sql"))
         };
         let wanted: Vec<&File> = manifest.files.iter().filter(is_wanted).collect();
         self.total = wanted.iter().map(|file| file.bytes).sum();
@@ -120,10 +126,10 @@ impl Session {
         let names = manifest
             .tables
             .iter()
-            .filter(|other| of_table.is_none_or(|table| table.name == other.name))
+            .filter(|table| is_own(&table.name))
             .map(|table| table.name.clone())
             .collect();
-        let is_whole = of_table.is_none();
+        let is_whole = only.is_none();
         Ok(Expected {
             tables: names,
             is_whole,

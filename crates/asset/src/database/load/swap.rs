@@ -56,13 +56,13 @@ pub(super) fn heal_locked(connection: &mut Conn, database: &str) -> Result<Optio
     replay::drop_left(connection, &names.side)?;
     replay::drop_left(connection, database)?;
     let (has_side, has_aside) = (exists(connection, &names.side)?, exists(connection, &names.aside)?);
-    let (state, table) = journal::state(connection, &names)?;
+    let (state, only) = journal::state(connection, &names)?;
     if !has_side && (!has_aside || state == State::Kept) {
         return Ok(None);
     }
     let (found, left) = match state {
         State::Saved => {
-            let left = roll_back(connection, database, &names, table.as_deref())?;
+            let left = roll_back(connection, database, &names, only.as_deref())?;
             ("a load was cut short before the new tables were proven in place: the old ones are back", left)
         }
         State::Proven => (
@@ -89,11 +89,9 @@ pub(super) fn load_over(
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
     let database = target.database();
-    let table = match target {
-        Target::Table { table, .. } => Some(table.as_str()),
-        _ => None,
-    };
-    let result = load_and_swap(access, &mut session, files, manifest, (target, options), table, log, watch);
+    let only = target.only(manifest);
+    let result =
+        load_and_swap(access, &mut session, files, manifest, (target, options), only.as_deref(), log, watch);
     // The connection may be what failed, and holds the lock.
     drop(session);
     result.map_err(|error| match heal(access, database) {
@@ -121,7 +119,7 @@ fn load_and_swap(
     files: &dyn DumpFiles,
     manifest: &Manifest,
     (target, options): (&Target, &Options),
-    table: Option<&str>,
+    only: Option<&[String]>,
     log: Option<&Replaying<'_>>,
     watch: &mut Watch<'_>,
 ) -> Result<Loaded, LoadError> {
@@ -130,7 +128,11 @@ fn load_and_swap(
     session.run("create the side database", &create(&names.side, manifest))?;
     (watch.tell)(Event::Step("side created"));
     // A log is about all tables: one alone comes out of the whole.
-    let fed = table.filter(|_| log.is_none());
+    let fed = only.filter(|_| log.is_none());
+    let table = match target {
+        Target::Table { table, .. } => Some(table.as_str()),
+        _ => None,
+    };
     let mut expected =
         session.feed_dump(files, manifest, &manifest.database, &names.side, fed, false, watch)?;
     (watch.tell)(Event::Step("side loaded"));
@@ -156,8 +158,9 @@ fn load_and_swap(
     let (character_set, collation) = after::character_set(&mut fresh.connection, &names.side)?;
     let connection = &mut fresh.connection;
     let mut foreign_keys = Vec::new();
-    if let Some(table) = table {
-        foreign_keys = take_foreign_keys(connection, &names.side, table)?;
+    for table in only.unwrap_or_default() {
+        let keys = take_foreign_keys(connection, &names.side, table)?;
+        foreign_keys.extend(keys.into_iter().map(|key| (table, key)));
     }
     drop_triggers(connection, &names.side, None)?;
     if let Target::Table { table, beside: Some(beside), .. } = target {
@@ -169,21 +172,21 @@ fn load_and_swap(
         fresh.run("create the database", &create(database, manifest))?;
     }
     let connection = &mut fresh.connection;
-    let old = journal::code(connection, database, table)?;
+    let old = journal::code(connection, database, only)?;
     run(connection, &format!("CREATE TABLE {}.{MARKER} (id INT)", quoted(&names.side)))?;
-    journal::create(connection, &names, table, &old)?;
+    journal::create(connection, &names, only, &old)?;
     (watch.tell)(Event::Step("old saved"));
     let new_views = views_and_routines(connection, &names.side)?;
-    drop_triggers(connection, database, table)?;
-    if table.is_none() {
+    drop_triggers(connection, database, only)?;
+    if only.is_none() {
         for event in old.iter().filter(|code| code.kind == "EVENT") {
             run(connection, &format!("DROP EVENT {}.{}", quoted(database), quoted(&event.name)))?;
         }
     }
     (watch.tell)(Event::Step("old triggers dropped"));
-    swap(connection, database, &names, table)?;
+    swap(connection, database, &names, only)?;
     (watch.tell)(Event::Step("swapped"));
-    if table.is_none() {
+    if only.is_none() {
         run(
             connection,
             &format!(
@@ -199,11 +202,8 @@ fn load_and_swap(
             }
         }
     }
-    for key in foreign_keys {
-        run(
-            connection,
-            &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table.unwrap_or_default())),
-        )?;
+    for (table, key) in foreign_keys {
+        run(connection, &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table)))?;
     }
     if let Some(log) = log {
         after::recreate(&mut fresh.connection, database, table, &expected)?;
@@ -240,8 +240,13 @@ fn load_and_swap(
 }
 
 /// All in one statement, the marker with them.
-fn swap(connection: &mut Conn, database: &str, names: &Names, table: Option<&str>) -> Result<(), LoadError> {
-    let is_wanted = |name: &str| table.is_none_or(|table| table == name);
+fn swap(
+    connection: &mut Conn,
+    database: &str,
+    names: &Names,
+    only: Option<&[String]>,
+) -> Result<(), LoadError> {
+    let is_wanted = |name: &String| only.is_none_or(|only| only.contains(name));
     let old = tables(connection, database)?;
     let new: Vec<String> = movable(tables(connection, &names.side)?);
     // A view of a table's name is in its way. It is in the journal.
@@ -273,13 +278,13 @@ fn roll_back(
     connection: &mut Conn,
     database: &str,
     names: &Names,
-    table: Option<&str>,
+    only: Option<&[String]>,
 ) -> Result<Vec<String>, LoadError> {
     let saved = journal::saved(connection, names)?;
     let aside = tables(connection, &names.aside)?;
     if aside.iter().any(|(name, _)| name == MARKER) {
         run(connection, &format!("CREATE DATABASE IF NOT EXISTS {}", quoted(&names.side)))?;
-        drop_triggers(connection, database, table)?;
+        drop_triggers(connection, database, only)?;
         let old = movable(aside);
         let present = tables(connection, database)?;
         for (name, kind) in &present {
@@ -289,7 +294,7 @@ fn roll_back(
         }
         let present = movable(present);
         let mut moves = vec![(names.aside.as_str(), MARKER, names.side.as_str(), MARKER)];
-        for name in present.iter().filter(|name| table.is_none_or(|table| table == *name)) {
+        for name in present.iter().filter(|name| only.is_none_or(|only| only.contains(*name))) {
             moves.push((database, name, &names.side, name));
         }
         for name in &old {
@@ -297,17 +302,17 @@ fn roll_back(
         }
         rename(connection, &moves)?;
     }
-    restore_code(connection, database, table, &saved)
+    restore_code(connection, database, only, &saved)
 }
 
 /// Brings code back to what is saved, and gives what would not come.
 pub(super) fn restore_code(
     connection: &mut Conn,
     database: &str,
-    table: Option<&str>,
+    only: Option<&[String]>,
     saved: &[Code],
 ) -> Result<Vec<String>, LoadError> {
-    let present = journal::code(connection, database, table)?;
+    let present = journal::code(connection, database, only)?;
     let drop = |connection: &mut Conn, code: &Code| {
         run(connection, &format!("DROP {} IF EXISTS {}.{}", code.kind, quoted(database), quoted(&code.name)))
     };
@@ -345,9 +350,8 @@ fn clear(connection: &mut Conn, names: &Names, with_aside: bool) -> Result<(), L
     Ok(())
 }
 
-fn drop_triggers(connection: &mut Conn, database: &str, table: Option<&str>) -> Result<(), LoadError> {
-    let of_table =
-        table.map(|table| format!(" AND event_object_table = {}", literal(table))).unwrap_or_default();
+fn drop_triggers(connection: &mut Conn, database: &str, only: Option<&[String]>) -> Result<(), LoadError> {
+    let of_table = journal::of_tables(only);
     let query = format!(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = {}{of_table}",
         literal(database)
