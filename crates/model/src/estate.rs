@@ -324,6 +324,7 @@ impl Estate {
             database_servers: self.database_servers.clone(),
             database_lists: self.database_lists.clone(),
             alerts: self.alerts.clone(),
+            staging: self.staging.clone(),
         }
     }
 

@@ -282,7 +282,7 @@ impl Daemon<'_> {
 
     /// What goes on beside the runs: whether it is under way, and what ends it early. In one place, because whatever is left
     /// out of one of the questions below is waited for by nobody, or never ends.
-    fn beside(&self) -> [(bool, &AtomicBool); 10] {
+    fn beside(&self) -> [(bool, &AtomicBool); 11] {
         [
             (self.purging.is_under_way, &*self.purging.stop),
             (self.catching_up.is_under_way, &*self.catching_up.stop),

@@ -12,7 +12,7 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 use toml::de::{DeTable, DeValue};
 
 use super::read::{named, read_class, read_folder_rules, reference};
-use super::{Asset, Located, Settings, SiteDatabases, Span, WebsiteSettings};
+use super::{Asset, Located, Settings, SiteDatabases, Span, TestSettings, WebsiteSettings};
 use crate::address::plain_path;
 use crate::diagnostic::Problems;
 use crate::name::NameError;
@@ -83,6 +83,7 @@ impl Discovery {
             client,
             discovered: Some(self.name.clone()),
             settings: Settings::Website(website),
+            restore_test: TestSettings::default(),
         })
     }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::Roots;
 use super::facts::Facts;
-use super::observed::Inventory;
+use super::observed::{Discovered, Inventory};
 use crate::policy::Exercise;
 use crate::restore_test::{Exercised, Occasion, Target};
 
@@ -150,9 +151,7 @@ impl Facts {
     pub fn tests_count_from(&self, exercised: Exercised, now: Timestamp) -> Option<Timestamp> {
         let rule = |exercise: &&super::PolicyFact| exercised.rule(&exercise.policy).is_some();
         let ruled = self.policies.iter().filter(rule).map(|version| version.recorded).min()?;
-        let has_targets = |inventory: &Inventory| targets(inventory, exercised).next().is_some();
-        let noted = self.inventories.iter().find(|inventory| has_targets(&inventory.what))?;
-        let since = ruled.max(noted.recorded);
+        let since = ruled.max(self.first_with(exercised, |_| true)?);
         (since <= now).then_some(since)
     }
 
@@ -168,7 +167,8 @@ impl Facts {
         now: Timestamp,
         has_points: &dyn Fn(&str) -> bool,
     ) -> Vec<Target> {
-        let Some(inventory) = self.inventory_at(now) else { return Vec::new() };
+        let roots = Roots::at(&self.discovered, now);
+        let Some(inventory) = self.inventory_at(now, &roots) else { return Vec::new() };
         let counted = self.tests_count_from(exercised, now).unwrap_or(now);
         let tested = Tested::of(self, now);
         let target = |asset: &str| {
@@ -183,13 +183,25 @@ impl Facts {
                 has_points: has_points(asset),
             }
         };
-        targets(&inventory.what, exercised).map(target).collect()
+        targets(&inventory, exercised).map(target).collect()
     }
 
     /// When an asset was first written down.
     pub(super) fn there_since(&self, exercised: Exercised, asset: &str) -> Option<Timestamp> {
-        let names = |inventory: &Inventory| targets(inventory, exercised).any(|name| name == asset);
-        self.inventories.iter().find(|inventory| names(&inventory.what)).map(|noted| noted.recorded)
+        self.first_with(exercised, |name| name == asset)
+    }
+
+    /// When the first target of such a name was written down, as the estate named it or as it was found in a root.
+    fn first_with(&self, exercised: Exercised, is_meant: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        let named = |inventory: &Inventory| targets(inventory, exercised).any(&is_meant);
+        let named = self.inventories.iter().find(|inventory| named(&inventory.what));
+        let class = exercised.class().as_str();
+        let came = |found: &Discovered| {
+            found.came.iter().any(|(name, declared)| declared.class == class && is_meant(name))
+        };
+        let found = self.discovered.iter().find(|found| came(&found.what));
+        let recorded = named.map(|noted| noted.recorded).into_iter();
+        recorded.chain(found.map(|noted| noted.recorded)).min()
     }
 }
 

@@ -129,10 +129,6 @@ fn load_and_swap(
     (watch.tell)(Event::Step("side created"));
     // A log is about all tables: one alone comes out of the whole.
     let fed = only.filter(|_| log.is_none());
-    let table = match target {
-        Target::Table { table, .. } => Some(table.as_str()),
-        _ => None,
-    };
     let mut expected =
         session.feed_dump(files, manifest, &manifest.database, &names.side, fed, false, watch)?;
     (watch.tell)(Event::Step("side loaded"));
@@ -149,7 +145,7 @@ fn load_and_swap(
             definers: options.definers,
         };
         let outcome = replay::replay(&into, log.log, log.survey, watch)?;
-        expected = after::expected(&mut fresh, &into, expected, &outcome, table)?;
+        expected = after::expected(&mut fresh, &into, expected, &outcome, only)?;
         loaded.replayed = Some(outcome.replayed);
         loaded.tables = expected.tables.len() as u64;
         loaded.code = expected.counts;
@@ -206,8 +202,8 @@ fn load_and_swap(
         run(connection, &format!("ALTER TABLE {}.{} ADD {key}", quoted(database), quoted(table)))?;
     }
     if let Some(log) = log {
-        after::recreate(&mut fresh.connection, database, table, &expected)?;
-        if table.is_none() {
+        after::recreate(&mut fresh.connection, database, only, &expected)?;
+        if only.is_none() {
             fresh.replay(database, &expected)?;
             let into = replay::Target {
                 access,

@@ -19,35 +19,37 @@ pub(in super::super) fn expected(
     target: &Target<'_>,
     dumped: Expected,
     outcome: &Outcome,
-    table: Option<&str>,
+    only: Option<&[String]>,
 ) -> Result<Expected, LoadError> {
     let connection = &mut session.connection;
     let present: Vec<String> = tables(connection, target.into)?
         .into_iter()
-        .filter(|(name, kind)| kind != "VIEW" && name != MARKER && table.is_none_or(|table| table == name))
+        .filter(|(name, kind)| {
+            kind != "VIEW" && name != MARKER && only.is_none_or(|only| only.contains(name))
+        })
         .map(|(name, _)| name)
         .collect();
-    if let Some(table) = table
+    if let Some(only) = only
         && present.is_empty()
     {
-        return Err(LoadError::refused(format!("there was no table {table:?} at that instant")));
+        return Err(LoadError::refused(format!("there was no table {:?} at that instant", only.join(", "))));
     }
-    let mut recreate = journal::code(connection, target.into, table)?;
+    let mut recreate = journal::code(connection, target.into, only)?;
     if target.definers == Definers::CurrentUser {
         for code in &mut recreate {
             rewrite(code);
         }
     }
     let mut counts = count_code(connection, target.into)?;
-    if table.is_some() {
+    if only.is_some() {
         counts.views = 0;
         counts.routines = 0;
         counts.triggers = recreate.len() as u64;
     }
-    let events = if outcome.drops_events || table.is_some() { Vec::new() } else { dumped.events };
+    let events = if outcome.drops_events || only.is_some() { Vec::new() } else { dumped.events };
     let expected = Expected {
         tables: present,
-        is_whole: table.is_none(),
+        is_whole: only.is_none(),
         with_events: false,
         counts,
         head: dumped.head,
@@ -73,10 +75,10 @@ fn rewrite(code: &mut Code) {
 pub(in super::super) fn recreate(
     connection: &mut Conn,
     database: &str,
-    table: Option<&str>,
+    only: Option<&[String]>,
     expected: &Expected,
 ) -> Result<(), LoadError> {
-    let left = restore_code(connection, database, table, &expected.recreate)?;
+    let left = restore_code(connection, database, only, &expected.recreate)?;
     if left.is_empty() {
         return Ok(());
     }
