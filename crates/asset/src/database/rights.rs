@@ -73,6 +73,9 @@ mod tests {
         ]);
         assert!(rights.has(&["REPLICATION SLAVE"]) && rights.has(&["SUPER", "BINLOG MONITOR"]));
         assert!(!rights.has(&["SUPER"]) && !rights.has(&["MONITOR"]));
-        assert!(Rights::of(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`b` WITH GRANT OPTION".to_owned()]).has(&["SUPER"]));
+        assert!(
+            Rights::of(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`b` WITH GRANT OPTION".to_owned()])
+                .has(&["SUPER"])
+        );
     }
 }

@@ -132,7 +132,6 @@ pub fn can_follow(access: &Access, whole_server: bool) -> Result<Follow, LogErro
         .map_err(|error| LogError::server("ask the server about its log", &error))
 }
 
-
 fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Follow, mysql::Error> {
     let (version, log_bin): (String, i64) =
         connection.query_first("SELECT CONCAT(VERSION(), ''), @@log_bin + 0")?.unwrap_or_default();

@@ -30,7 +30,10 @@ impl Read for Hashed<'_> {
 }
 
 /// Opens a file.
-pub(in super::super) fn events_of<'a>(files: &'a dyn DumpFiles, file: &'a LogFile) -> Result<Events<'a>, LoadError> {
+pub(in super::super) fn events_of<'a>(
+    files: &'a dyn DumpFiles,
+    file: &'a LogFile,
+) -> Result<Events<'a>, LoadError> {
     let inner = files
         .open(&file.name)
         .map_err(|error| LoadError::dump(format!("cannot read {:?} of the log: {error}", file.name)))?;
@@ -73,7 +76,8 @@ impl Events<'_> {
         if self.read.bytes != self.file.bytes {
             return Err(self.is_short());
         }
-        let sha256: String = self.read.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256: String =
+            self.read.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         if !sha256.eq_ignore_ascii_case(&self.file.sha256) {
             return Err(self.is_wrong("its SHA-256 is not the one in log.json"));
         }
@@ -86,7 +90,10 @@ impl Events<'_> {
     }
 
     fn is_short(&self) -> LoadError {
-        self.is_wrong(&format!("it ends after {} bytes of the {} in log.json", self.read.bytes, self.file.bytes))
+        self.is_wrong(&format!(
+            "it ends after {} bytes of the {} in log.json",
+            self.read.bytes, self.file.bytes
+        ))
     }
 
     fn is_wrong(&self, why: &str) -> LoadError {
