@@ -19,6 +19,7 @@ use holdfast_model::verdict::{LogWatched, Observed};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::covering::seconds;
 pub(crate) use self::covering::{Covered, Covering, covering};
 use self::known::Known;
 pub(crate) use self::known::closing;

@@ -4,7 +4,7 @@ use clap::Args;
 use holdfast_ops::Troubles;
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::Result;
-use holdfast_ops::points;
+use holdfast_ops::{following, points};
 
 use crate::context::Context;
 use crate::{output, words};
@@ -45,6 +45,10 @@ pub fn run(context: &Context, command: &Points) -> Result<Ending> {
             })
             .collect();
         output::table(&["Point", "Time", "Kind", "Size", "Copies", "Checked", "Verdict"], rows);
+        for (from, until) in following::seconds(&setup, &command.asset)? {
+            let (from, until) = (words::time(from), words::time(until));
+            output::line(format!("By its log each second can be had from {from} until {until}."));
+        }
         super::print_troubles(context, &troubles.list());
     }
     Ok(if is_red { Ending::Attention } else { Ending::Done })

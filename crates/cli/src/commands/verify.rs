@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::Args;
-use holdfast_model::estate::{Settings, repository_name};
+use holdfast_model::estate::{Settings, has_points_in, repository_name};
 use holdfast_ops::ending::Ending;
 use holdfast_ops::error::{Error, Result};
 use holdfast_ops::reread;
@@ -47,7 +47,9 @@ pub fn run(context: &Context, command: &Verify) -> Result<Ending> {
     };
     let mut repositories = BTreeSet::new();
     for asset in &command.asset {
-        repositories.insert(repository_name(setup.asset(asset)?).to_string());
+        let asset = setup.asset(asset)?;
+        let own = setup.repositories().into_keys().filter(|name| has_points_in(asset, name));
+        repositories.extend(own.chain([repository_name(asset).to_string()]));
     }
     if command.asset.is_empty() {
         repositories.extend(setup.repositories().into_keys());

@@ -2,8 +2,7 @@
 //!
 //! The nearest dump before it is not always the one: its log may have a gap, and the one before may reach across it.
 
-use std::collections::BTreeSet;
-
+use holdfast_ledger::Reader;
 use holdfast_model::Dataset;
 use jiff::Timestamp;
 
@@ -46,42 +45,64 @@ pub(crate) fn covering(
     is_listed: &dyn Fn(&str) -> bool,
 ) -> Result<Covering> {
     let Some(reader) = journal::reader_if_current(&setup.places.state)? else { return Ok(Covering::Unknown) };
-    let dumps = reader.points_of_part(asset, Dataset::Database.as_str(), Timestamp::MIN)?;
+    let dumps = reader.points_of_part(asset, Dataset::Database.as_str(), Timestamp::UNIX_EPOCH)?;
     // A second is asked for, and all of it.
     let earlier = dumps.iter().rev().filter(|dump| dump.point.instant.as_second() <= at.as_second());
     let mut nearest = None;
     for dump in earlier.filter(|dump| is_listed(&dump.point.id)).take(DUMPS_MAX) {
-        let id = dump.point.id.as_str();
-        let logs = reader.logs_on(id)?;
-        let ids: Vec<&str> = logs.iter().map(|(log, _)| log.point.as_str()).collect();
-        let copies = reader.copies_of_all(&ids)?;
-        let lying: BTreeSet<&str> = copies
-            .iter()
-            .filter(|(_, copies)| copies.iter().any(|copy| copy.removed_at.is_none()))
-            .map(|(id, _)| id.as_str())
-            .collect();
-        // The newest holds all that the others do.
-        let newest = logs.iter().rev().find(|(log, _)| lying.contains(log.point.as_str()));
-        let (point, reaches) = match newest {
-            Some((log, until)) => (Some(log.point.clone()), *until),
-            None => (None, dump.point.instant),
-        };
-        let looked = reader.last_look(point.as_deref().unwrap_or(id))?.map(|look| look.look.until);
-        let until = looked.map_or(reaches, |looked| looked.max(reaches));
-        if at.as_second() <= until.as_second() && (point.is_some() || looked.is_some()) {
-            // What is later than the dump by less than a second is its own second, which the dump cut in two.
-            return Ok(Covering::Exactly(Covered { dump: id.to_owned(), log: point }));
+        let (id, instant) = (dump.point.id.as_str(), dump.point.instant);
+        let Reach { log, until } = reach(&reader, id, instant)?;
+        if until.is_some_and(|until| at.as_second() <= until.as_second()) {
+            return Ok(Covering::Exactly(Covered { dump: id.to_owned(), log }));
         }
-        if nearest.is_none() {
-            let has_log = point.is_some() || looked.is_some();
-            nearest = Some(Covering::Until {
-                dump: id.to_owned(),
-                instant: dump.point.instant,
-                until: has_log.then_some(until),
-            });
-        }
+        nearest.get_or_insert_with(|| Covering::Until { dump: id.to_owned(), instant, until });
     }
     Ok(nearest.unwrap_or(Covering::Unknown))
+}
+
+/// The times of which each second can be had, from a dump with its log, oldest first: those that touch each other are one.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn seconds(setup: &Setup, asset: &str) -> Result<Vec<(Timestamp, Timestamp)>> {
+    let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let Some(reader) = journal::reader_if_current(&setup.places.state)? else { return Ok(spans) };
+    let dumps = reader.points_of_part(asset, Dataset::Database.as_str(), Timestamp::UNIX_EPOCH)?;
+    let ids: Vec<&str> = dumps.iter().map(|dump| dump.point.id.as_str()).collect();
+    let copies = reader.copies_of_all(&ids)?;
+    let lies = |id: &str| copies.get(id).is_some_and(|of| of.iter().any(|copy| copy.removed_at.is_none()));
+    for dump in dumps.iter().filter(|dump| lies(&dump.point.id)) {
+        let Some(until) = reach(&reader, &dump.point.id, dump.point.instant)?.until else { continue };
+        match spans.last_mut() {
+            Some(last) if dump.point.instant <= last.1 => last.1 = last.1.max(until),
+            _ => spans.push((dump.point.instant, until)),
+        }
+    }
+    Ok(spans)
+}
+
+/// How far the log of a dump reaches.
+struct Reach {
+    /// The point of the log that holds all of it; none where nothing had happened since the dump.
+    log: Option<String>,
+    /// Until when each second can be had; none where nobody followed the log of that dump.
+    until: Option<Timestamp>,
+}
+
+fn reach(reader: &Reader, dump: &str, instant: Timestamp) -> Result<Reach> {
+    let logs = reader.logs_on(dump)?;
+    let ids: Vec<&str> = logs.iter().map(|(log, _)| log.point.as_str()).collect();
+    let copies = reader.copies_of_all(&ids)?;
+    let lies = |id: &str| copies.get(id).is_some_and(|of| of.iter().any(|copy| copy.removed_at.is_none()));
+    // The newest holds all that the others do.
+    let newest = logs.iter().rev().find(|(log, _)| lies(&log.point));
+    let log = newest.map(|(log, _)| log.point.clone());
+    let looked = reader.last_look(log.as_deref().unwrap_or(dump))?.map(|look| look.look.until);
+    let until = match (newest, looked) {
+        (None, None) => None,
+        (newest, looked) => newest.map(|(_, until)| *until).into_iter().chain(looked).chain([instant]).max(),
+    };
+    Ok(Reach { log, until })
 }
 
 /// So many dumps are looked through: a log is closed with the next dump but one at the latest.
