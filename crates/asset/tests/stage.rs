@@ -67,7 +67,8 @@ foreach (explode("\n", file_get_contents(__DIR__ . "/look")) as $what) {
         })(),
         "read" => file_get_contents($where) !== false || scandir($where) !== false,
         "write" => file_put_contents($where, "x") !== false,
-        "lookup" => gethostbyname($where) !== $where,
+        "link" => symlink(explode(" ", $where)[0], explode(" ", $where)[1]),
+        "unlink" => unlink($where),
         default => "?",
     };
     echo $how, " ", $where, " ", var_export($seen, true), "\n";
@@ -113,9 +114,13 @@ fn nothing_of_the_machine_is_seen_from_inside_and_nothing_gets_out() {
         "write /holdfast/etc/php.ini".to_owned(),
         "write /proc/sys/net/ipv4/ip_forward".to_owned(),
     ];
+    let links = ["/holdfast/log/php.log", "/holdfast/mail/sendmail-x", "/tmp/picture.png"]
+        .map(|link| format!("link {} {link}", secret.display()));
     let had = [format!("read {SITE}/own"), format!("write {SITE}/new"), "write /tmp/new".to_owned()];
+    let had = [&had[..], &["unlink /holdfast/log/php.log".to_owned()], &links].concat();
     let look = [&reached[..], &had[..]].concat().join("\n");
-    let site = write_site(&stage, &[("index.php", LOOK_OUT), ("look", &look), ("own", "mine")]);
+    let code = LOOK_OUT.replace("error_reporting(0);", "error_reporting(E_ALL); error_log('begun');");
+    let site = write_site(&stage, &[("index.php", &code), ("look", &look), ("own", "mine")]);
     symlink(&secret, site.join("link")).unwrap();
     symlink(host.path(), site.join("up")).unwrap();
     // What belongs to somebody and may be read by nobody else comes back with that owner.
@@ -134,11 +139,16 @@ fn nothing_of_the_machine_is_seen_from_inside_and_nothing_gets_out() {
     assert!(seen.contains("user 65533 65533 \n") || seen.contains("user 65533 65533 65533\n"), "{seen}");
     let processes = seen.lines().find_map(|line| line.strip_prefix("processes ")).unwrap();
     assert!(processes.split(',').count() < 12, "only its own: {processes}");
+    // Links where we read from outside lead us nowhere.
+    assert!(!stage.complaints().contains("client"), "{}", stage.complaints());
+    let mails = stage.mails().unwrap();
+    assert!(mails.len() == 1 && mails[0].text.is_empty(), "{mails:?}");
     // Only what is reached outside is an attempt to get out; none of these was.
     assert!(stage.outbound().unwrap().is_quiet(), "{:?}", stage.outbound());
-    // The web server follows no link out either.
+    // Nor has the web server anything where the links lead: it asks the index instead.
     for path in ["/link", "/up/secret"] {
-        assert_eq!(ask(&stage, path, Duration::from_secs(60)).unwrap().status, 404);
+        let body = ask(&stage, path, Duration::from_secs(60)).unwrap().body;
+        assert!(body.starts_with("connect tcp://"), "{path}: {body}");
     }
     assert_eq!(fs::read(&secret).unwrap(), b"of another client");
     assert!(udp.port() > 0);
@@ -159,7 +169,7 @@ fn every_attempt_to_get_out_is_counted_and_told() {
             ),
             ("own.txt", "own"),
             ("tcp.php", &page_of("fsockopen('198.51.100.7', 443, $n, $s, 1);")),
-            ("udp.php", &page_of("fwrite(stream_socket_client('udp://198.51.100.7:53'), 'x');")),
+            ("udp.php", &page_of("($s = stream_socket_client('udp://198.51.100.7:53')) && fwrite($s, 'x');")),
             ("six.php", &page_of("fsockopen('[2001:db8::1]', 443, $n, $s, 1);")),
             ("name.php", &page_of("file_get_contents('https://api.payments.example/charge');")),
             ("mail.php", &page_of("mail('customer@example.com', 'Your invoice', 'Pay.') || die('mail');")),
@@ -242,16 +252,23 @@ fn destroying_counts_what_it_removes_whatever_it_is_called_and_leaves_no_process
     stage.show(&files, Path::new(SITE)).unwrap();
     stage.start_web(&serving()).unwrap();
     assert_eq!(files.join("-rf").metadata().unwrap().uid(), 65533);
-    let processes = family(std::process::id());
-    assert!(processes.len() > 3, "{processes:?}");
+    let tell = ["readlink".to_owned(), "/proc/self/ns/net".to_owned()];
+    let network = stage.run(&tell, Path::new(SITE), Duration::from_secs(60)).unwrap().text();
+    assert!(in_network(&network) > 2, "PHP, the web server and their first process");
     assert_eq!(folder.root.left().unwrap(), Vec::new(), "somebody holds it");
     let destroyed = stage.destroy().unwrap();
     assert!(destroyed.files >= 13 && destroyed.folders > 300 && destroyed.bytes >= 60, "{destroyed:?}");
     assert_eq!(folder.entries(), Vec::<String>::new());
     assert!(Path::new("/etc/passwd").exists());
-    let left: Vec<_> =
-        family(std::process::id()).into_iter().filter(|process| process.0 != std::process::id()).collect();
-    assert_eq!(left, Vec::new(), "the kernel said that they are gone");
+    assert_eq!(in_network(&network), 0, "the kernel said that they are gone");
+}
+
+/// How many processes of this machine are in a network.
+fn in_network(network: &str) -> usize {
+    assert!(network.starts_with("net:["), "{network}");
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let networks = processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
+    networks.filter(|other| other == Path::new(network.trim())).count()
 }
 
 #[test]

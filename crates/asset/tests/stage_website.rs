@@ -203,7 +203,7 @@ fn the_scratch_server_is_found_under_every_name_that_a_website_has_for_it() {
         ["127.0.0.1", accounts[0].0, accounts[0].1, 3307, null],
         ["db.hosting.example", accounts[0].0, accounts[0].1, 3307, null],
         ["10.20.30.40", accounts[0].0, accounts[0].1, 3306, null],
-        ["fd00::7", accounts[0].0, accounts[0].1, 3306, null],
+        ["[fd00::7]", accounts[0].0, accounts[0].1, 3306, null],
     ]);
     let site = write_site(&stage, &[("index.php", code), ("ways.json", &ways.to_string())]);
     stage.show(&site, Path::new(SITE)).unwrap();

@@ -35,6 +35,7 @@ pub struct Invocation {
     directory: Option<PathBuf>,
     room: Option<Room>,
     user: Option<u32>,
+    processes_max: Option<u64>,
     input: Option<SecretSlice<u8>>,
     inherit: bool,
     time_limit: Duration,
@@ -100,6 +101,7 @@ impl Invocation {
             directory: None,
             room: None,
             user: None,
+            processes_max: None,
             input: None,
             inherit: false,
             time_limit,
@@ -153,6 +155,13 @@ impl Invocation {
     #[must_use]
     pub fn user(mut self, user: u32) -> Invocation {
         self.user = Some(user);
+        self
+    }
+
+    /// It is somebody else's: its user may have so many processes and no more, and where memory runs out it is ended before us.
+    #[must_use]
+    pub fn expendable(mut self, processes_max: u64) -> Invocation {
+        self.processes_max = Some(processes_max);
         self
     }
 
@@ -221,10 +230,14 @@ impl Invocation {
             // Root's other groups go with this.
             command.uid(user).gid(user);
         }
-        match &self.room {
+        let child = match &self.room {
             Some(room) => room.spawn(command),
             None => command.spawn(),
+        }?;
+        if let Some(processes_max) = self.processes_max {
+            expend(&child, processes_max);
         }
+        Ok(child)
     }
 
     fn shown(&self) -> String {
@@ -293,6 +306,14 @@ impl std::error::Error for ProcessError {
             _ => None,
         }
     }
+}
+
+/// Whatever it starts from now on has this from it. A refusal means that it is gone, or that the machine has other ways.
+fn expend(child: &Child, processes_max: u64) {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let limit = Rlimit { current: Some(processes_max), maximum: Some(processes_max) };
+    let _ = prlimit(Some(Pid::from_child(child)), Resource::Nproc, limit);
+    let _ = std::fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
 }
 
 /// How often interruption and output limits are looked at while nothing happens.

@@ -78,7 +78,7 @@ fn device_of(stat: &rustix::fs::Stat) -> u64 {
 }
 
 fn is_memory(folder: &Path) -> Result<bool, std::io::Error> {
-    let kind = i64::from(statfs(folder)?.f_type);
+    let kind = statfs(folder)?.f_type;
     Ok(kind == TMPFS || kind == RAMFS)
 }
 

@@ -16,11 +16,14 @@ use holdfast_world::process::{Finished, Invocation};
 use super::database::SOCKET;
 use super::failure::{StageError, StageErrorKind};
 use super::layout::{Folders, HOSTNAME, write};
+use super::tree::read_plain;
 
 /// Longest run of a program that sets something up.
 const SET_UP_MAX: Duration = Duration::from_secs(30);
+/// How many processes and threads one user of a staging may have: a browser has a few hundred.
+const PROCESSES_MAX: u64 = 1000;
 /// How much of a log is told, in bytes.
-const LOG_BYTES: usize = 1500;
+const LOG_BYTES: u64 = 1500;
 
 /// The namespaces, and what was set up in them.
 #[derive(Debug)]
@@ -73,6 +76,7 @@ impl Inside {
         Invocation::new(program, longest)
             .inside(&self.room)
             .user(user)
+            .expendable(PROCESSES_MAX)
             .directory("/tmp")
             .variable("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .variable("HOME", "/tmp")
@@ -137,8 +141,8 @@ impl Inside {
 
     /// The end of what a server complained of.
     pub(super) fn end_of(&self, log: &Path) -> String {
-        let text = fs::read(log).unwrap_or_default();
-        let end = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_BYTES)..]).into_owned();
+        let end = read_plain(log, LOG_BYTES, true).unwrap_or_default();
+        let end = String::from_utf8_lossy(&end);
         end.trim().replace('\n', " | ")
     }
 

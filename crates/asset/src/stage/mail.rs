@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::failure::StageError;
+use super::tree::read_plain;
 
 /// What is read of one mail, in bytes.
 const MAIL_BYTES_MAX: u64 = 64 << 10;
@@ -44,13 +45,8 @@ pub(super) fn caught(folder: &Path) -> Result<Vec<Mail>, StageError> {
     let mut mails = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)?.take(MAILS_MAX) {
         let path = entry.map_err(failed)?.path();
-        // Anybody inside could have put something else there.
-        let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-        let mut text = Vec::new();
-        if is_file {
-            let file = fs::File::open(&path).map_err(failed)?;
-            file.take(MAIL_BYTES_MAX).read_to_end(&mut text).map_err(failed)?;
-        }
+        // Anybody inside could have put something else there, which counts as mail too.
+        let text = read_plain(&path, MAIL_BYTES_MAX, false).map_err(failed)?;
         mails.push(Mail { way: "sendmail", text: String::from_utf8_lossy(&text).into_owned() });
     }
     Ok(mails)

@@ -1,7 +1,5 @@
 //! A picture of what a visitor would see.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use holdfast_world::process::Finished;
 use super::failure::{StageError, StageErrorKind};
 use super::inside::Inside;
 use super::layout::Folders;
+use super::tree::read_plain;
 
 /// The largest picture, in bytes.
 const PICTURE_BYTES_MAX: u64 = 32 << 20;
@@ -58,21 +57,9 @@ pub(super) fn take(
     taken.map_err(|error| StageError::process("take a picture", &error))?;
     let path = folders.temporary().join("picture.png");
     let failed = |error| StageError::io("read", &path, error);
-    // Whatever runs inside can put something else there, but a link would lead out for us.
-    let is_file = path.symlink_metadata().map_err(failed)?.is_file();
-    let mut picture = Vec::new();
-    if is_file {
-        let file = open_plain(&path).map_err(failed)?;
-        file.take(PICTURE_BYTES_MAX).read_to_end(&mut picture).map_err(failed)?;
-    }
+    let picture = read_plain(&path, PICTURE_BYTES_MAX, false).map_err(failed)?;
     if !picture.starts_with(PNG) {
         return Err(StageError::new(StageErrorKind::Server, "what Chromium wrote is no picture"));
     }
     Ok(picture)
-}
-
-fn open_plain(path: &Path) -> std::io::Result<fs::File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }

@@ -62,6 +62,27 @@ impl Programs {
     }
 }
 
+impl Programs {
+    /// Those that a staging shows: `/usr` and what was named besides.
+    pub(super) fn shown(&self, read_only: &[PathBuf]) -> Result<Programs, StageError> {
+        let is_shown = |path: &Path| {
+            let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            real.starts_with("/usr") || read_only.iter().any(|folder| real.starts_with(folder))
+        };
+        for needed in [&self.mariadbd, &self.install_db, &self.php_fpm, &self.nginx] {
+            if !is_shown(needed) {
+                let message = format!(
+                    "{} lies where no staging sees it: name its folder among those that are shown read-only",
+                    needed.display()
+                );
+                return Err(StageError::new(StageErrorKind::Missing, message));
+            }
+        }
+        let optional = |path: &Option<PathBuf>| path.clone().filter(|path| is_shown(path));
+        Ok(Programs { chromium: optional(&self.chromium), openssl: optional(&self.openssl), ..self.clone() })
+    }
+}
+
 fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
@@ -100,8 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_missing_is_said_at_once() {
+    fn a_program_that_no_staging_sees_is_told_and_a_browser_is_done_without() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(find(&[folder.path().to_owned()], "nginx"), None);
+        let (own, system) = (folder.path().join("x"), PathBuf::from("/usr/bin/env"));
+        let mut programs = Programs {
+            mariadbd: system.clone(),
+            install_db: system.clone(),
+            php_fpm: system.clone(),
+            nginx: system.clone(),
+            chromium: Some(own.clone()),
+            openssl: Some(system),
+        };
+        let shown = programs.shown(&[]).unwrap();
+        assert!(shown.chromium.is_none() && shown.openssl.is_some());
+        programs.nginx = own.clone();
+        let error = programs.shown(&[]).unwrap_err();
+        assert!(error.message.contains(&own.display().to_string()), "{error}");
+        programs.shown(&[folder.path().to_owned()]).unwrap();
     }
 }

@@ -4,10 +4,12 @@
 //! calls itself.
 
 use std::ffi::CString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 
 /// One entry.
 pub(super) struct Entry<'a> {
@@ -70,4 +72,24 @@ fn open(folder: OwnedFd, own: Option<(CString, Stat)>) -> io::Result<Level> {
         }
     }
     Ok(Level { folder, names, own })
+}
+
+/// Reads a file that somebody inside may have put in place of ours, at most so many bytes: no link is followed, which would be looked up
+/// outside, and nothing is waited for. What is no file reads as nothing.
+pub(super) fn read_plain(path: &Path, bytes_max: u64, is_end: bool) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let mut file = match openat(CWD, path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::new();
+    if metadata.is_file() {
+        if is_end {
+            file.seek(SeekFrom::Start(metadata.len().saturating_sub(bytes_max)))?;
+        }
+        file.take(bytes_max).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }

@@ -12,6 +12,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -227,6 +228,8 @@ fn furnish(layout: &Layout) -> io::Result<Child> {
 fn start_first() -> io::Result<Child> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", FIRST]).env_clear().env("PATH", PATH).current_dir("/");
+    // A group of its own: who stops us by the keyboard gets an orderly end.
+    command.process_group(0);
     let mut first = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut said = String::new();
     // Its input stays open in `first`.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use mysql::prelude::Queryable;
+
 use super::super::Stage;
 use super::super::failure::{StageError, StageErrorKind};
 use super::super::http::{Answer, Question};
@@ -13,6 +15,7 @@ use super::marker::stands_in;
 use super::needs::Needs;
 use super::{Dump, Proven, Website, is_fatal};
 use crate::database::load::{self, LoadError, LoadErrorKind, Loaded, Options, Target, Watch};
+use crate::database::{MANIFEST_NAME, Manifest};
 use crate::proof::{Outcome, Proof};
 
 /// Redirections that are followed.
@@ -74,6 +77,7 @@ impl<'a> Asking<'a> {
         for dump in dumps {
             match self.load(dump, interrupted.clone()) {
                 Ok(loaded) => {
+                    self.speak_its_language(dump);
                     tables += loaded.tables;
                     rows += loaded.rows;
                     checksums += loaded.checksums;
@@ -101,6 +105,17 @@ impl<'a> Asking<'a> {
             format!("{rows} rows are there, as the manifest says, and {checksums} checksums of tables agree");
         self.end("rows", Outcome::Held, seen);
         Ok(())
+    }
+
+    /// A website relies on what its server lets pass, so the scratch server is as strict as that one was.
+    fn speak_its_language(&self, dump: &Dump<'_>) {
+        let manifest = dump.files.open(MANIFEST_NAME).ok();
+        let manifest = manifest.and_then(|file| serde_json::from_reader::<_, Manifest>(file).ok());
+        let connection = self.stage.access(&dump.database).ok().and_then(|access| access.ask().ok());
+        if let (Some(manifest), Some(mut connection)) = (manifest, connection) {
+            // A mode that this server does not know leaves its own.
+            drop(connection.exec_drop("SET GLOBAL sql_mode = ?", (manifest.sql_mode,)));
+        }
     }
 
     fn load(&self, dump: &Dump<'_>, interrupted: Option<Arc<AtomicBool>>) -> Result<Loaded, LoadError> {
@@ -243,7 +258,7 @@ impl<'a> Asking<'a> {
             Err(error) if is_fatal(&error) => return Err(error),
             // A picture is for people and proves nothing about the website that the answer did not.
             Err(error) => {
-                self.end("picture", Outcome::NotApplicable, format!("no picture could be taken: {error}"))
+                self.end("picture", Outcome::NotApplicable, format!("no picture could be taken: {error}"));
             }
         }
         Ok(())
