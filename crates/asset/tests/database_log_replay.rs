@@ -128,6 +128,44 @@ fn moments_of_a_busy_shop_come_back_exactly() {
 }
 
 #[test]
+fn what_was_written_while_the_dump_was_made_is_neither_lost_nor_there_twice() {
+    let server = log_server(&[]);
+    server.sql(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE rows_in (id INT PRIMARY KEY AUTO_INCREMENT, n INT); \
+         CREATE TABLE plain (id INT PRIMARY KEY AUTO_INCREMENT, n INT) ENGINE = MyISAM; \
+         CREATE TABLE no_key (n INT, t VARCHAR(100)) ENGINE = MyISAM; INSERT INTO no_key SELECT seq, REPEAT('x', 99) FROM seq_1_to_2000",
+    );
+    let is_over = AtomicBool::new(false);
+    let mut dumps = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let round = "START TRANSACTION; INSERT INTO rows_in (n) VALUES (1); INSERT INTO plain (n) VALUES (1); COMMIT; \
+                         INSERT INTO no_key VALUES (1, 'same'); UPDATE plain SET n = n + 1 ORDER BY id DESC LIMIT 3; \
+                         DELETE FROM no_key LIMIT 1; UPDATE rows_in SET n = n + 1 ORDER BY id DESC LIMIT 3;";
+            while !is_over.load(Ordering::Relaxed) {
+                server.sql(&format!("USE shop; {}", round.repeat(20)));
+            }
+        });
+        for _ in 0..5 {
+            dumps.push(dumped(&server, "shop"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let moment = freeze(&server, "shop");
+    let moved = |dump: &&Files| {
+        let base = dump.base();
+        base.start().position != base.position || base.start().file != base.file
+    };
+    assert!(dumps.iter().filter(moved).count() > 0, "nothing was written between lock and snapshot");
+    for dump in &dumps {
+        let log = follow(&server, dump);
+        restore(&access(&server, "shop"), dump, &log, at(moment.second), &new("again")).unwrap();
+        assert_eq!(checksums(&server, "again"), moment.checksums);
+        server.sql("DROP DATABASE again");
+    }
+}
+
+#[test]
 fn statements_between_the_rows_are_repeated_at_their_place() {
     let server = shop(&[]);
     server.sql(&writes(1));

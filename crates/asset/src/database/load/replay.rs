@@ -134,19 +134,22 @@ impl<'a> Replay<'a> {
             transactions: 0,
             statements: 0,
             last: None,
-            position: survey.manifest.base_position(),
+            position: Position {
+                file: survey.manifest.base.file.clone(),
+                position: survey.manifest.base.position,
+            },
         };
         Ok(Replay {
             target,
             account,
-            rows: Rows::open(target)?,
+            rows: Rows::open(target, survey.locked_tables.clone())?,
             outcome: Outcome { replayed, events: Vec::new(), drops_events: false },
             is_dropped: false,
         })
     }
 
     fn run(&mut self, log: &Log<'_>, survey: &Survey, watch: &mut Watch<'_>) -> Result<(), LoadError> {
-        let mut scan = Scan::new(self.target.from);
+        let mut scan = Scan::new(&survey.manifest.base);
         let mut before = 0;
         for file in survey.files() {
             let mut events = events_of(log.files, file)?;
@@ -159,11 +162,13 @@ impl<'a> Replay<'a> {
                     return Err(LoadError::new(LoadErrorKind::Interrupted, "the load was interrupted"));
                 }
                 let place = Place { file: &file.name, at: scan.position(), time: event.time() };
+                let is_dumped = scan.is_before_snapshot();
+                self.rows.only_locked(is_dumped);
                 let taken = scan.take(&event).map_err(damaged)?;
                 self.take(&taken.part, &event, &place)?;
                 if let Some(transaction) = taken.ended {
                     self.rows.end(&place)?;
-                    if transaction.touches {
+                    if transaction.touches && !is_dumped {
                         let replayed = &mut self.outcome.replayed;
                         replayed.transactions += 1;
                         replayed.last = seconds(transaction.time);
