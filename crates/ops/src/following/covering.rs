@@ -15,8 +15,8 @@ use crate::setup::Setup;
 pub(crate) struct Covered {
     /// The dump.
     pub(crate) dump: String,
-    /// The point of its log; none where nothing had happened since the dump.
-    pub(crate) log: Option<String>,
+    /// The point of its log, and until when that is complete; none where nothing had happened since the dump.
+    pub(crate) log: Option<(String, Timestamp)>,
 }
 
 /// What can be had as of an instant.
@@ -83,8 +83,8 @@ pub fn seconds(setup: &Setup, asset: &str) -> Result<Vec<(Timestamp, Timestamp)>
 
 /// How far the log of a dump reaches.
 struct Reach {
-    /// The point of the log that holds all of it; none where nothing had happened since the dump.
-    log: Option<String>,
+    /// The point of the log that holds all of it, and until when that is complete; none where nothing had happened since the dump.
+    log: Option<(String, Timestamp)>,
     /// Until when each second can be had; none where nobody followed the log of that dump.
     until: Option<Timestamp>,
 }
@@ -96,12 +96,10 @@ fn reach(reader: &Reader, dump: &str, instant: Timestamp) -> Result<Reach> {
     let lies = |id: &str| copies.get(id).is_some_and(|of| of.iter().any(|copy| copy.removed_at.is_none()));
     // The newest holds all that the others do.
     let newest = logs.iter().rev().find(|(log, _)| lies(&log.point));
-    let log = newest.map(|(log, _)| log.point.clone());
-    let looked = reader.last_look(log.as_deref().unwrap_or(dump))?.map(|look| look.look.until);
-    let until = match (newest, looked) {
-        (None, None) => None,
-        (newest, looked) => newest.map(|(_, until)| *until).into_iter().chain(looked).chain([instant]).max(),
-    };
+    let log = newest.map(|(log, until)| (log.point.clone(), *until));
+    let point = log.as_ref().map_or(dump, |(point, _)| point.as_str());
+    let looked = reader.last_look(point)?.map(|look| look.look.until);
+    let until = log.iter().map(|(_, until)| *until).chain(looked).max().map(|until| until.max(instant));
     Ok(Reach { log, until })
 }
 

@@ -292,8 +292,16 @@ fn points(past: &Reader, from: Timestamp) -> Result<Vec<PointTold>> {
         recorded_at: point.recorded_at,
         leaf: point.leaf,
     };
-    // Those that are of the period, or were found in it, or lay somewhere for a part of it.
+    // Those that are of the period, or were found in it, or lay somewhere for a part of it. Of a log those that are left: of sixty an
+    // hour all others hold what a newer one holds.
+    let is_replaced = |told: &PointTold| {
+        told.point.dataset == Dataset::Log.as_str()
+            && told.copies.iter().all(|copy| copy.removed_at.is_some())
+    };
     let is_of_it = |told: &PointTold| {
+        if is_replaced(told) {
+            return false;
+        }
         told.point.instant >= from
             || told.recorded_at >= from
             || told.copies.iter().any(|copy| copy.removed_at.is_none_or(|removed| removed >= from))

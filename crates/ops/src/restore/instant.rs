@@ -24,7 +24,9 @@ pub(super) struct OpenedLog {
     pub(super) id: Id,
     snapshot: Snapshot,
     folder: Vec<Vec<u8>>,
-    /// The second until which it is replayed.
+    /// Until where it is replayed.
+    stop: Stop,
+    /// The second that was asked for.
     pub(super) until: Timestamp,
 }
 
@@ -32,7 +34,7 @@ impl OpenedLog {
     fn find(
         setup: &Setup,
         wish: &DatabaseWish,
-        point: &str,
+        (point, complete): (&str, Timestamp),
         until: Timestamp,
         troubles: &Troubles,
     ) -> Result<OpenedLog> {
@@ -47,7 +49,10 @@ impl OpenedLog {
         let snapshot = found.snapshots.iter().find(|(known, _)| *known == id);
         let snapshot = snapshot.map(|(_, snapshot)| snapshot.clone()).ok_or_else(missing)?;
         let index = found.repository.load_index(&found.catalog, troubles).index;
-        Ok(OpenedLog { found, index, id, snapshot, folder: log_place_of(&wish.database), until })
+        // Beyond its end the server said that nothing had happened.
+        let is_within = until.as_second() <= complete.as_second();
+        let stop = if is_within { Stop::at(until) } else { Stop::End };
+        Ok(OpenedLog { found, index, id, snapshot, folder: log_place_of(&wish.database), stop, until })
     }
 
     pub(super) fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
@@ -64,7 +69,7 @@ impl OpenedLog {
 
     /// What of it is to be replayed.
     pub(super) fn to<'o>(&'o self, setup: &'o Setup, files: &'o PointFiles<'o>) -> Log<'o> {
-        Log { files, stop: Stop::at(self.until), random: &*setup.world.random }
+        Log { files, stop: self.stop.clone(), random: &*setup.world.random }
     }
 }
 
@@ -90,8 +95,18 @@ pub(super) fn choose(
     let is_listed = |id: &str| found.snapshots.iter().any(|(known, _)| known.to_hex() == id);
     match following::covering(setup, &wish.asset, *at, &is_listed)? {
         Covering::Exactly(Covered { dump, log }) => {
-            let log = log.map(|log| OpenedLog::find(setup, wish, &log, *at, troubles)).transpose()?;
-            Ok(Chosen { dump: Id::from_hex(&dump), log, note: None })
+            let end = log.as_ref().map(|(_, complete)| *complete);
+            let open = |(log, complete): (String, Timestamp)| {
+                OpenedLog::find(setup, wish, (&log, complete), *at, troubles)
+            };
+            let log = log.map(open).transpose()?;
+            let quiet = end.filter(|end| end.as_second() < at.as_second());
+            let note = match (&log, quiet) {
+                (None, _) => Some(format!("nothing happened in the database's log from the dump until {at}")),
+                (Some(_), Some(end)) => Some(format!("nothing happened in the log from {end} until {at}")),
+                (Some(_), None) => None,
+            };
+            Ok(Chosen { dump: Id::from_hex(&dump), log, note })
         }
         Covering::Until { dump, instant, until: Some(until) } => {
             let (asset, dump) = (&wish.asset, dump.get(..8).unwrap_or(&dump));
