@@ -83,10 +83,13 @@ pub struct Stage {
 impl Stage {
     fn open(held: Held, settings: Settings, world: World) -> Result<Stage, StageError> {
         let folders = Folders { all: held.path.clone() };
-        let opened = settings.programs.shown(&settings.read_only).and_then(|programs| {
-            let settings = Settings { programs, ..settings };
-            Stage::furnish(&folders, &settings).map(|furnished| (settings, furnished))
-        });
+        let opened = settings
+            .refuse_somebody()
+            .and_then(|()| settings.programs.shown(&settings.read_only))
+            .and_then(|programs| {
+                let settings = Settings { programs, ..settings };
+                Stage::furnish(&folders, &settings).map(|furnished| (settings, furnished))
+            });
         let (settings, (inside, listeners, asked, sent)) = match opened {
             Ok(opened) => opened,
             Err(error) => {

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use holdfast_asset::stage::{Root, StageErrorKind, is_staging};
+use holdfast_asset::stage::{Root, Settings, StageErrorKind, is_staging};
 use holdfast_world::World;
 use staging::{SITE, ask, await_that, family, folder, page, served, serving, write_site};
 
@@ -290,6 +290,41 @@ fn only_what_lies_in_it_is_shown_and_only_where_nothing_of_the_machine_lies() {
     }
     stage.show(&site, Path::new(SITE)).unwrap();
     stage.destroy().unwrap();
+}
+
+#[test]
+fn nothing_runs_as_somebody_who_is_known_to_this_machine() {
+    let folder = folder();
+    let destroy_by = World::system().clock.now();
+    for (site, database) in [(0, 65532), (65533, 0), (65533, 65533), (1, 65532)] {
+        let settings = Settings { site_user: site, database_user: database, ..staging::settings() };
+        let error = folder.root.open("anything", destroy_by, &settings).unwrap_err();
+        assert_eq!(error.kind, StageErrorKind::Refused, "{site} {database}: {error}");
+    }
+    assert_eq!(folder.entries(), Vec::<String>::new());
+}
+
+/// Run by the next test without the right to make namespaces.
+#[test]
+#[ignore = "it is the half of the next test that lacks a right"]
+fn opens_no_staging() {
+    let folder = folder();
+    let destroy_by = World::system().clock.now();
+    let error = folder.root.open("anything", destroy_by, &staging::settings()).unwrap_err();
+    assert_eq!((error.kind, folder.entries()), (StageErrorKind::NotIsolated, Vec::new()), "{error}");
+    println!("\n{error}");
+}
+
+#[test]
+fn where_nothing_can_be_kept_apart_nothing_is_run() {
+    let output = Command::new("setpriv")
+        .args(["--bounding-set=-sys_admin", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "opens_no_staging", "--ignored", "--nocapture"])
+        .output()
+        .expect("setpriv is not installed: install the package util-linux");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("CAP_SYS_ADMIN). Nothing is run unisolated"), "{said}");
 }
 
 /// Run by the next test in a process of its own, which is killed.

@@ -77,6 +77,7 @@ fn a_wordpress_answers_from_a_staging_with_its_files_as_they_were() {
     };
     let dumps = [Dump { database: options.database.clone(), files: &dumped }];
     let proven = prove(&mut stage, &website, &dumps, None).unwrap();
+    println!("{:#?}", proven.proofs);
     assert!(proven.proofs.iter().all(Proof::is_good), "{:#?}\n{}", proven.proofs, stage.complaints());
     let questions = ["loads", "rows", "answers", "marker", "probe", "quiet", "picture"];
     assert_eq!(outcomes(&proven), questions.map(|what| (what, Outcome::Held)));

@@ -97,15 +97,13 @@ fn start(
     while std::os::unix::net::UnixStream::connect(socket).is_err() {
         inside.go_on()?;
         let waited = world.clock.monotonic().saturating_sub(started);
-        if running.has_ended() || waited > START_MAX {
-            let said = running
-                .finish()
-                .map(|ended| String::from_utf8_lossy(&ended.stderr).trim().replace('\n', " | "));
-            let message = format!(
-                "{what} of the staging does not listen: {} {}",
-                said.unwrap_or_default(),
-                inside.end_of(log)
-            );
+        let has_ended = running.has_ended();
+        if has_ended || waited > START_MAX {
+            // What it said is there only once it ended, and this one may never.
+            let ended = if has_ended { running.finish().ok() } else { None };
+            let said = ended.map(|ended| String::from_utf8_lossy(&ended.stderr).trim().replace('\n', " | "));
+            let (said, log) = (said.unwrap_or_default(), inside.end_of(log));
+            let message = format!("{what} of the staging does not listen after {waited:?}: {said} {log}");
             return Err(StageError::new(StageErrorKind::Server, message));
         }
         world.clock.sleep(LOOK);
