@@ -12,7 +12,8 @@ use dumping::{Dumped, create_reader, name, read_all, stream, tool};
 use holdfast_asset::database::load::{DumpFiles, Options, Target, Watch, carry_out, plan};
 use holdfast_asset::database::{Access, DumpSource, Manifest};
 use holdfast_asset::whmcs::{
-    MISSING_FILES, Restored, WhmcsErrorKind, installed, is_neutralised, missing_files, neutralise, prove, questions, storage,
+    MISSING_FILES, Restored, WhmcsErrorKind, installed, is_neutralised, missing_files, neutralise, prove,
+    questions, storage,
 };
 use holdfast_asset::{Outcome, Proof};
 use holdfast_testkit::apps::whmcs::{Whmcs, WhmcsOptions};
@@ -50,7 +51,8 @@ impl Stand {
         let (original, scratch) = (Mariadb::start(&[]), Mariadb::start(&[]));
         let whmcs = Whmcs::install(&original, &folder.path().join("original"), &options);
         before_the_dump(&whmcs);
-        let rights = format!("{} GRANT ALL ON *.* TO '{}'@'localhost';", dumping::all_rights(), dumping::READER);
+        let rights =
+            format!("{} GRANT ALL ON *.* TO '{}'@'localhost';", dumping::all_rights(), dumping::READER);
         create_reader(&original, &rights);
         create_reader(&scratch, &rights);
         let access = dumping::access(&original, &options.database);
@@ -69,7 +71,8 @@ impl Stand {
         let root = folder.path().join("restored");
         let at = root.join(folder.path().strip_prefix("/").unwrap());
         std::fs::create_dir_all(&at).unwrap();
-        let copied = Command::new("cp").arg("-a").arg(folder.path().join("original")).arg(&at).status().unwrap();
+        let copied =
+            Command::new("cp").arg("-a").arg(folder.path().join("original")).arg(&at).status().unwrap();
         assert!(copied.success());
         let instant = Timestamp::from_second(options.until_s as i64).unwrap();
         Stand { original, whmcs, scratch, folder, manifest, instant }
@@ -150,31 +153,79 @@ fn a_copy_is_proven_whole_and_each_proof_can_fail() {
 
     // What is broken, which proof tells, what it says, and how it is mended.
     for (breaks, what, says, mends) in [
-        ("UPDATE tblconfiguration SET value = '' WHERE setting = 'CompanyName'", "identity", "CompanyName",
-         "UPDATE tblconfiguration SET value = 'Ångström Hosting' WHERE setting = 'CompanyName'"),
-        ("RENAME TABLE tbltodolist TO away", "rows", "tbltodolist is missing", "RENAME TABLE away TO tbltodolist"),
-        ("INSERT INTO tblwhoislog (domain) VALUES ('one.more')", "rows", "were dumped",
-         "DELETE FROM tblwhoislog WHERE domain = 'one.more'"),
-        ("UPDATE tblclients SET notes = 'x' WHERE id = 1", "rows", "checksum differs",
-         "UPDATE tblclients SET notes = '' WHERE id = 1"),
-        ("UPDATE tblactivitylog SET id = id + 1000000 ORDER BY id DESC LIMIT 1", "rows", "checksum differs",
-         "UPDATE tblactivitylog SET id = id - 1000000 WHERE id > 1000000"),
-        ("UPDATE tblinvoices SET userid = userid + 100000 WHERE id = 1", "references", "1 invoices of nobody",
-         "UPDATE tblinvoices SET userid = userid - 100000 WHERE id = 1"),
-        ("UPDATE tblticketreplies SET tid = tid + 100000 WHERE id = 1", "references", "replies to no ticket",
-         "UPDATE tblticketreplies SET tid = tid - 100000 WHERE id = 1"),
-        ("UPDATE tblinvoiceitems SET amount = amount + 1 WHERE id = 1", "money", "sum of their items",
-         "UPDATE tblinvoiceitems SET amount = amount - 1 WHERE id = 1"),
-        ("UPDATE tblaccounts SET amountin = amountin + 1 WHERE id = 1", "money", "received",
-         "UPDATE tblaccounts SET amountin = amountin - 1 WHERE id = 1"),
-        ("CREATE TABLE keep SELECT * FROM tblcreditcards; UPDATE tblcreditcards SET card_data = REVERSE(card_data)",
-         "secrets", "is not the key",
-         "UPDATE tblcreditcards JOIN keep ON keep.id = tblcreditcards.id SET tblcreditcards.card_data = keep.card_data; \
-          DROP TABLE keep"),
-        ("INSERT INTO tblclientsfiles (userid, title, filename, dateadded) VALUES (1, 'x', '../../../../etc/passwd', '2020-01-01')",
-         "attachments", "1 files of clients are missing", "DELETE FROM tblclientsfiles WHERE title = 'x'"),
-        ("UPDATE tblstorageconfigurations SET handler = 'S3', is_local = 0 WHERE id = 1", "attachments", "no backup of ours",
-         "UPDATE tblstorageconfigurations SET handler = 'LocalStorage', is_local = 1 WHERE id = 1"),
+        (
+            "UPDATE tblconfiguration SET value = '' WHERE setting = 'CompanyName'",
+            "identity",
+            "CompanyName",
+            "UPDATE tblconfiguration SET value = 'Ångström Hosting' WHERE setting = 'CompanyName'",
+        ),
+        (
+            "RENAME TABLE tbltodolist TO away",
+            "rows",
+            "tbltodolist is missing",
+            "RENAME TABLE away TO tbltodolist",
+        ),
+        (
+            "INSERT INTO tblwhoislog (domain) VALUES ('one.more')",
+            "rows",
+            "were dumped",
+            "DELETE FROM tblwhoislog WHERE domain = 'one.more'",
+        ),
+        (
+            "UPDATE tblclients SET notes = 'x' WHERE id = 1",
+            "rows",
+            "checksum differs",
+            "UPDATE tblclients SET notes = '' WHERE id = 1",
+        ),
+        (
+            "UPDATE tblactivitylog SET id = id + 1000000 ORDER BY id DESC LIMIT 1",
+            "rows",
+            "checksum differs",
+            "UPDATE tblactivitylog SET id = id - 1000000 WHERE id > 1000000",
+        ),
+        (
+            "UPDATE tblinvoices SET userid = userid + 100000 WHERE id = 1",
+            "references",
+            "1 invoices of nobody",
+            "UPDATE tblinvoices SET userid = userid - 100000 WHERE id = 1",
+        ),
+        (
+            "UPDATE tblticketreplies SET tid = tid + 100000 WHERE id = 1",
+            "references",
+            "replies to no ticket",
+            "UPDATE tblticketreplies SET tid = tid - 100000 WHERE id = 1",
+        ),
+        (
+            "UPDATE tblinvoiceitems SET amount = amount + 1 WHERE id = 1",
+            "money",
+            "sum of their items",
+            "UPDATE tblinvoiceitems SET amount = amount - 1 WHERE id = 1",
+        ),
+        (
+            "UPDATE tblaccounts SET amountin = amountin + 1 WHERE id = 1",
+            "money",
+            "received",
+            "UPDATE tblaccounts SET amountin = amountin - 1 WHERE id = 1",
+        ),
+        (
+            "CREATE TABLE keep SELECT * FROM tblcreditcards; UPDATE tblcreditcards SET card_data = REVERSE(card_data)",
+            "secrets",
+            "is not the key",
+            "UPDATE tblcreditcards JOIN keep ON keep.id = tblcreditcards.id SET tblcreditcards.card_data = keep.card_data; \
+          DROP TABLE keep",
+        ),
+        (
+            "INSERT INTO tblclientsfiles (userid, title, filename, dateadded) VALUES (1, 'x', '../../../../etc/passwd', '2020-01-01')",
+            "attachments",
+            "1 files of clients are missing",
+            "DELETE FROM tblclientsfiles WHERE title = 'x'",
+        ),
+        (
+            "UPDATE tblstorageconfigurations SET handler = 'S3', is_local = 0 WHERE id = 1",
+            "attachments",
+            "no backup of ours",
+            "UPDATE tblstorageconfigurations SET handler = 'LocalStorage', is_local = 1 WHERE id = 1",
+        ),
     ] {
         stand.sql(breaks);
         let proofs = stand.prove();
@@ -187,7 +238,10 @@ fn a_copy_is_proven_whole_and_each_proof_can_fail() {
     // Freshness: the same copy, held against a later instant, and against what the original had.
     let later = stand.prove_with(|restored| restored.instant += SignedDuration::from_hours(2));
     let proof = of(&later, "fresh");
-    assert!(proof.outcome == Outcome::Failed && proof.seen.contains("is this the database that is used"), "{proof:?}");
+    assert!(
+        proof.outcome == Outcome::Failed && proof.seen.contains("is this the database that is used"),
+        "{proof:?}"
+    );
     let earlier = stand.prove_with(|restored| restored.instant -= SignedDuration::from_hours(48));
     assert_eq!(of(&earlier, "fresh").outcome, Outcome::Unproven, "{earlier:#?}");
 
@@ -201,7 +255,11 @@ fn a_copy_is_proven_whole_and_each_proof_can_fail() {
     for (changed, what, says) in [
         (text.replace(&hash, &"0".repeat(64)), "secrets", "is not the key of this database"),
         (text.replace("$cc_encryption_hash", "$other"), "secrets", "does not plainly set"),
-        (text.replace("$db_name = 'whmcs'", "$db_name = 'old'"), "configuration", "names the database \"old\""),
+        (
+            text.replace("$db_name = 'whmcs'", "$db_name = 'old'"),
+            "configuration",
+            "names the database \"old\"",
+        ),
         (format!("{text}\n$smtp_debug = ;\n"), "configuration", "not valid PHP"),
         ("<?php echo 1;".to_owned(), "configuration", ""),
     ] {
@@ -252,9 +310,15 @@ fn what_was_amiss_at_the_original_is_no_fault_of_a_copy() {
     });
     let proofs = stand.prove();
     all_hold(&proofs);
-    assert!(of(&proofs, "references").seen.contains("as at the original: 2 invoices of nobody"), "{proofs:#?}");
+    assert!(
+        of(&proofs, "references").seen.contains("as at the original: 2 invoices of nobody"),
+        "{proofs:#?}"
+    );
     assert!(of(&proofs, "money").seen.contains("1 invoices that are not the sum"), "{proofs:#?}");
-    assert!(of(&proofs, "attachments").seen.contains("1 were missing at the original already"), "{proofs:#?}");
+    assert!(
+        of(&proofs, "attachments").seen.contains("1 were missing at the original already"),
+        "{proofs:#?}"
+    );
 
     // One more is.
     stand.sql("UPDATE tblinvoices SET userid = 999999 WHERE id = 4");
@@ -278,7 +342,9 @@ fn what_was_amiss_at_the_original_is_no_fault_of_a_copy() {
     assert_eq!(of(&proofs, "references").outcome, Outcome::Unproven, "{proofs:#?}");
 
     // Files of tickets that are younger than the files' point are told, and held against neither.
-    let youngest = stand.whmcs.sql("SELECT attachment, date FROM tbltickets WHERE attachment <> '' ORDER BY id DESC LIMIT 1;");
+    let youngest = stand
+        .whmcs
+        .sql("SELECT attachment, date FROM tbltickets WHERE attachment <> '' ORDER BY id DESC LIMIT 1;");
     let (names, date) = youngest.trim().split_once('\t').unwrap();
     let file = stand.restored(&stand.whmcs.places.attachments.join(names.split('|').next().unwrap()));
     std::fs::remove_file(file).unwrap();
@@ -299,7 +365,10 @@ fn an_old_install_of_myisam_is_asked_under_its_lock() {
     assert_eq!(stand.manifest.answers.get("whmcs.invoices-client").map(String::as_str), Some("1"));
     let proofs = stand.prove();
     all_hold(&proofs);
-    assert!(of(&proofs, "references").seen.contains("as at the original: 1 invoices of nobody"), "{proofs:#?}");
+    assert!(
+        of(&proofs, "references").seen.contains("as at the original: 1 invoices of nobody"),
+        "{proofs:#?}"
+    );
 }
 
 #[test]
@@ -334,15 +403,24 @@ fn a_copy_is_kept_from_acting_and_what_is_left_on_is_found() {
 
     // Whatever is turned on again is found, and nothing else is said to be on.
     for (on, what) in [
-        ("INSERT INTO tblpaymentgateways (gateway, setting, value) VALUES ('stripe', 'name', 'Stripe')", "gateways"),
+        (
+            "INSERT INTO tblpaymentgateways (gateway, setting, value) VALUES ('stripe', 'name', 'Stripe')",
+            "gateways",
+        ),
         ("UPDATE tblclients SET disableautocc = 0 WHERE id = 1", "capture"),
-        ("INSERT INTO tblregistrars (registrar, setting, value) VALUES ('enom', 'Username', 'x')", "registrars"),
+        (
+            "INSERT INTO tblregistrars (registrar, setting, value) VALUES ('enom', 'Username', 'x')",
+            "registrars",
+        ),
         ("UPDATE tbldomains SET registrar = 'enom' LIMIT 1", "domains"),
         ("UPDATE tblservers SET hostname = 'plesk1.hosting.example' WHERE id = 1", "servers"),
         ("UPDATE tblservers SET disabled = 0 WHERE id = 1", "servers"),
         ("UPDATE tblproducts SET servertype = 'plesk' WHERE id = 1", "products"),
         ("INSERT INTO tbladdonmodules (module, setting, value) VALUES ('projects', 'access', '1')", "addons"),
-        ("UPDATE tblconfiguration SET value = 'projects' WHERE setting = 'ActiveAddonModules'", "active-addons"),
+        (
+            "UPDATE tblconfiguration SET value = 'projects' WHERE setting = 'ActiveAddonModules'",
+            "active-addons",
+        ),
         ("UPDATE tblconfiguration SET value = 'mail.hosting.example' WHERE setting = 'SMTPHost'", "mail"),
         ("UPDATE tblconfiguration SET value = 'smtp' WHERE setting = 'MailType'", "mail"),
         ("UPDATE tblemails SET pending = 1 LIMIT 1", "mail-waiting"),
@@ -366,7 +444,10 @@ fn a_copy_is_kept_from_acting_and_what_is_left_on_is_found() {
     server.sql("CREATE DATABASE other; CREATE TABLE other.t (id INT)");
     let other = dumping::access(&server, "other");
     let error = neutralise(&other).unwrap_err();
-    assert!(error.kind == WhmcsErrorKind::NotWhmcs && error.to_string().contains("tblpaymentgateways"), "{error}");
+    assert!(
+        error.kind == WhmcsErrorKind::NotWhmcs && error.to_string().contains("tblpaymentgateways"),
+        "{error}"
+    );
     assert!(is_neutralised(&other, &clock).iter().any(|proof| proof.outcome == Outcome::Unproven));
     whmcs.sql("ALTER TABLE tblservers DROP COLUMN accesshash;");
     assert_eq!(neutralise(&access).unwrap_err().kind, WhmcsErrorKind::NotWhmcs);

@@ -37,7 +37,11 @@ fn billing(server: &Mariadb) -> Customer {
     let customer = Customer::new();
     customer.secret("reader.toml", &format!("user = \"reader\"\npassword = \"{PASSWORD}\"\n"));
     fs::create_dir(customer.path("whmcs")).unwrap();
-    fs::write(customer.path("whmcs/configuration.php"), "<?php $cc_encryption_hash = 'x'; $db_name = 'shop';").unwrap();
+    fs::write(
+        customer.path("whmcs/configuration.php"),
+        "<?php $cc_encryption_hash = 'x'; $db_name = 'shop';",
+    )
+    .unwrap();
     customer.declare(&format!(
         "[assets.billing]\nclass = \"whmcs\"\nhost = \"web1\"\npath = \"{}\"\ndatabase = {}\n",
         customer.path("whmcs").display(),

@@ -81,7 +81,8 @@ fn folders_outside_of_the_web_root_come_back_with_it() {
     billing.back_up(0);
     let whole = billing.restore_whole("whole");
     let places = &billing.whmcs.places;
-    for path in [&places.attachments, &places.downloads, &places.crons, &places.templates_c, &places.docroot] {
+    for path in [&places.attachments, &places.downloads, &places.crons, &places.templates_c, &places.docroot]
+    {
         assert!(below(&whole, path).is_dir(), "{}", path.display());
     }
     let named = billing.whmcs.files_named();

@@ -104,7 +104,12 @@ fn candidates(installed: &Installed, places: Option<&[Storage]>, found: &mut Out
         };
         // Once the tables say where files are, nobody reads these settings.
         let is_needed = is_set && !is_cache && !(is_of_tables && places.is_some());
-        candidates.push(Candidate { by: format!("configuration.php ({name})"), path: path.into(), is_needed, is_cache });
+        candidates.push(Candidate {
+            by: format!("configuration.php ({name})"),
+            path: path.into(),
+            is_needed,
+            is_cache,
+        });
     }
     for place in places.into_iter().flatten() {
         let (name, assets) = (&place.name, place.assets.join(", "));
@@ -149,10 +154,16 @@ fn lies(candidate: &Candidate, installed: &Installed, ground: Ground<'_>) -> Res
         return Ok(Lies::Inside);
     }
     if path.starts_with(ground.root) {
-        return Err(format!("a symlink leads from there to {}, and symlinks are not followed; {hint}", real.display()));
+        return Err(format!(
+            "a symlink leads from there to {}, and symlinks are not followed; {hint}",
+            real.display()
+        ));
     }
     if real != path {
-        return Err(format!("a symlink leads from there to {}, and symlinks are not followed; {hint}", real.display()));
+        return Err(format!(
+            "a symlink leads from there to {}, and symlinks are not followed; {hint}",
+            real.display()
+        ));
     }
     let system = SYSTEM.iter().any(|system| path.starts_with(system));
     if system || TOP.iter().any(|top| path == Path::new(top)) {
@@ -167,7 +178,9 @@ fn lies(candidate: &Candidate, installed: &Installed, ground: Ground<'_>) -> Res
     if real_of(ground.root).starts_with(&path) {
         return Err(format!("it holds the web root itself; {hint}"));
     }
-    let look = |path: &Path| std::fs::symlink_metadata(path).map_err(|error| format!("it cannot be looked at: {error}"));
+    let look = |path: &Path| {
+        std::fs::symlink_metadata(path).map_err(|error| format!("it cannot be looked at: {error}"))
+    };
     let folder = look(&path)?;
     if !folder.is_dir() {
         return Err("it is no folder".to_owned());
@@ -176,7 +189,11 @@ fn lies(candidate: &Candidate, installed: &Installed, ground: Ground<'_>) -> Res
     if may_name(Owner::of(&author), folder.uid()) {
         Ok(Lies::Outside(path))
     } else {
-        Err(format!("it belongs to somebody else than configuration.php (user {} and not {}); {hint}", folder.uid(), author.uid()))
+        Err(format!(
+            "it belongs to somebody else than configuration.php (user {} and not {}); {hint}",
+            folder.uid(),
+            author.uid()
+        ))
     }
 }
 
@@ -220,7 +237,8 @@ fn plain(path: &Path) -> PathBuf {
 
 /// Nothing below these is a client's.
 const SYSTEM: [&str; 13] = [
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr",
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys",
+    "/usr",
 ];
 /// These themselves hold what is everybody's.
 const TOP: [&str; 11] =
@@ -240,7 +258,9 @@ mod tests {
     impl Machine {
         fn new() -> Machine {
             let folder = tempfile::tempdir().unwrap();
-            for name in ["www/templates_c", "data/attachments/projects", "data/downloads", "other/site", "state"] {
+            for name in
+                ["www/templates_c", "data/attachments/projects", "data/downloads", "other/site", "state"]
+            {
                 std::fs::create_dir_all(folder.path().join(name)).unwrap();
             }
             Machine { folder }
@@ -258,8 +278,10 @@ mod tests {
             let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
             std::fs::set_permissions(&file, permissions).unwrap();
             let installed = installed(&root).unwrap().unwrap();
-            let off_limits =
-                [(self.at("other"), "the asset other".to_owned()), (self.at("state"), "our own state".to_owned())];
+            let off_limits = [
+                (self.at("other"), "the asset other".to_owned()),
+                (self.at("state"), "our own state".to_owned()),
+            ];
             outside(&installed, places, Ground { root: &root, also, off_limits: &off_limits })
         }
     }
@@ -282,8 +304,10 @@ mod tests {
         let found = machine.look(&configured, None, &[]);
         assert_eq!(found.folders, [attachments.clone(), data.join("downloads")], "{found:?}");
         assert!(found.refused.is_empty(), "{found:?}");
-        let places =
-            [place(attachments.join("projects"), &["pm_files"]), place(attachments.clone(), &["ticket_attachments"])];
+        let places = [
+            place(attachments.join("projects"), &["pm_files"]),
+            place(attachments.clone(), &["ticket_attachments"]),
+        ];
         let found = machine.look("", Some(&places), &[]);
         assert_eq!((found.folders, found.refused.len()), (vec![attachments], 0));
         // The administrator named it already.
@@ -308,7 +332,8 @@ mod tests {
     #[test]
     fn what_lies_elsewhere_or_cannot_be_told_is_refused_loudly() {
         let machine = Machine::new();
-        let of = |kind| Storage { name: "Bucket".to_owned(), kind, assets: vec!["ticket_attachments".to_owned()] };
+        let of =
+            |kind| Storage { name: "Bucket".to_owned(), kind, assets: vec!["ticket_attachments".to_owned()] };
         let remote = [of(StorageKind::Remote("S3".to_owned()))];
         let told = machine.look("", Some(&remote), &[]).refused;
         assert!(told[0].contains("(S3)") && told[0].contains("ticket_attachments"), "{told:?}");
@@ -343,7 +368,11 @@ mod tests {
         }
         let inside = machine.look("", None, &[]);
         assert!(inside.refused[0].contains("$attachments_dir"), "{inside:?}");
-        assert_eq!(machine.look("", None, &[machine.at("data")]), Outside::default(), "the administrator named it");
+        assert_eq!(
+            machine.look("", None, &[machine.at("data")]),
+            Outside::default(),
+            "the administrator named it"
+        );
         let file = machine.at("data/file");
         std::fs::write(&file, "").unwrap();
         let also = [machine.at("data/attachments")];

@@ -143,7 +143,8 @@ fn places(
 fn other_database(installed: &Installed, dumped: &str) -> Option<String> {
     let known: Vec<&str> =
         installed.databases.iter().filter_map(Setting::known).map(String::as_str).collect();
-    let is_another = !known.is_empty() && known.len() == installed.databases.len() && !known.contains(&dumped);
+    let is_another =
+        !known.is_empty() && known.len() == installed.databases.len() && !known.contains(&dumped);
     is_another.then(|| {
         format!(
             "it names the database {:?}, and estate.toml has {dumped:?} for this WHMCS: one of them is wrong",
