@@ -15,6 +15,7 @@ mod names;
 mod place;
 mod rules;
 
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct FilesSource {
     root: PathBuf,
     rules: Arc<Rules>,
     names: Names,
+    /// Whether no symlink may be on the way to the root.
+    is_plain: bool,
 }
 
 impl FilesSource {
@@ -50,7 +53,22 @@ impl FilesSource {
             return Err(refusal(root.as_os_str().as_bytes().to_vec(), message));
         }
         // Collected again: without double slashes and slashes at the end.
-        Ok(FilesSource { root: parts.iter().collect(), rules: Arc::new(rules), names: Names::default() })
+        Ok(FilesSource {
+            root: parts.iter().collect(),
+            rules: Arc::new(rules),
+            names: Names::default(),
+            is_plain: false,
+        })
+    }
+}
+
+impl FilesSource {
+    /// The same, unless a symlink is on the way to the root: for a path that the administrator did not choose, and that was looked at
+    /// before. Whoever chose it may put a symlink there in between.
+    #[must_use]
+    pub fn without_symlinks(mut self) -> FilesSource {
+        self.is_plain = true;
+        self
     }
 }
 
@@ -97,6 +115,14 @@ impl Source for FilesSource {
         }
         let fd =
             open_folder(CWD, &self.root).map_err(|error| failure(path.to_vec(), "open the root", error))?;
+        if self.is_plain {
+            // The kernel's own word for what was opened.
+            let opened = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+            if opened.as_ref().ok() != Some(&self.root) {
+                let message = "it was a folder without a symlink on the way, and is not any more, or /proc is not mounted";
+                return Err(refusal(path.to_vec(), message));
+            }
+        }
         let metadata = directory::examine_open(&fd)
             .map_err(|error| failure(path.to_vec(), "examine the root", error))?;
         let place = Place::root(path.to_vec());

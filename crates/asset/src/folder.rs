@@ -57,11 +57,25 @@ impl Folder {
         Ok(parts)
     }
 
-    /// One that is not there is taken for a folder, and told when it is opened.
-    fn beside(&self, path: &Path) -> Result<Part, AssetError> {
+    /// A folder that was found to belong to it though nobody named it, and that lies where it was found and nowhere else.
+    ///
+    /// # Errors
+    /// When the path cannot be one.
+    pub fn found(&self, path: &Path) -> Result<Part, AssetError> {
+        let source = FilesSource::new(path, self.rules_beside()).map_err(|error| self.unusable(error))?;
+        Ok(Part::Tree(Box::new(source.without_symlinks())))
+    }
+
+    fn rules_beside(&self) -> Rules {
         let mut rules = Rules::none();
         rules.exclude_caches = self.rules.exclude_caches;
         rules.one_file_system = self.rules.one_file_system;
+        rules
+    }
+
+    /// One that is not there is taken for a folder, and told when it is opened.
+    fn beside(&self, path: &Path) -> Result<Part, AssetError> {
+        let rules = self.rules_beside();
         let of = |path| FilesSource::new(path, rules.clone()).map_err(|error| self.unusable(error));
         match (path.parent(), path.file_name()) {
             (Some(folder), Some(name)) if files::is_no_folder(path) => {

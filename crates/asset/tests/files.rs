@@ -455,3 +455,18 @@ fn the_path_is_told_in_components_with_the_folders_above() {
     assert_eq!(source.group_name(0).as_deref(), Some("root"));
     assert_eq!(source.user_name(4_000_000), None);
 }
+
+#[test]
+fn a_root_that_was_looked_at_before_is_not_reached_through_a_symlink_since() {
+    let folder = tree();
+    let at = |name: &str| folder.path().canonicalize().unwrap().join(name);
+    std::fs::create_dir_all(at("data/files")).unwrap();
+    let plain = FilesSource::new(&at("data/files"), Rules::none()).unwrap().without_symlinks();
+    assert!(plain.root().is_ok());
+    std::fs::rename(at("data"), at("moved")).unwrap();
+    symlink(at("moved"), at("data")).unwrap();
+    let error = plain.root().err().unwrap().to_string();
+    assert!(error.contains("is not any more"), "{error}");
+    // Above a root that the administrator chose, symlinks are his.
+    assert!(FilesSource::new(&at("data/files"), Rules::none()).unwrap().root().is_ok());
+}

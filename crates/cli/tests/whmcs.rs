@@ -1,4 +1,5 @@
-//! A WHMCS whose files are not all in its folder: what is taken along, and what is said where something cannot be.
+//! A WHMCS whose files are not all in its folder: what is taken along, and what is said where something cannot be. To be run as
+//! root: owners need it.
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine directly")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![allow(missing_docs, reason = "a test")]
@@ -6,7 +7,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 use holdfast_testkit::apps::whmcs::{Whmcs, WhmcsOptions};
@@ -144,9 +145,18 @@ fn what_is_kept_elsewhere_or_belongs_to_others_degrades_the_run() {
     let whole = billing.restore_whole("whole");
     assert!(!below(&whole, &billing.customer.path("site")).exists() && !whole.join("etc").exists());
 
-    // A folder that the administrator names is no finding.
+    // PHP that may write its configuration names folders of its own user alone.
     let own = billing.customer.path("own");
     fs::create_dir(&own).unwrap();
+    place(&own);
+    chown(billing.configuration(), Some(4321), None).unwrap();
+    let said = billing.back_up(1);
+    assert!(said.contains("it belongs to somebody else"), "{said}");
+    chown(&own, Some(4321), None).unwrap();
+    billing.back_up(0);
+    assert!(below(&billing.restore_whole("with-own"), &own).is_dir());
+
+    // A folder that the administrator names is no finding.
     let link = billing.customer.path("link-to-own");
     symlink(&own, &link).unwrap();
     place(&link);

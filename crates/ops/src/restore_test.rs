@@ -291,4 +291,7 @@ fn one(
 }
 
 #[cfg(test)]
+pub(crate) use self::plan::by_hand as plan_by_hand;
+
+#[cfg(test)]
 mod tests;

@@ -9,12 +9,13 @@ pub(crate) mod site;
 mod whmcs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use holdfast_asset::database::{Access, Failed};
-use holdfast_asset::{Folder, Joined, Part};
+use holdfast_asset::{Joined, Part, folder};
 use holdfast_format::source::{Source, SourceError};
 use holdfast_model::Dataset;
-use holdfast_model::estate::{Asset, FolderSettings, Settings};
+use holdfast_model::estate::{Asset, Settings};
 
 use crate::error::{Error, Result};
 use crate::restore_test::refuse_staging;
@@ -80,17 +81,12 @@ pub(crate) fn of(setup: &Setup, asset: &Asset, dataset: Dataset, broken: &Broken
     refuse_staging(setup, asset)?;
     let (mut missing, mut dumps, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     let mut prefixes = BTreeSet::new();
-    let mut seen = None;
-    let mut settings = asset.folder().cloned();
+    let (mut seen, mut elsewhere) = (None, Vec::new());
     if let Settings::Whmcs(whmcs) = &asset.settings {
         let found = whmcs::look(setup, asset, whmcs)?;
-        (missing, notices, seen) = (found.missing, found.notices, found.seen);
-        if let Some(settings) = &mut settings {
-            let span = settings.path_span.clone();
-            settings.also.extend(found.folders.into_iter().map(|folder| (folder, span.clone())));
-        }
+        (missing, notices, seen, elsewhere) = (found.missing, found.notices, found.seen, found.folders);
     }
-    let mut parts = files(asset, settings.as_ref())?;
+    let mut parts = files(asset, &elsewhere)?;
     if let Settings::Website(website) = &asset.settings {
         let databases = site::databases(setup, asset, website)?;
         missing = databases.missing;
@@ -133,15 +129,17 @@ pub(crate) fn access(setup: &Setup, asset: &Asset, database: &str) -> Result<Acc
     })
 }
 
-/// A class that is not built yet has no folder.
-fn files(asset: &Asset, settings: Option<&FolderSettings>) -> Result<Vec<Part>> {
-    let folder = match settings {
-        Some(settings) => Folder::new(&asset.name, settings),
-        None => holdfast_asset::folder(asset),
-    };
-    let folder = folder.map_err(|error| Error::usage(error.to_string()))?;
+/// The folder, what estate.toml names besides, and what was found `elsewhere`.
+fn files(asset: &Asset, elsewhere: &[PathBuf]) -> Result<Vec<Part>> {
+    let folder = folder(asset).map_err(|error| Error::usage(error.to_string()))?;
     folder.validate().map_err(|error| Error::not_done(error.to_string()))?;
-    folder.parts().map_err(|error| Error::not_done(error.to_string()))
+    let parts = folder.parts().and_then(|mut parts| {
+        for path in elsewhere {
+            parts.push(folder.found(path)?);
+        }
+        Ok(parts)
+    });
+    parts.map_err(|error| Error::not_done(error.to_string()))
 }
 
 /// A folder with nothing beside it stays what it is: its points have its path alone.

@@ -21,6 +21,8 @@ pub struct TestSettings {
     pub probe: Vec<String>,
     /// Whether an attempt to reach something outside fails the test. None gets out either way.
     pub must_be_quiet: bool,
+    /// Whether no picture of it is taken where one could be.
+    pub is_unpictured: bool,
 }
 
 /// Reads `restore_test` of an asset.
@@ -61,6 +63,7 @@ pub(super) fn read_test(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>)
     });
     let probe = fields.texts(problems, "probe").into_iter().map(|word| word.value).collect();
     let must_be_quiet = fields.flag(problems, "must_be_quiet").is_some_and(|flag| flag.value);
+    let is_unpictured = fields.flag(problems, "picture").is_some_and(|flag| !flag.value);
     fields.finish(problems);
     TestSettings {
         address: address.map(|address| address.value),
@@ -69,6 +72,7 @@ pub(super) fn read_test(problems: &mut Problems<'_>, mut fields: Fields<'_, '_>)
         documents: documents.map(|folder| PathBuf::from(folder.value)),
         probe,
         must_be_quiet,
+        is_unpictured,
     }
 }
 
@@ -115,7 +119,7 @@ mod tests {
     fn what_is_said_is_read() {
         let read = estate(
             "address = \"https://x.example\"\npath = \"/shop\"\nmarker = \"Welcome\"\n\
-             documents = \"httpdocs\"\nprobe = [\"php\", \"check.php\"]\nmust_be_quiet = true",
+             documents = \"httpdocs\"\nprobe = [\"php\", \"check.php\"]\nmust_be_quiet = true\npicture = false",
         );
         let estate = read.value.unwrap();
         assert_eq!(estate.staging, Some(PathBuf::from("/srv/staging")));
@@ -127,6 +131,7 @@ mod tests {
             documents: Some(PathBuf::from("httpdocs")),
             probe: vec!["php".to_owned(), "check.php".to_owned()],
             must_be_quiet: true,
+            is_unpictured: true,
         };
         assert_eq!(asset.restore_test, expected);
     }

@@ -229,6 +229,7 @@ fn ask(work: &Work<'_>, index: &Index, target: &Path, stage: &mut Stage) -> Resu
         asked: settings.asked.clone().unwrap_or_else(|| page(work.exercised, &below(target, &path))),
         marker: settings.marker.clone(),
         must_be_quiet: settings.must_be_quiet || work.exercised == Exercised::Whmcs,
+        is_pictured: !settings.is_unpictured,
         probe: (!settings.probe.is_empty()).then(|| settings.probe.clone()),
         ..Website::new(below(target, &path), path)
     };

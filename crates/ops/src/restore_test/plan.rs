@@ -47,7 +47,7 @@ pub(super) fn occasion(
 }
 
 /// Writes down a test that somebody asked for; returns its id.
-pub(super) fn by_hand(setup: &Setup, reader: &Reader, wish: &Wish) -> Result<String> {
+pub(crate) fn by_hand(setup: &Setup, reader: &Reader, wish: &Wish) -> Result<String> {
     let exercised = wish.exercised;
     for name in &wish.assets {
         let class = setup.asset(name)?.class();

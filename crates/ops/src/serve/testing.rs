@@ -39,8 +39,6 @@ pub(super) struct Round {
     swept: Vec<Swept>,
     /// It ended early, because it was asked to.
     gave_way: bool,
-    /// Somebody tests by hand.
-    is_busy: bool,
 }
 
 /// How it ended, or why it could not begin.
@@ -51,7 +49,6 @@ pub(super) struct Testing {
     next: Timestamp,
     /// When something was found to be due that waits for a quiet moment.
     waits_since: Option<Timestamp>,
-    is_swept: bool,
     /// When people were last told that none can be made.
     told: Option<Timestamp>,
     /// Raised to end it after whoever is being tested.
@@ -68,7 +65,6 @@ impl Testing {
         Testing {
             next: now,
             waits_since: None,
-            is_swept: false,
             told: None,
             stop,
             abandon,
@@ -83,7 +79,7 @@ impl Testing {
 
     /// Whether it is time to look.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time(self.next, LOOK_EVERY, now)
+        !self.is_under_way && !self.stop.load(Ordering::SeqCst) && is_time(self.next, AGAIN_AFTER, now)
     }
 
     /// Asks the round under way to end after whoever is being tested.
@@ -105,8 +101,9 @@ impl Testing {
     }
 }
 
-fn round(setup: &Setup, due: &[(Exercised, Occasion)], give_way: &AtomicBool) -> Result<Round> {
-    let Ok(_lock) = restore_test::lock(setup) else { return Ok(Round { is_busy: true, ..Round::default() }) };
+pub(super) fn round(setup: &Setup, due: &[(Exercised, Occasion)], give_way: &AtomicBool) -> Result<Round> {
+    // Whoever tests by hand ends at some time.
+    let Ok(_lock) = restore_test::lock(setup) else { return Ok(Round::default()) };
     let reader = restore_test::ledger(setup)?;
     let mut round = Round { swept: restore_test::sweep(setup, &reader)?, ..Round::default() };
     for (exercised, occasion) in due {
@@ -124,7 +121,7 @@ fn round(setup: &Setup, due: &[(Exercised, Occasion)], give_way: &AtomicBool) ->
 
 impl Daemon<'_> {
     /// The occasions that are open, count, and have something left to do.
-    fn tests_due(&self) -> Result<Vec<(Exercised, Occasion)>> {
+    pub(super) fn tests_due(&self) -> Result<Vec<(Exercised, Occasion)>> {
         let (setup, reader) = (&self.configuration.setup, self.ledger.read());
         let mut due = Vec::new();
         for exercised in Exercised::ALL {
@@ -146,9 +143,9 @@ impl Daemon<'_> {
             return Ok(());
         }
         let due = self.tests_due()?;
-        let has_left = !self.testing.is_swept && !self.ledger.read().picks_unfinished()?.is_empty();
+        // Of this instance none is under way, so they are somebody's who tests by hand, or who was killed.
+        let has_left = !self.ledger.read().picks_unfinished()?.is_empty();
         if due.is_empty() && !has_left {
-            self.testing.is_swept = true;
             self.testing.waits_since = None;
             self.testing.next = after(now, LOOK_EVERY);
             return Ok(());
@@ -159,11 +156,13 @@ impl Daemon<'_> {
             && !self.purging.is_due(now)
             && !self.shredding.is_busy()
             && !self.rereading.is_under_way;
-        // What was left is personal data that lies about: it waits for nothing.
-        if !(is_free && (is_quiet || has_left)) {
+        let may_test = is_free && is_quiet;
+        if !may_test && !has_left {
             self.testing.next = after(now, WAITS);
             return Ok(());
         }
+        // What was left is personal data that lies about: it waits for nothing, and nothing waits for what destroys it.
+        let due = if may_test { due } else { Vec::new() };
         let setup = self.setup_beside(&self.testing.abandon);
         self.testing.start(setup, due, &self.sender);
         Ok(())
@@ -189,9 +188,9 @@ impl Daemon<'_> {
             }
         };
         self.testing.stop.store(false, Ordering::SeqCst);
-        self.testing.is_swept |= !round.is_busy;
-        self.testing.next = match (round.is_busy, round.gave_way) {
-            (true, _) => after(now, WAITS),
+        let is_left = round.swept.iter().any(|swept| swept.failure.is_some());
+        self.testing.next = match (is_left, round.gave_way) {
+            (true, _) => after(now, AGAIN_AFTER),
             (false, true) => now,
             (false, false) => after(now, LOOK_EVERY),
         };

@@ -1,5 +1,7 @@
 //! Days of a daemon on a clock that is pushed: with real runs, a real ledger, and nothing written down while it is away.
 
+mod restore_tests;
+
 use holdfast_model::Dataset;
 use std::collections::BTreeSet;
 use std::fs;

@@ -80,6 +80,12 @@ pub(super) fn look(setup: &Setup, asset: &Asset, whmcs: &WhmcsSettings) -> Resul
     let told = |message: String| missing(&file, message);
     found.missing.extend(installed.troubles.iter().map(|trouble| told(trouble.to_string())));
     found.missing.extend(other_database(&installed, &whmcs.database.name).map(told));
+    if installed.settings.has_encryption_hash && installed.settings.encryption_hash.is_none() {
+        found.missing.push(told(
+            "$cc_encryption_hash has several values, and which of them opens the database cannot be told: write one"
+                .to_owned(),
+        ));
+    }
     if let Some(hash) = &installed.settings.encryption_hash {
         let before: Option<Print> = record::one(&setup.places.state, KIND, asset.name.as_ref())?;
         if before.is_some_and(|before| !before.is_of(hash)) {
