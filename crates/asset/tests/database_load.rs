@@ -224,7 +224,9 @@ fn tables_of_a_prefix_change_places_together_and_a_kill_brings_all_of_them_back(
     ));
     let files = Files::of(&dump(&server, "shared").unwrap());
     let dumped = text(&server, "shared");
-    server.sql("DELETE FROM shared.wp_b WHERE id = 2; DROP TRIGGER shared.stamp; INSERT INTO shared.wp_a VALUES (3)");
+    server.sql(
+        "DELETE FROM shared.wp_b WHERE id = 2; DROP TRIGGER shared.stamp; INSERT INTO shared.wp_a VALUES (3)",
+    );
     let spoiled = text(&server, "shared");
     assert_ne!(spoiled, dumped);
     let access = access(&server, "shared");
@@ -248,7 +250,9 @@ fn tables_of_a_prefix_change_places_together_and_a_kill_brings_all_of_them_back(
     server.sql("DELETE FROM shared.wp_shop_a WHERE id = 7; DELETE FROM shared.other WHERE id = 7");
     assert_eq!((text(&server, "shared"), databases(&server)), (dumped, String::new()));
     // Keys of tables that stay would follow the old ones away.
-    server.sql("CREATE TABLE shared.stays (id INT, a INT, FOREIGN KEY (a) REFERENCES wp_a (id)) ENGINE = InnoDB");
+    server.sql(
+        "CREATE TABLE shared.stays (id INT, a INT, FOREIGN KEY (a) REFERENCES wp_a (id)) ENGINE = InnoDB",
+    );
     let error = load(&access, &files, &target("wp_"), &Options::default()).unwrap_err();
     assert!(error.message.contains("shared.stays") && error.message.contains("foreign keys"), "{error}");
 }

@@ -115,7 +115,13 @@ fn no_name_in_a_root_breaks_out_takes_the_place_of_another_or_is_passed_over() {
     let long = "x".repeat(65);
     // Of a name that is no text, of one for a terminal, of one that is an option, of another client, of one that is declared.
     let hostile: [&[u8]; 7] = [
-        b"\xff\xfe", b"\x1b[2Jred", b"-rf", b"m\xc3\xbcnchen.example", long.as_bytes(), b"C-1042", ASSET.as_bytes(),
+        b"\xff\xfe",
+        b"\x1b[2Jred",
+        b"-rf",
+        b"m\xc3\xbcnchen.example",
+        long.as_bytes(),
+        b"C-1042",
+        ASSET.as_bytes(),
     ];
     for name in hostile {
         fs::create_dir(vhosts.join(OsStr::from_bytes(name))).unwrap();
@@ -158,7 +164,10 @@ fn no_name_in_a_root_breaks_out_takes_the_place_of_another_or_is_passed_over() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    customer.change_estate(&format!("{}", vhosts.join("copies/deep").display()), customer.path("third").to_str().unwrap());
+    customer.change_estate(
+        &format!("{}", vhosts.join("copies/deep").display()),
+        customer.path("third").to_str().unwrap(),
+    );
     let said = customer.run(0, &["backup", "--all"]);
     assert!(said.contains("good.example: point") && said.contains(&format!("{ASSET}: point")), "{said}");
     assert!(!customer.path("here/etc.example").exists());
@@ -217,10 +226,13 @@ fn a_pattern_names_one_folder_that_stands_for_many() {
 #[test]
 fn the_daemon_enrols_what_is_new_with_a_deadline_and_misses_what_vanished() {
     let customer = hosting(&["a.example"], "look_every = \"1s\"\n");
-    fast_policy(&customer, "1h", 1);
+    fast_policy(&customer, "62s", 1);
     let daemon = Daemon::start(&customer);
     let has_point = |report: &Value, asset: &str| {
-        of_state(report, "OK").iter().any(|slot| slot["asset"] == asset && slot["basis"] == "first")
+        // On a machine that is busy it may be late.
+        let is_done = |slot: &&Value| slot["state"] == "ok" || slot["state"] == "late";
+        let slots = report["slots"].as_array().unwrap().iter().filter(is_done);
+        slots.into_iter().any(|slot| slot["asset"] == asset && slot["basis"] == "first")
     };
     daemon.wait_for(&customer, Duration::from_secs(60), |report| has_point(report, "a.example"));
     make(&customer, "new.example");
@@ -232,9 +244,9 @@ fn the_daemon_enrols_what_is_new_with_a_deadline_and_misses_what_vanished() {
     fs::remove_dir_all(customer.path("vhosts/a.example")).unwrap();
     daemon.wait_until_said("VANISHED: a.example");
     let report = daemon.wait_for(&customer, Duration::from_secs(60), |report| {
-        of_state(report, "WAIVED").iter().any(|slot| slot["asset"] == "a.example")
+        of_state(report, "waived").iter().any(|slot| slot["asset"] == "a.example")
     });
-    let waived = of_state(&report, "WAIVED");
+    let waived = of_state(&report, "waived");
     assert!(waived.iter().all(|slot| slot["reason"] == "its folder vanished"), "{waived:#?}");
     daemon.end(0, 1);
     let rows = scope(&customer.json(1, &["status"]));

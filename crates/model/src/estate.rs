@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 use crate::Address;
 pub use crate::reading::{Located, Span};
 use crate::{
-    AssetName, Class, ClientId, DiscoveryName, ExcludePattern, HostName, LocationName, RepositoryName, SiteName,
+    AssetName, Class, ClientId, DiscoveryName, ExcludePattern, HostName, LocationName, RepositoryName,
+    SiteName,
 };
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};

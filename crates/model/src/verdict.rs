@@ -42,9 +42,9 @@ pub use self::facts::{
     SlotOutcome, StallFact,
 };
 pub use self::observed::{
-    AssetDeclared, ChannelDeclared, DatabasesSeen, Discovered, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
-    RingSealed, SiteDeclared, StorageWalked, Transport,
+    AssetDeclared, ChannelDeclared, DatabasesSeen, Discovered, HostDeclared, Inventory, KeyDrilled, Keys,
+    Kit, LedgerCopied, LocationDeclared, LogAudited, Observed, PolicySeen, Probe, Recovered, Ring, RingAt,
+    RingRefused, RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;
@@ -235,8 +235,16 @@ pub fn assess(facts: &Facts, now: Timestamp) -> Option<Assessment> {
     let places = Places::of(&inventory, &facts.probes, now);
     let deadline = Cell::new(None);
     let by_asset = ByAsset::of(facts, now);
-    let look =
-        Look { facts, now, policy, inventory: &inventory, roots: &roots, places, by_asset, deadline: &deadline };
+    let look = Look {
+        facts,
+        now,
+        policy,
+        inventory: &inventory,
+        roots: &roots,
+        places,
+        by_asset,
+        deadline: &deadline,
+    };
     let covered = coverage(&policy.policy);
     let judge = |control: &Control| {
         let serves = |c: &&crate::SentenceCoverage| c.controls.iter().any(|other| other.id == control.id);

@@ -115,8 +115,10 @@ pub fn backup(
 ) -> Result<BackupReport> {
     setup.asset(asset_name)?;
     if setup.estate.vanished.contains_key(asset_name) {
-        return Err(Error::not_done(format!("{asset_name}: its folder vanished; there is nothing to back up"))
-            .hint(format!("`holdfast restore {asset_name} --to DIR` has it back, out of its points")));
+        return Err(Error::not_done(format!(
+            "{asset_name}: its folder vanished; there is nothing to back up"
+        ))
+        .hint(format!("`holdfast restore {asset_name} --to DIR` has it back, out of its points")));
     }
     // What cannot be written down is not begun.
     let run = journal::begin(setup, (asset_name, dataset), how.kind(), Vec::new())?;

@@ -67,9 +67,7 @@ pub(crate) fn known(state: &Path) -> BTreeMap<String, Known> {
 
 fn recorded(reader: &Reader) -> Result<Vec<Noted<Discovered>>> {
     let read = |one: holdfast_ledger::Observation| match verdicts::stocktaking::read(&one) {
-        Some(Observed::Discovered(what)) => {
-            Some(Noted { what, recorded: one.recorded_at, leaf: one.leaf })
-        }
+        Some(Observed::Discovered(what)) => Some(Noted { what, recorded: one.recorded_at, leaf: one.leaf }),
         _ => None,
     };
     Ok(reader.observations_of("discovered")?.into_iter().filter_map(read).collect())
@@ -101,11 +99,14 @@ pub(crate) fn news(setup: &Setup, reader: Option<&Reader>) -> Result<Vec<Observe
     let noted = reader.map(recorded).transpose()?.unwrap_or_default();
     let was = of(&noted);
     let mut last: BTreeMap<&str, &Discovered> = BTreeMap::new();
-    noted.iter().for_each(|one| drop(last.insert(&one.what.root, &one.what)));
+    for one in &noted {
+        last.insert(&one.what.root, &one.what);
+    }
     let (nothing, unknown) = (Enrolment::default(), Known::default());
     let mut news = Vec::new();
     let names = setup.estate.enrolments.keys().map(DiscoveryName::as_str);
-    let names: BTreeSet<&str> = names.chain(was.keys().map(String::as_str)).chain(last.keys().copied()).collect();
+    let names: BTreeSet<&str> =
+        names.chain(was.keys().map(String::as_str)).chain(last.keys().copied()).collect();
     for root in names {
         let known = was.get(root).unwrap_or(&unknown);
         let enrolment = setup.estate.enrolments.get(root);
@@ -132,7 +133,9 @@ pub(crate) fn news(setup: &Setup, reader: Option<&Reader>) -> Result<Vec<Observe
         let is_told = |last: &Discovered| last.refused == found.refused && last.failure == found.failure;
         let mut is_new = !found.dropped.is_empty()
             || !found.vanished.is_empty()
-            || !last.get(root).map_or(found.refused.is_empty() && found.failure.is_none(), |last| is_told(last));
+            || !last
+                .get(root)
+                .map_or(found.refused.is_empty() && found.failure.is_none(), |last| is_told(last));
         loop {
             found.came = came.by_ref().take(CAME_AT_ONCE).collect();
             is_new |= !found.came.is_empty();

@@ -76,11 +76,15 @@ pub fn unpaired(loaded: &mut Loaded) {
             file.findings.push(Diagnostic {
                 severity: Severity::Warning,
                 code: "estate.database-unpaired".to_owned(),
-                message: format!("the database {database:?} at {} belongs to no asset: nothing backs it up", seen.server),
+                message: format!(
+                    "the database {database:?} at {} belongs to no asset: nothing backs it up",
+                    seen.server
+                ),
                 file: file.path.display().to_string(),
                 span: 0..0,
                 hint: Some(
-                    "name it in databases of a website, or in ignore of its server in database_servers".to_owned(),
+                    "name it in databases of a website, or in ignore of its server in database_servers"
+                        .to_owned(),
                 ),
             });
         }
@@ -122,7 +126,8 @@ fn load_estate(
     let mut findings = estate.diagnostics;
     let mut value = estate.value;
     if let Some(estate) = &mut value {
-        let known = if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::known(&places.state) };
+        let known =
+            if estate.discoveries.is_empty() { BTreeMap::new() } else { discover::known(&places.state) };
         findings.extend(discover::find(estate, places, &known, (&file, &text)));
     }
     if let (Some(policy), Some(estate)) = (&policy, &value) {

@@ -101,9 +101,8 @@ impl Target {
             Target::Table { table, .. } => Some(vec![table.clone()]),
             Target::Prefix { prefix, others, .. } => {
                 let names = manifest.tables.iter().map(|table| &table.name);
-                let own = names.filter(|name| {
-                    begins(name, prefix) && !others.iter().any(|other| begins(name, other))
-                });
+                let own = names
+                    .filter(|name| begins(name, prefix) && !others.iter().any(|other| begins(name, other)));
                 Some(own.cloned().collect())
             }
         }

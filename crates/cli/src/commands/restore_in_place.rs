@@ -70,7 +70,8 @@ fn print_plan(plan: &InPlaceReportPlan) {
         true => "A point of what is there now is made first.",
         false => "NO point of what is there now is made.",
     });
-    let kinds = [("replaced", &changes.replaced, changes.replaced_count), ("new", &changes.new, changes.new_count)];
+    let kinds =
+        [("replaced", &changes.replaced, changes.replaced_count), ("new", &changes.new, changes.new_count)];
     for (what, names, count) in kinds {
         for name in names.iter().take(SHOWN) {
             output::line(format!("  {what}: {name}"));
@@ -86,7 +87,10 @@ fn print_plan(plan: &InPlaceReportPlan) {
         ));
     }
     if !plan.left_out.is_empty() {
-        output::note(format!("note: the point holds besides: {}; that stays as it is", plan.left_out.join(", ")));
+        output::note(format!(
+            "note: the point holds besides: {}; that stays as it is",
+            plan.left_out.join(", ")
+        ));
     }
 }
 

@@ -166,9 +166,9 @@ fn read_discovery(
         let class = read_class(problems, &text)?;
         if class != Class::Website {
             let message = format!("assets of class {class} are not discovered");
-            problems.error("bad-value", &text.span.range(), message).hint(
-                "write class = \"website\"; declare others one by one: each needs settings of its own",
-            );
+            problems
+                .error("bad-value", &text.span.range(), message)
+                .hint("write class = \"website\"; declare others one by one: each needs settings of its own");
         }
         Some(class)
     });
@@ -211,11 +211,7 @@ fn read_discovery(
 }
 
 /// What every website of the root is like.
-fn read_template(
-    problems: &mut Problems<'_>,
-    fields: &mut Fields<'_, '_>,
-    span: &Span,
-) -> WebsiteSettings {
+fn read_template(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>, span: &Span) -> WebsiteSettings {
     let mut folder = read_folder_rules(problems, fields);
     folder.path_span = span.clone();
     let ignore = fields.texts(problems, "ignore_databases");
@@ -232,9 +228,9 @@ fn read_pattern(
     text: &Located<String>,
 ) -> Option<(PathBuf, Glob, Option<String>)> {
     let mut refuse = |message: String| {
-        problems.error("bad-path", &text.span.range(), message).hint(
-            "write \"/var/www/vhosts/*\", or \"/home/*/public_html\" for one folder within each",
-        );
+        problems
+            .error("bad-path", &text.span.range(), message)
+            .hint("write \"/var/www/vhosts/*\", or \"/home/*/public_html\" for one folder within each");
     };
     let path = match plain_path(&text.value) {
         Ok(path) => path,

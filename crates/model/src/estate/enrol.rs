@@ -131,7 +131,10 @@ pub fn enrol(
         estate.enrolments.insert(discovery.name.clone(), enrolment);
     }
     for (inner, outer) in nested(estate) {
-        let message = format!("the folder of {} lies inside the one of {}, which was discovered", inner.name, outer.name);
+        let message = format!(
+            "the folder of {} lies inside the one of {}, which was discovered",
+            inner.name, outer.name
+        );
         problems
             .warning("overlapping-assets", &inner.span.range(), message)
             .hint("the inner one is backed up twice; name the outer one in except, or remove the inner one");
@@ -294,13 +297,14 @@ impl Root<'_> {
     /// What was known and is not there.
     fn miss(&mut self, known: &Known) {
         let (_, except) = self.discovery.matchers();
+        let declared: BTreeSet<String> = self.enrolment.left_out.declared.iter().cloned().collect();
         for name in known.present.union(&known.vanished) {
             let Ok(asset) = self.discovery.asset(name) else { continue };
             if self.enrolment.assets.contains(&asset.name) {
                 continue;
             }
             let is_excepted = except.iter().any(|glob| glob.is_match(Path::new(name)));
-            if is_excepted || self.estate.assets.contains_key(&asset.name) {
+            if is_excepted || declared.contains(name) || self.estate.assets.contains_key(&asset.name) {
                 self.enrolment.dropped.insert(name.clone());
                 continue;
             }
@@ -340,8 +344,8 @@ fn tell(discovery: &Discovery, enrolment: &Enrolment, problems: &mut Problems<'_
              [discover.{name}]"
         ));
     }
-    let more = enrolment.refused.len().saturating_sub(TOLD_MAX)
-        + enrolment.vanished.len().saturating_sub(TOLD_MAX);
+    let more =
+        enrolment.refused.len().saturating_sub(TOLD_MAX) + enrolment.vanished.len().saturating_sub(TOLD_MAX);
     if more > 0 {
         let message = format!("discover.{name}: {more} more such folders");
         problems.warning("discover-more", &span, message).hint("`holdfast status` names each of them");

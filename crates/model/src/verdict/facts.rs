@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::discovered::Roots;
 use super::observed::{
-    DatabasesSeen, Discovered, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe, Ring, RingAt, RingRefused,
-    StorageWalked,
+    DatabasesSeen, Discovered, Inventory, KeyDrilled, Keys, Kit, LedgerCopied, LogAudited, PolicySeen, Probe,
+    Ring, RingAt, RingRefused, StorageWalked,
 };
 use crate::slot::Lasts;
 use crate::{Dataset, Policy};

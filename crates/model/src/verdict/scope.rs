@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::rows::Finding;
-use super::{
-    DatabasesSeen, Evidence, Look, Noted, Part, PointFact, Row, Verdict, after, hours, minute,
-};
+use super::{DatabasesSeen, Evidence, Look, Noted, Part, PointFact, Row, Verdict, after, hours, minute};
 use crate::Class;
 
 /// SCOPE-01.
@@ -73,7 +71,8 @@ fn roots(look: &Look<'_>) -> Vec<Row> {
                 .next("new websites are not noticed until it can be read again")));
         }
         for (folder, why) in &last.what.refused {
-            let row = Row::new(format!("discover.{root}: {folder}"), Verdict::Fail, format!("unprotected: {why}"));
+            let row =
+                Row::new(format!("discover.{root}: {folder}"), Verdict::Fail, format!("unprotected: {why}"));
             rows.push(by(row.next(format!("or name it in except of [discover.{root}]"))));
         }
     }
@@ -126,12 +125,14 @@ fn databases(look: &Look<'_>) -> Vec<Row> {
         }
         for database in &seen.what.unpaired {
             let why = "unprotected: it belongs to no asset";
-            rows.push(by(Row::new(format!("database {database} at {server}"), Verdict::Fail, why).next(
-                "name it in databases of a website, or in ignore of its server in database_servers",
-            )));
+            rows.push(by(Row::new(format!("database {database} at {server}"), Verdict::Fail, why)
+                .next("name it in databases of a website, or in ignore of its server in database_servers")));
         }
         if seen.what.unpaired.is_empty() {
-            let why = format!("each of its {} databases belongs to an asset, or is left out by name", seen.what.count);
+            let why = format!(
+                "each of its {} databases belongs to an asset, or is left out by name",
+                seen.what.count
+            );
             rows.push(by(if look.is_fresh(seen.recorded, hours(DATABASES_SEEN_HOURS)) {
                 Row::new(target, Verdict::Pass, why)
             } else {

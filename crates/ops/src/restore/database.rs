@@ -226,13 +226,17 @@ impl Opened {
             (None, None, false) if is_there => Target::Over { database: own },
             (None, None, false) => Target::New { database: own },
         };
-        let load = load::plan(&self.access, &self.files(troubles), &target, &wish.options).map_err(|error| {
-            let error = failed(error);
-            match wish.prefix.is_some() && !known.is_empty() {
-                true => error.hint(format!("the point knows: {}", known.iter().cloned().collect::<Vec<_>>().join(", "))),
-                false => error,
-            }
-        })?;
+        let load =
+            load::plan(&self.access, &self.files(troubles), &target, &wish.options).map_err(|error| {
+                let error = failed(error);
+                match wish.prefix.is_some() && !known.is_empty() {
+                    true => error.hint(format!(
+                        "the point knows: {}",
+                        known.iter().cloned().collect::<Vec<_>>().join(", ")
+                    )),
+                    false => error,
+                }
+            })?;
         let is_own = self.is_backed_up && wish.into.as_ref().is_none_or(|into| *into == wish.database);
         let makes_safety_point = target.replaces() && is_own && !wish.is_unsafe;
         if target.replaces() && !makes_safety_point && !wish.is_unsafe && !wish.options.keep_aside {

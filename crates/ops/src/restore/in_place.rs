@@ -117,9 +117,8 @@ pub fn restore(
             false => None,
             true => Some(opened.safety_point(setup, tell)?.to_hex()),
         };
-        let restored = opened.with(setup, wish, |in_place| {
-            Ok(in_place.carry_out(&troubles, progress, &setup.cancel())?)
-        })?;
+        let restored = opened
+            .with(setup, wish, |in_place| Ok(in_place.carry_out(&troubles, progress, &setup.cancel())?))?;
         Ok(InPlaceReport {
             plan,
             safety_point,
@@ -157,8 +156,11 @@ impl<'s> Opened<'s> {
         let (id, snapshot) = (*id, snapshot.clone());
         let dataset = named.unwrap_or_else(|| part::dataset_of(asset.class(), None, Some(&snapshot)));
         let path = root_of(asset).filter(|_| dataset != Dataset::Database).ok_or_else(|| {
-            Error::usage(format!("the part {dataset} of {} has no folder that it could go back into", wish.asset))
-                .hint("--database NAME loads a database into its server")
+            Error::usage(format!(
+                "the part {dataset} of {} has no folder that it could go back into",
+                wish.asset
+            ))
+            .hint("--database NAME loads a database into its server")
         })?;
         let index = found.repository.load_index(&found.catalog, troubles).index;
         let root = components(&root_in(asset, &snapshot));
@@ -172,8 +174,8 @@ impl<'s> Opened<'s> {
                 Look { found: &self.found, snapshot: &self.snapshot, index: &self.index, root: &self.root };
             look.require_match(&wish.asset, &selection)?;
         }
-        let changes = self
-            .with(setup, wish, |in_place| Ok(in_place.plan(troubles, &setup.cancel(), NAMED_MAX)?))?;
+        let changes =
+            self.with(setup, wish, |in_place| Ok(in_place.plan(troubles, &setup.cancel(), NAMED_MAX)?))?;
         Ok(InPlaceReportPlan {
             asset: wish.asset.clone(),
             point: self.id.to_hex(),

@@ -75,7 +75,17 @@ impl Configuration {
             looked.notes.push(format!("the policy holds from {from} on; nothing is expected before"));
         }
         let setup = load(service, &policy, ledger, turns, &mut looked)?;
-        Ok((Configuration { versions, setup: Arc::new(setup), in_force, seen, fresh: None, roots: Watch::default() }, looked))
+        Ok((
+            Configuration {
+                versions,
+                setup: Arc::new(setup),
+                in_force,
+                seen,
+                fresh: None,
+                roots: Watch::default(),
+            },
+            looked,
+        ))
     }
 
     /// Looks at the files again, and at the calendar: another version may hold from today.

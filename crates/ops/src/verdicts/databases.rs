@@ -6,6 +6,7 @@
 //! takes reading the configuration of every one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use holdfast_asset::database::{Access, Place, databases};
 use holdfast_format::Id;
@@ -38,9 +39,9 @@ pub(crate) fn look(setup: &Setup, known: &BTreeMap<&str, (&DatabasesSeen, Timest
     let mut seen = Vec::new();
     for (server, asked) in &servers {
         let found = ask(setup, server, asked, known.get(server.as_str()).copied(), now, &mut websites);
-        let is_known = known.get(server.as_str()).is_some_and(|(last, at)| {
-            **last == found && now.duration_since(*at) < AGAIN_AFTER && *at <= now
-        });
+        let is_known = known
+            .get(server.as_str())
+            .is_some_and(|(last, at)| **last == found && now.duration_since(*at) < AGAIN_AFTER && *at <= now);
         if !is_known {
             seen.push(found);
         }
@@ -92,7 +93,7 @@ fn servers(setup: &Setup) -> BTreeMap<String, Server> {
 /// One name for one server, whatever leads to its socket.
 fn key(place: &Place) -> String {
     match place {
-        Place::Socket(path) => resolved(path).display().to_string(),
+        Place::Socket(path) => resolved(path).components().collect::<PathBuf>().display().to_string(),
         other => other.to_string(),
     }
 }

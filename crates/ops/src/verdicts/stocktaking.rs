@@ -13,12 +13,14 @@ use holdfast_format::Id;
 use holdfast_ledger::{Observation, Reader};
 use holdfast_location::Identity;
 use holdfast_model::Address;
-use holdfast_model::verdict::{DatabasesSeen, Keys, LogAudited, Observed, PolicySeen, Probe, Ring, RingRefused};
+use holdfast_model::verdict::{
+    DatabasesSeen, Keys, LogAudited, Observed, PolicySeen, Probe, Ring, RingRefused,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{databases, inventory};
-use crate::error::{Error, Result};
 use crate::discover;
+use crate::error::{Error, Result};
 use crate::journal;
 use crate::recovery;
 use crate::setup::Setup;

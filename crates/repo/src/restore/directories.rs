@@ -124,7 +124,9 @@ impl Directories {
                     }
                     let hint = match error {
                         Errno::EXIST => "; --overwrite replaces what is there",
-                        Errno::NOTDIR => "; something else is in its place, and nothing is restored through it",
+                        Errno::NOTDIR => {
+                            "; something else is in its place, and nothing is restored through it"
+                        }
                         _ => "",
                     };
                     reports.failed(

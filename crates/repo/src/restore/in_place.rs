@@ -66,12 +66,9 @@ impl InPlace<'_> {
         let threads = repository.writer.threads.max(1);
         let reports = Reports::new(monitor);
         let trees = TreeReader::new(&repository.cipher, self.index, request.from, &reports);
-        let plan =
-            walk::plan(request, self.index, &trees, &reports, threads * WORKERS_PER_THREAD, cancel)?;
-        let mut told = InPlacePlan {
-            others: (plan.specials.len() + plan.links.len()) as u64,
-            ..InPlacePlan::default()
-        };
+        let plan = walk::plan(request, self.index, &trees, &reports, threads * WORKERS_PER_THREAD, cancel)?;
+        let mut told =
+            InPlacePlan { others: (plan.specials.len() + plan.links.len()) as u64, ..InPlacePlan::default() };
         match Directories::open_itself(request.target) {
             Ok(directories) => {
                 existing::compare(&plan, &directories, self.index, threads, cancel)?;

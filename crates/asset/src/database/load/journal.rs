@@ -129,7 +129,8 @@ pub(super) fn state(connection: &mut Conn, names: &Names) -> Result<(State, Opti
     if table.is_empty() {
         return Ok((state, None));
     }
-    let query = format!("SELECT name FROM {}.{JOURNAL} WHERE kind = 'table' ORDER BY id", quoted(&names.aside));
+    let query =
+        format!("SELECT name FROM {}.{JOURNAL} WHERE kind = 'table' ORDER BY id", quoted(&names.aside));
     let only = super::column(connection, "read the journal", &query)?;
     Ok((state, Some(if only.is_empty() { vec![table] } else { only })))
 }

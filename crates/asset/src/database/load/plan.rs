@@ -101,7 +101,9 @@ pub fn plan(
     tell_of_server(&mut connection, &manifest, &mut notes)?;
     if let (Target::Prefix { prefix, others, .. }, Some(only)) = (target, &only) {
         let stays = |name: &String| {
-            name.starts_with(prefix) && !others.iter().any(|other| name.starts_with(other)) && !only.contains(name)
+            name.starts_with(prefix)
+                && !others.iter().any(|other| name.starts_with(other))
+                && !only.contains(name)
         };
         let staying: Vec<String> = present.into_iter().filter(stays).collect();
         if !staying.is_empty() {
@@ -195,7 +197,9 @@ pub(super) fn refuse(connection: &mut Conn, target: &Target, manifest: &Manifest
                 return Err(LoadError::refused(format!("no table in the dump begins with {prefix:?}")));
             }
             if !exists(connection, database)? {
-                return Err(LoadError::refused(format!("there is no database {database:?} to put the tables into")));
+                return Err(LoadError::refused(format!(
+                    "there is no database {database:?} to put the tables into"
+                )));
             }
             let names: Vec<String> = only.iter().map(|name| literal(name)).collect();
             let names = names.join(", ");

@@ -79,8 +79,12 @@ impl Session {
     ) -> Result<Expected, LoadError> {
         self.use_database(into)?;
         let is_own = |name: &String| only.is_none_or(|only| only.contains(name));
-        let own: BTreeSet<&str> =
-            manifest.tables.iter().filter(|table| is_own(&table.name)).map(|table| table.file.as_str()).collect();
+        let own: BTreeSet<&str> = manifest
+            .tables
+            .iter()
+            .filter(|table| is_own(&table.name))
+            .map(|table| table.file.as_str())
+            .collect();
         let is_wanted = |file: &&File| {
             file.is_dump
                 && (only.is_none()

@@ -305,11 +305,7 @@ fn clear(connection: &mut Conn, names: &Names, with_aside: bool) -> Result<(), L
     Ok(())
 }
 
-fn drop_triggers(
-    connection: &mut Conn,
-    database: &str,
-    only: Option<&[String]>,
-) -> Result<(), LoadError> {
+fn drop_triggers(connection: &mut Conn, database: &str, only: Option<&[String]>) -> Result<(), LoadError> {
     let of_table = journal::of_tables(only);
     let query = format!(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = {}{of_table}",

@@ -19,7 +19,8 @@ fn folders<'n>(names: impl IntoIterator<Item = &'n str>) -> Listing {
 }
 
 fn put(estate: &mut Estate, listings: &[(&str, Listing)], known: &[(&str, Known)]) -> Vec<Diagnostic> {
-    let listings = listings.iter().map(|(root, listing)| (DiscoveryName::parse(root).unwrap(), listing.clone()));
+    let listings =
+        listings.iter().map(|(root, listing)| (DiscoveryName::parse(root).unwrap(), listing.clone()));
     let known = known.iter().map(|(root, known)| ((*root).to_owned(), known.clone())).collect();
     enrol(estate, &listings.collect(), &known, (&[], &|path| path.to_owned()), ("estate.toml", ""))
 }
@@ -58,7 +59,8 @@ fn the_rule_says_whose_a_folder_is_and_what_is_left_out_of_it() {
 
 #[test]
 fn two_roots_with_one_folder_are_one_asset_and_two_folders_of_one_name_are_told() {
-    let text = [root("one", "/srv/a/*", ""), root("same", "/srv/a/s*", ""), root("two", "/srv/b/*", "")].concat();
+    let text =
+        [root("one", "/srv/a/*", ""), root("same", "/srv/a/s*", ""), root("two", "/srv/b/*", "")].concat();
     let mut both = estate(&text);
     let listings =
         [("one", folders(["shop"])), ("same", folders(["shop"])), ("two", folders(["shop", "blog"]))];
@@ -83,6 +85,12 @@ fn what_was_known_and_is_not_there_vanished_unless_somebody_said_otherwise() {
     assert_eq!(names(&one), ["back", "moved", "there"]);
     assert!(one.vanished.contains_key("gone"));
 
+    // The folder is there under a name that somebody gave it.
+    let renamed = "[assets.named]\nclass = \"website\"\nhost = \"web1\"\npath = \"/srv/there\"\n";
+    let mut other = estate(&(root("vhosts", "/srv/*", "") + renamed));
+    put(&mut other, &[("vhosts", folders(["there"]))], &[("vhosts", known(&["there"], &[]))]);
+    assert!(other.vanished.is_empty() && other.enrolments["vhosts"].dropped.contains("there"));
+
     // Of a root that nobody can read, nothing vanishes, and what vanished before does not come back.
     let mut blind = estate(&text);
     put(&mut blind, &[("vhosts", Err("no such folder".to_owned()))], &[("vhosts", before)]);
@@ -92,7 +100,8 @@ fn what_was_known_and_is_not_there_vanished_unless_somebody_said_otherwise() {
 
 #[test]
 fn no_folder_goes_into_the_repository_of_a_declared_client() {
-    let declared = "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\nclient = \"acme\"\npath = \"/home/shop\"\n";
+    let declared =
+        "[assets.shop]\nclass = \"website\"\nhost = \"web1\"\nclient = \"acme\"\npath = \"/home/shop\"\n";
     for (rule, enrolled) in [("client = \"folder\"", false), ("", false), ("client = \"acme\"", true)] {
         let mut one = estate(&(root("vhosts", "/srv/*", rule) + declared));
         put(&mut one, &[("vhosts", folders(["acme"]))], &[]);

@@ -19,7 +19,8 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 
 fn found(came: &[&str], vanished: &[&str], recorded: Timestamp) -> Noted<Discovered> {
     let came = came.iter().map(|name| ((*name).to_owned(), asset(name))).collect();
-    let what = Discovered { root: "vhosts".to_owned(), came, vanished: names(vanished), ..Discovered::default() };
+    let what =
+        Discovered { root: "vhosts".to_owned(), came, vanished: names(vanished), ..Discovered::default() };
     Noted { what, recorded, leaf: 40 }
 }
 
