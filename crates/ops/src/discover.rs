@@ -99,7 +99,9 @@ pub(crate) fn news(setup: &Setup, reader: Option<&Reader>) -> Result<Vec<Observe
     let noted = reader.map(recorded).transpose()?.unwrap_or_default();
     let was = of(&noted);
     let mut last: BTreeMap<&str, &Discovered> = BTreeMap::new();
-    noted.iter().for_each(|one| drop(last.insert(&one.what.root, &one.what)));
+    for one in &noted {
+        last.insert(&one.what.root, &one.what);
+    }
     let (nothing, unknown) = (Enrolment::default(), Known::default());
     let mut news = Vec::new();
     let names = setup.estate.enrolments.keys().map(DiscoveryName::as_str);

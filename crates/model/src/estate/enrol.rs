@@ -297,13 +297,14 @@ impl Root<'_> {
     /// What was known and is not there.
     fn miss(&mut self, known: &Known) {
         let (_, except) = self.discovery.matchers();
+        let declared: BTreeSet<String> = self.enrolment.left_out.declared.iter().cloned().collect();
         for name in known.present.union(&known.vanished) {
             let Ok(asset) = self.discovery.asset(name) else { continue };
             if self.enrolment.assets.contains(&asset.name) {
                 continue;
             }
             let is_excepted = except.iter().any(|glob| glob.is_match(Path::new(name)));
-            if is_excepted || self.estate.assets.contains_key(&asset.name) {
+            if is_excepted || declared.contains(name) || self.estate.assets.contains_key(&asset.name) {
                 self.enrolment.dropped.insert(name.clone());
                 continue;
             }

@@ -6,6 +6,7 @@
 //! takes reading the configuration of every one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use holdfast_asset::database::{Access, Place, databases};
 use holdfast_format::Id;
@@ -92,7 +93,7 @@ fn servers(setup: &Setup) -> BTreeMap<String, Server> {
 /// One name for one server, whatever leads to its socket.
 fn key(place: &Place) -> String {
     match place {
-        Place::Socket(path) => resolved(path).display().to_string(),
+        Place::Socket(path) => resolved(path).components().collect::<PathBuf>().display().to_string(),
         other => other.to_string(),
     }
 }

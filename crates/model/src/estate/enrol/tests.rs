@@ -85,6 +85,12 @@ fn what_was_known_and_is_not_there_vanished_unless_somebody_said_otherwise() {
     assert_eq!(names(&one), ["back", "moved", "there"]);
     assert!(one.vanished.contains_key("gone"));
 
+    // The folder is there under a name that somebody gave it.
+    let renamed = "[assets.named]\nclass = \"website\"\nhost = \"web1\"\npath = \"/srv/there\"\n";
+    let mut other = estate(&(root("vhosts", "/srv/*", "") + renamed));
+    put(&mut other, &[("vhosts", folders(["there"]))], &[("vhosts", known(&["there"], &[]))]);
+    assert!(other.vanished.is_empty() && other.enrolments["vhosts"].dropped.contains("there"));
+
     // Of a root that nobody can read, nothing vanishes, and what vanished before does not come back.
     let mut blind = estate(&text);
     put(&mut blind, &[("vhosts", Err("no such folder".to_owned()))], &[("vhosts", before)]);
