@@ -276,6 +276,7 @@ fn definers_become_whoever_loads_where_that_is_wanted() {
 fn a_statement_that_names_another_database_fails_and_touches_nothing() {
     let server = log_server(&[]);
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); CREATE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)");
+    let mut is_first = true;
     for statement in [
         "USE shop; ALTER TABLE live.t ADD COLUMN a INT",
         "USE shop; DROP TABLE live.t",
@@ -291,7 +292,7 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
             "CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)",
         );
         let dump = dumped(&server, "shop");
-        let before = freeze(&server, "shop");
+        let before = is_first.then(|| freeze(&server, "shop"));
         server.sql("INSERT INTO shop.t VALUES (2)");
         server.sql(statement);
         server.sql(
@@ -300,7 +301,7 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
         let log = try_follow(access(&server, "shop"), &dump.base(), true).unwrap();
         let live = text(&server, "live");
         let now = text(&server, "shop");
-        for target in [over("shop"), new("again")] {
+        for target in [over("shop"), new("again")].into_iter().take(if is_first { 2 } else { 1 }) {
             let error =
                 restore(&access(&server, "shop"), &dump, &log, Stop::End, &target).expect_err(statement);
             assert!(error.message.contains("cannot replay a statement in mbin."), "{statement}: {error}");
@@ -309,9 +310,12 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
             assert_eq!(text(&server, "shop"), now, "{statement}");
             assert_eq!(left_behind(&server) + &server.sql("SHOW DATABASES LIKE 'again'"), "", "{statement}");
         }
-        restore(&access(&server, "shop"), &dump, &log, at(before.second), &new("again")).unwrap();
-        assert_eq!(checksums(&server, "again"), before.checksums);
-        server.sql("DROP DATABASE again");
+        if let Some(before) = before {
+            restore(&access(&server, "shop"), &dump, &log, at(before.second), &new("again")).unwrap();
+            assert_eq!(checksums(&server, "again"), before.checksums);
+            server.sql("DROP DATABASE again");
+        }
+        is_first = false;
     }
 }
 
