@@ -44,7 +44,8 @@ fn the_files_are_the_servers_own_and_its_tools_read_them() {
     server.sql("INSERT INTO shop.before_dump VALUES (2, 'first file')");
     let first = follow(&server, &dump);
     assert_eq!((first.manifest().transactions, first.manifest().transactions_of_database), (1, 1));
-    server.sql("FLUSH BINARY LOGS; INSERT INTO shop.before_dump VALUES (3, 'second file'); FLUSH BINARY LOGS");
+    server
+        .sql("FLUSH BINARY LOGS; INSERT INTO shop.before_dump VALUES (3, 'second file'); FLUSH BINARY LOGS");
     server.restart();
     // Killed: the file before does not end as one that was closed.
     server.sql("INSERT INTO shop.before_dump VALUES (4, 'after a kill'), (5, REPEAT('é😀', 200000)); CREATE DATABASE other; DROP DATABASE other");
@@ -89,7 +90,12 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     assert_eq!(asked(false).retention.unwrap().as_secs(), 7200);
 
     for (setting, back, refusal, words) in [
-        ("binlog_format = 'MIXED'", "binlog_format = 'ROW'", Refusal::Format("MIXED".into()), "SET GLOBAL binlog_format = ROW"),
+        (
+            "binlog_format = 'MIXED'",
+            "binlog_format = 'ROW'",
+            Refusal::Format("MIXED".into()),
+            "SET GLOBAL binlog_format = ROW",
+        ),
         (
             "binlog_format = 'STATEMENT'",
             "binlog_format = 'ROW'",
@@ -102,7 +108,12 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
             Refusal::RowImage("MINIMAL".into()),
             "binlog_row_image = FULL",
         ),
-        ("binlog_checksum = 'NONE'", "binlog_checksum = 'CRC32'", Refusal::Checksum, "binlog_checksum = CRC32"),
+        (
+            "binlog_checksum = 'NONE'",
+            "binlog_checksum = 'CRC32'",
+            Refusal::Checksum,
+            "binlog_checksum = CRC32",
+        ),
         ("log_bin_compress = ON", "log_bin_compress = OFF", Refusal::Compressed, "log_bin_compress = OFF"),
     ] {
         server.sql(&format!("SET GLOBAL {setting}"));
@@ -114,7 +125,8 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     server.sql("CREATE DATABASE crm; CREATE DATABASE blog");
     assert_eq!(asked(false).refusals, [Refusal::OtherDatabases(vec!["blog".into(), "crm".into()])]);
     assert!(asked(false).words().contains("blog, crm") && asked(true).is_possible());
-    server.sql("DROP DATABASE crm; DROP DATABASE blog; CREATE TABLE shop.old (id INT) WITH SYSTEM VERSIONING");
+    server
+        .sql("DROP DATABASE crm; DROP DATABASE blog; CREATE TABLE shop.old (id INT) WITH SYSTEM VERSIONING");
     assert_eq!(asked(false).refusals, [Refusal::Tables(vec!["old".into()])]);
     server.sql("DROP TABLE shop.old");
     server.sql(&format!("REVOKE ALL, GRANT OPTION FROM '{READER}'@'localhost'"));
@@ -125,7 +137,9 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
         [Refusal::Rights(vec!["REPLICATION SLAVE".into(), "BINLOG MONITOR".into()]), Refusal::Unseen]
     );
     assert!(follow.words().contains("GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.*"), "{}", follow.words());
-    server.sql(&format!("GRANT REPLICATION SLAVE, BINLOG MONITOR, SHOW DATABASES ON *.* TO '{READER}'@'localhost'"));
+    server.sql(&format!(
+        "GRANT REPLICATION SLAVE, BINLOG MONITOR, SHOW DATABASES ON *.* TO '{READER}'@'localhost'"
+    ));
     assert!(asked(false).is_possible(), "{}", asked(false).words());
 }
 
@@ -136,7 +150,10 @@ fn without_a_log_it_cannot_be_followed() {
     let follow = can_follow(&access(&server, "shop"), false).unwrap();
     assert_eq!(follow.refusals, [Refusal::Off]);
     assert!(follow.words().contains("set log_bin"), "{}", follow.words());
-    let error = can_follow(&holdfast_asset::database::Access { user: "nobody".into(), ..access(&server, "shop") }, false);
+    let error = can_follow(
+        &holdfast_asset::database::Access { user: "nobody".into(), ..access(&server, "shop") },
+        false,
+    );
     assert_eq!(error.unwrap_err().kind, LogErrorKind::Rights);
 }
 
@@ -184,7 +201,9 @@ fn a_log_that_does_not_go_on_from_the_dump_is_a_gap() {
     // The new log grows beyond the old place, under the old name.
     let dump = small_shop(&server);
     server.sql("RESET MASTER");
-    while server.sql("SHOW MASTER STATUS").split('\t').nth(1).unwrap().parse::<u64>().unwrap() <= dump.base().position {
+    while server.sql("SHOW MASTER STATUS").split('\t').nth(1).unwrap().parse::<u64>().unwrap()
+        <= dump.base().position
+    {
         server.sql("INSERT INTO shop.t (t) VALUES ('again')");
     }
     let error = gap(&server, &dump);
@@ -195,8 +214,14 @@ fn a_log_that_does_not_go_on_from_the_dump_is_a_gap() {
 fn what_could_not_be_replayed_is_a_gap_when_it_is_read() {
     let server = log_server(&[]);
     for (statements, words) in [
-        ("SET SESSION binlog_format = 'STATEMENT'; INSERT INTO shop.t (t) VALUES ('by statement')", "binlog_format"),
-        ("XA START 'a'; INSERT INTO shop.t (t) VALUES ('xa'); XA END 'a'; XA PREPARE 'a'; XA COMMIT 'a'", "XA"),
+        (
+            "SET SESSION binlog_format = 'STATEMENT'; INSERT INTO shop.t (t) VALUES ('by statement')",
+            "binlog_format",
+        ),
+        (
+            "XA START 'a'; INSERT INTO shop.t (t) VALUES ('xa'); XA END 'a'; XA PREPARE 'a'; XA COMMIT 'a'",
+            "XA",
+        ),
     ] {
         let dump = small_shop(&server);
         server.sql(statements);

@@ -14,7 +14,8 @@ use holdfast_asset::database::load::{Definers, Event, LoadErrorKind, Options, St
 use holdfast_asset::database::log::Position;
 use holdfast_testkit::servers::Mariadb;
 use logging::{
-    Files, Moment, at, dumped, follow, freeze, left_behind, log_server, new, over, restore, restore_with, text, try_follow,
+    Files, Moment, at, dumped, follow, freeze, left_behind, log_server, new, over, restore, restore_with,
+    text, try_follow,
 };
 
 /// Tables of every kind, beside those of the shop.
@@ -64,7 +65,8 @@ fn compare(server: &Mariadb, dump: &Files, log: &Files, moments: &[(&str, &Momen
     for (name, moment) in moments {
         let access = access(server, "shop");
         for stop in [at(moment.second), Stop::Position(moment.position.clone())] {
-            let loaded = restore(&access, dump, log, stop.clone(), &new("again")).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let loaded = restore(&access, dump, log, stop.clone(), &new("again"))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let replayed = loaded.replayed.unwrap();
             assert_eq!(checksums(server, "again"), moment.checksums, "{name}: {stop:?}: {replayed:?}");
             assert_eq!(text(server, "again"), moment.text.replace("`shop`.", "`again`."), "{name}: {stop:?}");
@@ -80,7 +82,9 @@ fn compare(server: &Mariadb, dump: &Files, log: &Files, moments: &[(&str, &Momen
 #[test]
 fn moments_of_a_busy_shop_come_back_exactly() {
     let mut server = shop(&[]);
-    let writer = |server: &Mariadb, rounds: std::ops::Range<u64>| rounds.for_each(|round| drop(server.sql(&writes(round))));
+    let writer = |server: &Mariadb, rounds: std::ops::Range<u64>| {
+        rounds.for_each(|round| drop(server.sql(&writes(round))))
+    };
     writer(&server, 1..4);
     let dump = dumped(&server, "shop");
     let lock = Mutex::new(());
@@ -110,7 +114,12 @@ fn moments_of_a_busy_shop_come_back_exactly() {
     let last = freeze(&server, "shop");
     writer(&server, 1002..1004);
     let log = follow(&server, &dump);
-    compare(&server, &dump, &log, &[("first", &moments[0]), ("second", &moments[1]), ("third", &moments[2]), ("last", &last)]);
+    compare(
+        &server,
+        &dump,
+        &log,
+        &[("first", &moments[0]), ("second", &moments[1]), ("third", &moments[2]), ("last", &last)],
+    );
 }
 
 #[test]
@@ -139,10 +148,16 @@ fn statements_between_the_rows_are_repeated_at_their_place() {
     );
     let latin = b"SET NAMES latin1; ALTER TABLE shop.copied COMMENT 'Gr\xf6\xdfe', ADD \xfcber VARCHAR(9) DEFAULT '\xdf'; INSERT INTO shop.copied (id) VALUES (77);";
     assert!(server.load("shop", latin).status.success());
-    server.sql("CREATE USER other@localhost; GRANT SELECT ON shop.* TO other@localhost; DROP USER other@localhost");
+    server.sql(
+        "CREATE USER other@localhost; GRANT SELECT ON shop.* TO other@localhost; DROP USER other@localhost",
+    );
     let second = freeze(&server, "shop");
     server.sql("DROP DATABASE shop");
-    let gone = server.sql("SELECT FLOOR(UNIX_TIMESTAMP(NOW(6))) FROM (SELECT SLEEP(1.1)) AS a").trim().parse::<i64>().unwrap();
+    let gone = server
+        .sql("SELECT FLOOR(UNIX_TIMESTAMP(NOW(6))) FROM (SELECT SLEEP(1.1)) AS a")
+        .trim()
+        .parse::<i64>()
+        .unwrap();
     server.sql("CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE TABLE shop.fresh (id INT PRIMARY KEY); INSERT INTO shop.fresh VALUES (5)");
     let third = freeze(&server, "shop");
     let log = follow(&server, &dump);
@@ -167,7 +182,11 @@ fn a_shop_comes_back_over_itself_and_one_table_alone() {
     server.sql("USE shop; SET foreign_key_checks = 0; DROP TABLE orders, kinds; UPDATE customers SET name = 'gone'; DROP VIEW view_later; DROP EVENT nightly");
     let log = follow(&server, &dump);
     let access = access(&server, "shop");
-    let table = Target::Table { database: "shop".into(), table: "customers".into(), beside: Some("customers_then".into()) };
+    let table = Target::Table {
+        database: "shop".into(),
+        table: "customers".into(),
+        beside: Some("customers_then".into()),
+    };
     let loaded = restore(&access, &dump, &log, at(moment.second), &table).unwrap();
     assert_eq!(loaded.tables, 1);
     let sum = server.sql("CHECKSUM TABLE shop.customers_then").trim().rsplit('\t').next().unwrap().to_owned();
@@ -203,7 +222,12 @@ fn definers_become_whoever_loads_where_that_is_wanted() {
              SELECT DISTINCT definer FROM information_schema.triggers WHERE trigger_schema = '{database}'"
         ));
         assert_eq!(definers, format!("{READER}@localhost\n"), "{database}");
-        assert_eq!(server.sql(&format!("SELECT COUNT(*) FROM information_schema.views WHERE table_schema = '{database}'")), "5\n");
+        assert_eq!(
+            server.sql(&format!(
+                "SELECT COUNT(*) FROM information_schema.views WHERE table_schema = '{database}'"
+            )),
+            "5\n"
+        );
         assert_eq!(left_behind(&server), "");
     }
 }
@@ -223,12 +247,16 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
         "USE live; CREATE TRIGGER shop.x AFTER INSERT ON shop.t FOR EACH ROW SET @a = 1; USE shop; CREATE EVENT live.e ON SCHEDULE EVERY 1 DAY DO SET @a = 1",
     ] {
         server.sql("CREATE OR REPLACE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (1)");
-        server.sql("CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)");
+        server.sql(
+            "CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)",
+        );
         let dump = dumped(&server, "shop");
         let before = freeze(&server, "shop");
         server.sql("INSERT INTO shop.t VALUES (2)");
         server.sql(statement);
-        server.sql("CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)");
+        server.sql(
+            "CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)",
+        );
         let log = try_follow(access(&server, "shop"), &dump.base(), true).unwrap();
         let live = text(&server, "live");
         let now = text(&server, "shop");
@@ -318,7 +346,10 @@ fn a_log_that_is_cut_bent_or_foreign_changes_nothing() {
         let mut log = whole.clone();
         damage(&mut log);
         for target in [over("shop"), new("again")] {
-            let error = restore_with(&access, &dump, &log, Stop::End, &target, &Options::default(), &mut |event| steps.push(event));
+            let error =
+                restore_with(&access, &dump, &log, Stop::End, &target, &Options::default(), &mut |event| {
+                    steps.push(event)
+                });
             let error = error.unwrap_err();
             assert_eq!(error.kind, LoadErrorKind::Dump, "{said}: {error}");
             assert!(error.message.contains(said), "{said}: {error}");
@@ -331,7 +362,11 @@ fn a_log_that_is_cut_bent_or_foreign_changes_nothing() {
         (&older, Stop::End, "take the log that belongs to it"),
         (&dump, at(moment.second + 3600), "the log is complete until"),
         (&dump, at(moment.second - 3600), "take an earlier dump"),
-        (&dump, Stop::Position(Position { file: "mbin.000007".into(), position: 4 }), "does not have the place"),
+        (
+            &dump,
+            Stop::Position(Position { file: "mbin.000007".into(), position: 4 }),
+            "does not have the place",
+        ),
     ] {
         let error = restore(&access, dump, &whole, stop, &new("again")).unwrap_err();
         assert_eq!(error.kind, LoadErrorKind::Refused, "{error}");
@@ -368,7 +403,8 @@ fn whoever_is_killed_in_a_replay_leaves_the_old_and_no_account() {
     let mut tell = |event| {
         is_begun |= event == Event::Step("log begun");
         transactions += usize::from(is_begun);
-        let has_account = server.sql("SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'holdfast\\_replay%'") == "1\n";
+        let has_account =
+            server.sql("SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'holdfast\\_replay%'") == "1\n";
         assert!(!(is_begun && has_account), "killed");
     };
     catch_unwind(AssertUnwindSafe(|| restored(&mut tell))).unwrap_err();
@@ -403,7 +439,9 @@ fn who_may_not_replay_is_told_before_anything_is_done() {
     let error = restore(&access, &dump, &log, Stop::End, &new("again")).unwrap_err();
     assert_eq!(error.kind, LoadErrorKind::Refused);
     assert!(error.message.contains("GRANT BINLOG REPLAY, CREATE USER ON *.*"), "{error}");
-    server.sql(&format!("GRANT ALL PRIVILEGES ON *.* TO '{READER}'@'localhost'; SET GLOBAL slave_exec_mode = 'IDEMPOTENT'"));
+    server.sql(&format!(
+        "GRANT ALL PRIVILEGES ON *.* TO '{READER}'@'localhost'; SET GLOBAL slave_exec_mode = 'IDEMPOTENT'"
+    ));
     let error = restore(&access, &dump, &log, Stop::End, &new("again")).unwrap_err();
     assert!(error.message.contains("slave_exec_mode = 'STRICT'"), "{error}");
     assert_eq!(server.sql("SHOW DATABASES LIKE 'again'"), "");

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use holdfast_testkit::apps::whmcs::{Whmcs, WhmcsOptions};
 use holdfast_testkit::servers::{Mariadb, PASSWORD};
 use serde_json::Value;
+use support::daemon::Daemon;
 use support::{ASSET, Customer};
 
 const RIGHTS: &str = "SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS, BINLOG MONITOR, \
@@ -109,7 +110,10 @@ fn any_second_between_two_dumps_comes_back_and_superfluous_points_go() {
     let report = billing.follow(0);
     assert_eq!(report["points"].as_array().unwrap().len(), 1, "{report:#}");
     let point = &report["points"][0];
-    assert_eq!((point["dataset"].as_str(), point["repository"].as_str()), (Some("log"), Some("billing.binlog")));
+    assert_eq!(
+        (point["dataset"].as_str(), point["repository"].as_str()),
+        (Some("log"), Some("billing.binlog"))
+    );
 
     // The plan shows both, and the state is that of the second, not of the dump and not of now.
     let account = billing.customer.path("root.toml");
@@ -139,7 +143,10 @@ fn any_second_between_two_dumps_comes_back_and_superfluous_points_go() {
     let (late, at_late) = billing.second();
     let wish = billing.restore(&["--into", "copy", "--at", &late, "--account", account.to_str().unwrap()]);
     let said = billing.customer.run(2, &wish);
-    assert!(said.contains("cannot be had") && said.contains("is the last second") && said.contains("--point"), "{said}");
+    assert!(
+        said.contains("cannot be had") && said.contains("is the last second") && said.contains("--point"),
+        "{said}"
+    );
 
     // A new dump: its log begins, and that of the one before is closed.
     billing.dump();
@@ -166,11 +173,43 @@ fn a_gap_is_told_and_a_dump_is_made_at_once() {
     billing.follow(0);
     billing.server.sql("RESET MASTER");
     let said = billing.customer.run(0, &["serve", "--once"]);
-    assert!(said.contains("has a gap") && said.contains("ALARM") && said.contains("a dump was made at once"), "{said}");
+    assert!(
+        said.contains("has a gap") && said.contains("ALARM") && said.contains("a dump was made at once"),
+        "{said}"
+    );
     billing.whmcs.work(8, 5);
     let (second, state) = billing.second();
     billing.follow(0);
     assert_eq!(billing.as_of(&second, "copy").0, state);
+}
+
+#[test]
+fn the_daemon_follows_it_again_and_again_and_a_kill_costs_nothing() {
+    let billing = Billing::followed();
+    billing.customer.approve();
+    billing.customer.change_estate("name = \"whmcs\"", "name = \"whmcs\"\nbinary_log = \"10s\"");
+    fs::write(billing.customer.path("site/index.php"), "<?php").unwrap();
+    billing.customer.run(0, &["backup", ASSET, "billing"]);
+    let daemon = Daemon::start(&billing.customer);
+    daemon.wait_until_said("its binary log is followed");
+    billing.whmcs.work(7, 5);
+    let (second, state) = billing.second();
+    let start = Instant::now();
+    // Only the next look at the server can tell of that second.
+    while !reaches(&billing.customer, &second) {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", daemon.said());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    daemon.kill();
+    assert_eq!(billing.as_of(&second, "copy").0, state);
+}
+
+/// Whether a second can be had, by what is listed.
+fn reaches(customer: &Customer, second: &str) -> bool {
+    let account = customer.path("root.toml");
+    let wish = ["restore", "billing", "--database", "whmcs", "--into", "copy", "--at", second, "--account"];
+    let output = customer.holdfast(&[&wish[..], &[account.to_str().unwrap()]].concat());
+    output.status.success()
 }
 
 #[test]

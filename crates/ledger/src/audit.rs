@@ -15,15 +15,14 @@ use crate::connection::{self, Connection};
 use crate::error::{Doing, Error, ErrorKind, Result};
 use crate::leaf::{self, sha256};
 use crate::schema::{
-    actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_looks, log_points,
-    log_restarts,
-    notices, observations, points, policy_reviews, policy_versions, purge_points, purges, receipts,
-    report_erasures, reports, run_slots, runs, slots, verdicts, waivers,
+    actions, alarms, anchors, assessments, checks, copies, deliveries, erasures, holds, leases, log_looks,
+    log_points, log_restarts, notices, observations, points, policy_reviews, policy_versions, purge_points,
+    purges, receipts, report_erasures, reports, run_slots, runs, slots, verdicts, waivers,
 };
 use crate::tree::{Edge, TreeHead};
 use crate::{
-    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_point, log_restart, notice, observation,
-    point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
+    action, alarm, assessment, check, checkpoint, copies as copy, hold, log_point, log_restart, notice,
+    observation, point, policy_review, policy_version, private, purge, receipt, report, run, slot, waiver,
 };
 
 /// What an audit read.

@@ -266,16 +266,14 @@ pub(crate) fn apply_looked(connection: &mut Connection, look: &LogLook, stamp: &
     let instant: Option<i64> =
         points::table.find(&look.point).select(points::instant).first(connection).optional().doing(doing)?;
     let until = to_nanoseconds(look.until)?;
-    let contradiction = |what: &str| {
-        Err(Error::new(ErrorKind::Contradiction, format!("the point {} {what}", look.point)))
-    };
+    let contradiction =
+        |what: &str| Err(Error::new(ErrorKind::Contradiction, format!("the point {} {what}", look.point)));
     match instant {
         None => return contradiction("was never recorded"),
         Some(instant) if instant > until => return contradiction("is of a later instant than what was seen"),
         Some(_) => {}
     }
-    let row =
-        LookRow { leaf: stamp.leaf, point: look.point.clone(), until, recorded_at: stamp.recorded_at };
+    let row = LookRow { leaf: stamp.leaf, point: look.point.clone(), until, recorded_at: stamp.recorded_at };
     diesel::insert_into(log_looks::table).values(&row).execute(connection).doing(doing).map(|_| ())
 }
 

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use crate::Address;
 pub use crate::reading::{Located, Span};
-use crate::{AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName};
+use crate::{
+    AssetName, Class, ClientId, Dataset, ExcludePattern, HostName, LocationName, RepositoryName, SiteName,
+};
 
 pub use self::alerts::{Alerts, Channel, MailServer, Ping, Team, Way, check_address};
 pub use self::databases::DATABASE_PORT;

@@ -35,14 +35,14 @@ use serde::{Deserialize, Serialize};
 
 use self::by_asset::ByAsset;
 pub use self::facts::{
-    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted, PointFact,
-    PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
-    SlotOutcome, StallFact,
+    ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed, ForkFact, HoldFact, Noted,
+    PointFact, PolicyFact, PurgeFact, Reading, ReadingChange, RestartFact, ReviewFact, RunFact, Settled,
+    SlotFact, SlotOutcome, StallFact,
 };
 pub use self::observed::{
     AssetDeclared, ChannelDeclared, HostDeclared, Inventory, KeyDrilled, Keys, Kit, LedgerCopied,
-    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt, RingRefused,
-    RingSealed, SiteDeclared, StorageWalked, Transport,
+    LocationDeclared, LogAudited, LogWatched, Observed, PolicySeen, Probe, Recovered, Ring, RingAt,
+    RingRefused, RingSealed, SiteDeclared, StorageWalked, Transport,
 };
 use self::places::Places;
 pub use self::review::review_due;

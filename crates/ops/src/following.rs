@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::covering::seconds;
 pub(crate) use self::covering::{Covered, Covering, covering};
-pub(crate) use self::known::closing;
 use self::known::Known;
+pub(crate) use self::known::closing;
 use self::take::Taken;
 use crate::backup::BackupReport;
 use crate::ending::Ending;
@@ -205,7 +205,11 @@ fn note(setup: &Setup, report: FollowReport, memory: &mut Memory) -> Result<Foll
         memory.watched = last_watched(&reader)?.remove(&report.asset);
     }
     if memory.watched.as_ref() != Some(&watched) {
-        verdicts::observe(setup.ledger()?, &[Observed::LogWatched(watched.clone())], setup.world.clock.now())?;
+        verdicts::observe(
+            setup.ledger()?,
+            &[Observed::LogWatched(watched.clone())],
+            setup.world.clock.now(),
+        )?;
         memory.watched = Some(watched);
     }
     Ok(report)
@@ -224,8 +228,7 @@ pub(crate) fn last_watched(reader: &holdfast_ledger::Reader) -> Result<BTreeMap<
 
 /// Tells people; the same not twice within a day.
 fn alarm(setup: &Setup, asset: &str, message: &str) -> Result<()> {
-    let alarm =
-        NewAlarm { kind: AlarmKind::LogGap, subject: asset.to_owned(), message: message.to_owned() };
+    let alarm = NewAlarm { kind: AlarmKind::LogGap, subject: asset.to_owned(), message: message.to_owned() };
     let (ledger, now) = (setup.ledger()?, setup.world.clock.now());
     let since = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     let until = now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
@@ -240,7 +243,9 @@ fn alarm(setup: &Setup, asset: &str, message: &str) -> Result<()> {
 fn not_done(error: &LogError) -> Error {
     let error_of = Error::not_done(error.to_string());
     match error.kind {
-        LogErrorKind::Rights => error_of.hint("grant the account what it lacks, or write binary_log = \"off\""),
+        LogErrorKind::Rights => {
+            error_of.hint("grant the account what it lacks, or write binary_log = \"off\"")
+        }
         LogErrorKind::Gap(_) | LogErrorKind::Connection | LogErrorKind::Settings => error_of,
     }
 }

@@ -424,7 +424,8 @@ impl Daemon<'_> {
         self.service.stop.interrupted.store(true, Ordering::SeqCst);
         self.stop_beside();
         self.judging.stop.store(true, Ordering::SeqCst);
-        let mut left = self.under_way.len() + self.busy_beside() + self.following.under_way().saturating_sub(1);
+        let mut left =
+            self.under_way.len() + self.busy_beside() + self.following.under_way().saturating_sub(1);
         while left > 0
             && let Ok(message) = self.messages.recv_timeout(Duration::from_secs(60))
         {

@@ -251,8 +251,7 @@ pub(crate) fn refuse_living(setup: &Setup, request: &ShredRequest) -> Result<()>
         )));
     }
     let living = setup.estate.assets.iter().find(|(_, asset)| {
-        has_points_in(asset, client)
-            || asset.client.as_ref().is_some_and(|c| c.as_str() == client)
+        has_points_in(asset, client) || asset.client.as_ref().is_some_and(|c| c.as_str() == client)
     });
     if let Some((name, _)) = living {
         return Err(refused(format!("nothing was shredded: {name} of {client} is still in estate.toml"))

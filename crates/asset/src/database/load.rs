@@ -250,8 +250,12 @@ fn load_new(
             (watch.tell)(Event::Step("loaded"));
             let mut loaded = prove(&mut session.connection, database, manifest, &expected)?;
             if let Some(log) = log {
-                let into =
-                    replay::Target { access, from: &manifest.database, into: database, definers: options.definers };
+                let into = replay::Target {
+                    access,
+                    from: &manifest.database,
+                    into: database,
+                    definers: options.definers,
+                };
                 replay::after::replay_in_place(&session, &into, log, expected, &mut loaded, watch)?;
             }
             Ok(loaded)

@@ -31,8 +31,8 @@ pub use self::follow::{Follow, Refusal, can_follow};
 pub use self::manifest::{LOG_FORMAT, LOG_NAME, LogFile, LogManifest, Position};
 pub use self::source::{LOG_FOLDER, LogFailed, LogSource, log_place_of};
 
+pub(super) use self::event::Table;
 pub(super) use self::event::{Event, MAGIC};
 pub(super) use self::query::{Query, Settings};
 pub(super) use self::scan::{Part, Scan, Transaction};
-pub(super) use self::event::Table;
 pub(super) use self::statement::{Change, Frame, Object, rewritten};

@@ -128,7 +128,9 @@ pub fn freeze(server: &Mariadb, database: &str) -> Moment {
 pub fn text(server: &Mariadb, database: &str) -> String {
     let text = String::from_utf8_lossy(&plain_dump(server, database)).into_owned();
     let text = text.replace(&format!("Database: {database}"), "");
-    let text = text.replace(&format!("ALTER DATABASE `{database}`"), "ALTER DATABASE").replace(&format!("database '{database}'"), "");
+    let text = text
+        .replace(&format!("ALTER DATABASE `{database}`"), "ALTER DATABASE")
+        .replace(&format!("database '{database}'"), "");
     // The number that comes next is no part of a row, and a server forgets it.
     text.lines().filter(|line| !line.contains("setval(")).collect::<Vec<_>>().join("\n")
 }
@@ -145,7 +147,13 @@ pub fn over(database: &str) -> Target {
     Target::Over { database: database.into() }
 }
 
-pub fn restore(access: &Access, dump: &Files, log: &Files, stop: Stop, target: &Target) -> Result<Loaded, LoadError> {
+pub fn restore(
+    access: &Access,
+    dump: &Files,
+    log: &Files,
+    stop: Stop,
+    target: &Target,
+) -> Result<Loaded, LoadError> {
     restore_with(access, dump, log, stop, target, &Options::default(), &mut |_| {})
 }
 
@@ -165,5 +173,7 @@ pub fn restore_with(
 
 /// What a restore must not leave behind.
 pub fn left_behind(server: &Mariadb) -> String {
-    server.sql("SHOW DATABASES LIKE 'holdfast%'; SELECT User FROM mysql.user WHERE User LIKE 'holdfast\\_replay%'")
+    server.sql(
+        "SHOW DATABASES LIKE 'holdfast%'; SELECT User FROM mysql.user WHERE User LIKE 'holdfast\\_replay%'",
+    )
 }

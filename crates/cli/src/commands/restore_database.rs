@@ -161,8 +161,12 @@ fn print_plan(plan: &DatabasePlan) {
     ));
     if let (Some(log), Some(replay)) = (&plan.log, &load.replay) {
         let stop = match &replay.stop {
-            Stop::Instant { at } => format!("everything that was committed until the end of {at}, and nothing after"),
-            Stop::Position(position) => format!("everything until {} at {}", position.file, position.position),
+            Stop::Instant { at } => {
+                format!("everything that was committed until the end of {at}, and nothing after")
+            }
+            Stop::Position(position) => {
+                format!("everything until {} at {}", position.file, position.position)
+            }
             Stop::End => "all of it".to_owned(),
         };
         output::line(format!(

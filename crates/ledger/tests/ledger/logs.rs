@@ -21,14 +21,21 @@ fn a_point_of_a_log_is_one_leaf_with_its_copies_and_what_was_read_back() {
     let on = read.logs_on("dump").unwrap();
     assert_eq!(on.iter().map(|(log, _)| log.point.as_str()).collect::<Vec<_>>(), ["log1", "log2"]);
     let (newest, until) = &on[1];
-    assert_eq!((newest.file.as_str(), newest.position, *until), ("mbin.000003", 1 << 33, at("2026-03-01T12:02:00Z")));
+    assert_eq!(
+        (newest.file.as_str(), newest.position, *until),
+        ("mbin.000003", 1 << 33, at("2026-03-01T12:02:00Z"))
+    );
     assert_eq!(newest.checked_at, ["here"]);
     let copies = read.copies_of("log2").unwrap();
     assert_eq!(copies.iter().map(|copy| copy.location.as_str()).collect::<Vec<_>>(), ["here", "there"]);
     // Backups are asked for far more often than there are logs.
     assert_eq!(read.points_of("shop.example").unwrap().len(), 1);
     assert_eq!(read.logs_of("shop.example", at("2026-03-01T12:01:30Z")).unwrap().len(), 1);
-    assert_eq!(read.points_in("C-1042").unwrap(), ["dump", "log1", "log2"], "a purge must know them all as ours");
+    assert_eq!(
+        read.points_in("C-1042").unwrap(),
+        ["dump", "log1", "log2"],
+        "a purge must know them all as ours"
+    );
     let twice = ledger.write(|t| t.record_log(log_point("log1", "dump", "2026-03-01T12:09:00Z"), now));
     assert!(twice.is_err());
     read.audit().unwrap();

@@ -7,10 +7,9 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use holdfast_ledger::{
-    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy,
-    LogPoint, NewAlarm, NewCheck,
-    NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver, Point, PurgePhase,
-    PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
+    AlarmKind, CheckOutcome, CheckScope, DecidedPoint, ExpectedSlot, Findings, Ledger, LogCopy, LogPoint,
+    NewAlarm, NewCheck, NewHold, NewPolicyReview, NewPolicyVersion, NewPurge, NewReceipt, NewRun, NewWaiver,
+    Point, PurgePhase, PurgeState, PurgeWait, Result, RunEnd, RunOutcome, Settlement, SlotState,
 };
 use holdfast_world::fake::{FakeClock, FakeRandom};
 use jiff::Timestamp;

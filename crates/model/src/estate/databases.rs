@@ -10,10 +10,7 @@ use crate::parse_duration;
 use crate::reading::{Fields, Located};
 
 /// Reads one database and how it is reached.
-pub(super) fn read_database(
-    problems: &mut Problems<'_>,
-    fields: Fields<'_, '_>,
-) -> Option<DatabaseSettings> {
+pub(super) fn read_database(problems: &mut Problems<'_>, fields: Fields<'_, '_>) -> Option<DatabaseSettings> {
     read_with(problems, fields, |_, _| {})
 }
 
@@ -45,7 +42,9 @@ fn read_log(problems: &mut Problems<'_>, fields: &mut Fields<'_, '_>) -> LogSett
                     &text.span.range(),
                     "binary_log says how often the log is followed, from 10 seconds to an hour, or \"off\"",
                 )
-                .hint("write binary_log = \"1m\"; without it the log is followed each minute where it can be");
+                .hint(
+                    "write binary_log = \"1m\"; without it the log is followed each minute where it can be",
+                );
             usual
         }
     }

@@ -162,7 +162,10 @@ fn logs_are_apart(estate: &Estate, problems: &mut Problems<'_>) {
         let Some(log) = super::log_repository(asset) else { continue };
         let other = estate.assets.values().find(|other| super::repository_name(other) == log);
         if let Some(other) = other {
-            let message = format!("the repository of {} would be the one of the binary log of {}", other.name, asset.name);
+            let message = format!(
+                "the repository of {} would be the one of the binary log of {}",
+                other.name, asset.name
+            );
             problems
                 .error("name-is-a-log", &other.span.range(), message)
                 .hint("give it, or its client, another name");

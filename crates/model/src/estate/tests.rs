@@ -520,7 +520,9 @@ fn how_often_a_log_is_followed_is_read_and_its_repository_is_nobody_elses() {
     assert_eq!(asked.every.map(|every| every.as_secs()), Some(300));
     assert!(asked.is_asked_for && asked.whole_server);
     assert_eq!(read("binary_log = \"off\"\n").unwrap().every, None);
-    for wrong in ["binary_log = \"1s\"\n", "binary_log = \"2h\"\n", "binary_log = \"on\"\n", "binary_log = 60\n"] {
+    for wrong in
+        ["binary_log = \"1s\"\n", "binary_log = \"2h\"\n", "binary_log = \"on\"\n", "binary_log = 60\n"]
+    {
         assert_eq!(read(wrong), None, "{wrong}");
     }
     let estate = read_estate("estate.toml", &format!("{BASE}{}", whmcs("billing", ""))).value.unwrap();

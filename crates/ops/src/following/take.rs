@@ -102,7 +102,12 @@ impl Wish<'_> {
     }
 
     /// Reads back what the point says of itself: where it ends is where the next minute begins.
-    fn manifest_of(&self, repository: &Repository, archived: &Archived, troubles: &Troubles) -> Result<LogManifest> {
+    fn manifest_of(
+        &self,
+        repository: &Repository,
+        archived: &Archived,
+        troubles: &Troubles,
+    ) -> Result<LogManifest> {
         point_files::log_manifest(repository, &archived.snapshot, self.access, troubles)
     }
 
@@ -134,7 +139,10 @@ fn is_undated(setup: &Setup, troubles: &Troubles) -> bool {
     match clock_reading::note(setup).and_then(|()| clock_reading::went_back(setup)) {
         Ok(None) => false,
         Ok(Some(refusal)) => {
-            troubles.trouble_of("clock", format!("{refusal}; until it is right, the age of this point does not count"));
+            troubles.trouble_of(
+                "clock",
+                format!("{refusal}; until it is right, the age of this point does not count"),
+            );
             true
         }
         Err(error) => {

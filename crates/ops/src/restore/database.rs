@@ -8,9 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use holdfast_asset::database::load::{
-    self, DumpFiles, Event, LoadError, LoadErrorKind, Loaded, Plan, Watch,
-};
+use holdfast_asset::database::load::{self, DumpFiles, Event, LoadError, LoadErrorKind, Loaded, Plan, Watch};
 use holdfast_asset::database::{Access, FOLDER, MANIFEST_NAME, Place, is_there, place_of};
 use holdfast_format::{Id, Snapshot};
 use holdfast_ledger::{ActionKind, NewAction};
@@ -185,7 +183,8 @@ impl Opened {
             let (asset, database) = (&wish.asset, &wish.database);
             return Err(Error::usage(format!("no point of {asset} holds the database {database}")).hint(hint));
         }
-        let Chosen { dump, log, note } = if id.is_none() { choose(setup, wish, &found, troubles)? } else { Chosen::default() };
+        let Chosen { dump, log, note } =
+            if id.is_none() { choose(setup, wish, &found, troubles)? } else { Chosen::default() };
         let which = dump.map_or(which, |dump| Which::Id(dump.to_hex()));
         let (id, snapshot) = pick(setup, &wish.asset, &found, &which, troubles)?;
         let (id, snapshot) = (*id, snapshot.clone());
@@ -196,7 +195,14 @@ impl Opened {
 
     fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
         let Opened { found, index, snapshot, folder, .. } = self;
-        PointFiles { repository: &found.repository, catalog: &found.catalog, index, snapshot, folder, troubles }
+        PointFiles {
+            repository: &found.repository,
+            catalog: &found.catalog,
+            index,
+            snapshot,
+            folder,
+            troubles,
+        }
     }
 
     fn reads_manifest(&self, troubles: &Troubles) -> io::Result<()> {

@@ -57,7 +57,14 @@ impl OpenedLog {
 
     pub(super) fn files<'o>(&'o self, troubles: &'o Troubles) -> PointFiles<'o> {
         let OpenedLog { found, index, snapshot, folder, .. } = self;
-        PointFiles { repository: &found.repository, catalog: &found.catalog, index, snapshot, folder, troubles }
+        PointFiles {
+            repository: &found.repository,
+            catalog: &found.catalog,
+            index,
+            snapshot,
+            folder,
+            troubles,
+        }
     }
 
     /// What of it is to be replayed.
@@ -75,7 +82,12 @@ pub(super) struct Chosen {
 }
 
 /// Chooses them for a second that is asked for; nothing for an asset without a log.
-pub(super) fn choose(setup: &Setup, wish: &DatabaseWish, found: &Found, troubles: &Troubles) -> Result<Chosen> {
+pub(super) fn choose(
+    setup: &Setup,
+    wish: &DatabaseWish,
+    found: &Found,
+    troubles: &Troubles,
+) -> Result<Chosen> {
     let asset = setup.asset(&wish.asset)?;
     let (Which::At(at), Some(settings)) = (&wish.which, following::settings(asset)) else {
         return Ok(Chosen::default());
@@ -106,7 +118,8 @@ pub(super) fn choose(setup: &Setup, wish: &DatabaseWish, found: &Found, troubles
             Err(Error::usage(message).hint(hint))
         }
         Covering::Until { instant, until: None, .. } => {
-            let why = if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
+            let why =
+                if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
             let note = format!("this is the state of {instant}, not of {at}: {why} after the dump");
             Ok(Chosen { note: Some(note), ..Chosen::default() })
         }

@@ -69,7 +69,8 @@ pub(crate) fn manifest(setup: &Setup, asset: &str, database: &str, point: &str) 
     let found = find(setup, (asset, Some(Dataset::Database)), None, &troubles)?;
     let id = Id::from_hex(point);
     let snapshot = found.snapshots.iter().find(|(known, _)| Some(*known) == id).map(|(_, snapshot)| snapshot);
-    let snapshot = snapshot.ok_or_else(|| Error::not_done(format!("the dump {point} of {asset} is not there")))?;
+    let snapshot =
+        snapshot.ok_or_else(|| Error::not_done(format!("the dump {point} of {asset} is not there")))?;
     let index = found.repository.load_index(&found.catalog, &troubles).index;
     let folder = place_of(database);
     let files = PointFiles {
@@ -82,7 +83,9 @@ pub(crate) fn manifest(setup: &Setup, asset: &str, database: &str, point: &str) 
     };
     let mut bytes = Vec::new();
     let read = files.open(MANIFEST_NAME).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|error| Error::not_done(format!("read what the dump {point} of {asset} says of itself: {error}")))?;
+    read.map_err(|error| {
+        Error::not_done(format!("read what the dump {point} of {asset} says of itself: {error}"))
+    })?;
     Ok(bytes)
 }
 

@@ -71,10 +71,11 @@ impl Following {
             return Vec::new();
         }
         let is_due = |name: &AssetName, every: Duration| {
-            let apart = SignedDuration::try_from(model::pause(u32::MAX, every)).unwrap_or(SignedDuration::MAX);
-            self.logs.get(name).is_none_or(|log| {
-                !log.is_under_way && log.next.is_none_or(|next| is_time(next, apart, now))
-            })
+            let apart =
+                SignedDuration::try_from(model::pause(u32::MAX, every)).unwrap_or(SignedDuration::MAX);
+            self.logs
+                .get(name)
+                .is_none_or(|log| !log.is_under_way && log.next.is_none_or(|next| is_time(next, apart, now)))
         };
         let assets = setup.estate.assets.iter();
         let followed = assets.filter_map(|(name, asset)| {
@@ -151,7 +152,8 @@ impl Daemon<'_> {
                 let pause = model::pause(log.failures, every);
                 log.next = Some(after(now, SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)));
                 if log.failures == FAILURES_TOLD {
-                    let why_not = Some(format!("it could not be asked {FAILURES_TOLD} times in a row: {why}"));
+                    let why_not =
+                        Some(format!("it could not be asked {FAILURES_TOLD} times in a row: {why}"));
                     // Whoever follows it again finds this, and takes it back.
                     log.memory = Memory::default();
                     let watched = LogWatched { asset: asset.to_string(), why_not };
@@ -182,13 +184,7 @@ impl Daemon<'_> {
     }
 }
 
-fn begin(
-    setup: Result<Setup>,
-    asset: AssetName,
-    memory: Memory,
-    may_dump: bool,
-    ended: &Sender<Message>,
-) {
+fn begin(setup: Result<Setup>, asset: AssetName, memory: Memory, may_dump: bool, ended: &Sender<Message>) {
     let name = format!("log of {asset}");
     let failed = asset.clone();
     let work = move || {

@@ -10,9 +10,8 @@ use holdfast_ledger::{
 use holdfast_model::notice::Topic;
 use holdfast_model::verdict::{
     ActionFact, AnchorFact, CopyChange, CopyState, DeliveryFact, Facts, Followed as LogFollowed, ForkFact,
-    HoldFact, Noted, Observed,
-    PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact, Settled, SlotFact,
-    SlotOutcome, StallFact,
+    HoldFact, Noted, Observed, PointFact, PolicyFact, PurgeFact, Reading, RestartFact, ReviewFact, RunFact,
+    Settled, SlotFact, SlotOutcome, StallFact,
 };
 use holdfast_model::{AssetName, Dataset};
 use jiff::{SignedDuration, Timestamp};

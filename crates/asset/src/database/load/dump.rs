@@ -53,7 +53,8 @@ pub(super) fn json(files: &dyn DumpFiles, name: &str) -> Result<serde_json::Valu
     if json.len() as u64 > MANIFEST_BYTES_MAX {
         return Err(LoadError::dump(format!("{name} is larger than any manifest")));
     }
-    serde_json::from_slice(&json).map_err(|error| LoadError::dump(format!("{name} is not a manifest: {error}")))
+    serde_json::from_slice(&json)
+        .map_err(|error| LoadError::dump(format!("{name} is not a manifest: {error}")))
 }
 
 fn compare_names(manifest: &Manifest, names: &[String]) -> Result<(), LoadError> {

@@ -81,7 +81,8 @@ pub fn log_manifest(files: &dyn DumpFiles) -> Result<LogManifest, LoadError> {
             "the log has the format {shown}, and this holdfast knows {LOG_FORMAT}: use a newer one"
         )));
     }
-    serde_json::from_value(value).map_err(|error| LoadError::dump(format!("{LOG_NAME} is not one of a log: {error}")))
+    serde_json::from_value(value)
+        .map_err(|error| LoadError::dump(format!("{LOG_NAME} is not one of a log: {error}")))
 }
 
 /// Checks that the log goes on where the dump ends and reaches as far as is asked.

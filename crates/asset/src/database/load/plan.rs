@@ -340,7 +340,9 @@ impl fmt::Display for Plan {
         if let Some(replay) = &self.replay {
             let to = match &replay.stop {
                 Stop::Instant { at } => format!("everything until {at}, and nothing after"),
-                Stop::Position(position) => format!("everything until {} at {}", position.file, position.position),
+                Stop::Position(position) => {
+                    format!("everything until {} at {}", position.file, position.position)
+                }
                 Stop::End => format!("everything until {}", replay.until),
             };
             writeln!(

@@ -24,8 +24,8 @@ use super::failure::{LoadError, LoadErrorKind};
 use super::log::{Log, Replayed};
 use super::{Event, Watch};
 
-pub(super) use self::account::drop_left;
 use self::account::Account;
+pub(super) use self::account::drop_left;
 use self::events::events_of;
 use self::rows::Rows;
 pub(super) use self::survey::{Survey, survey};
@@ -52,7 +52,8 @@ pub(super) struct Outcome {
 /// Refuses servers on which rows of a log would not come out as they were, and accounts that could not replay it.
 pub(super) fn refuse(connection: &mut Conn) -> Result<(), LoadError> {
     let failed = |error: mysql::Error| LoadError::server("ask whether a log can be replayed", &error);
-    let version: String = connection.query_first("SELECT CONCAT(VERSION(), '')").map_err(failed)?.unwrap_or_default();
+    let version: String =
+        connection.query_first("SELECT CONCAT(VERSION(), '')").map_err(failed)?.unwrap_or_default();
     let numbers: Vec<u32> = version.split(['.', '-']).take(2).map(|part| part.parse().unwrap_or(0)).collect();
     if !version.contains("MariaDB") || *numbers.as_slice() < *[10, 5].as_slice() {
         return Err(LoadError::refused(format!(
@@ -72,11 +73,12 @@ pub(super) fn refuse(connection: &mut Conn) -> Result<(), LoadError> {
     let rights: Vec<String> =
         connection.query("SELECT privilege_type FROM information_schema.user_privileges").map_err(failed)?;
     let has = |names: &[&str]| rights.iter().any(|right| names.contains(&right.as_str()));
-    let missing: Vec<&str> = [("BINLOG REPLAY", ["BINLOG REPLAY", "SUPER"]), ("CREATE USER", ["CREATE USER", ""])]
-        .into_iter()
-        .filter(|(_, any)| !has(any))
-        .map(|(name, _)| name)
-        .collect();
+    let missing: Vec<&str> =
+        [("BINLOG REPLAY", ["BINLOG REPLAY", "SUPER"]), ("CREATE USER", ["CREATE USER", ""])]
+            .into_iter()
+            .filter(|(_, any)| !has(any))
+            .map(|(name, _)| name)
+            .collect();
     if !missing.is_empty() {
         return Err(LoadError::refused(format!(
             "the account cannot replay a log: GRANT {} ON *.* TO it, WITH GRANT OPTION",
@@ -119,7 +121,11 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn start(target: &'a Target<'a>, account: &'a mut Account, survey: &Survey) -> Result<Replay<'a>, LoadError> {
+    fn start(
+        target: &'a Target<'a>,
+        account: &'a mut Account,
+        survey: &Survey,
+    ) -> Result<Replay<'a>, LoadError> {
         let replayed = Replayed {
             transactions: 0,
             statements: 0,
@@ -168,12 +174,19 @@ impl<'a> Replay<'a> {
         }
         let _ = fed;
         if self.is_dropped {
-            return Err(LoadError::refused("there was no such database at that instant: it had been dropped, and was not created again"));
+            return Err(LoadError::refused(
+                "there was no such database at that instant: it had been dropped, and was not created again",
+            ));
         }
         Ok(())
     }
 
-    fn take(&mut self, part: &Part, event: &super::super::log::Event, place: &Place<'_>) -> Result<(), LoadError> {
+    fn take(
+        &mut self,
+        part: &Part,
+        event: &super::super::log::Event,
+        place: &Place<'_>,
+    ) -> Result<(), LoadError> {
         match part {
             Part::Format => self.rows.format(event),
             Part::Table(table) => self.rows.table(table, event, place),
@@ -184,7 +197,9 @@ impl<'a> Replay<'a> {
             }
             Part::Frame(Frame::Savepoint, query) => self.rows.savepoint(query, place),
             Part::Frame(Frame::Rollback, _) => self.rows.roll_back(place),
-            Part::Frame(Frame::Begin | Frame::Commit, _) | Part::Begin | Part::Commit | Part::Nothing => Ok(()),
+            Part::Frame(Frame::Begin | Frame::Commit, _) | Part::Begin | Part::Commit | Part::Nothing => {
+                Ok(())
+            }
         }
     }
 

@@ -124,7 +124,16 @@ impl Session {
             .map(|table| table.name.clone())
             .collect();
         let is_whole = of_table.is_none();
-        Ok(Expected { tables: names, is_whole, with_events, counts, head, code, events, recreate: Vec::new() })
+        Ok(Expected {
+            tables: names,
+            is_whole,
+            with_events,
+            counts,
+            head,
+            code,
+            events,
+            recreate: Vec::new(),
+        })
     }
 
     /// Feeds one file, whose size and hash are known to be right only once this returns.

@@ -209,7 +209,12 @@ fn load_and_swap(
         after::recreate(&mut fresh.connection, database, table, &expected)?;
         if table.is_none() {
             fresh.replay(database, &expected)?;
-            let into = replay::Target { access, from: &manifest.database, into: database, definers: options.definers };
+            let into = replay::Target {
+                access,
+                from: &manifest.database,
+                into: database,
+                definers: options.definers,
+            };
             replay::run_events(&into, log.log, &late_events)?;
             expected.counts.events = count_code(&mut fresh.connection, database)?.events;
             loaded.code = expected.counts;

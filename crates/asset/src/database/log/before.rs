@@ -41,17 +41,26 @@ impl Before {
         }
         Err(LogError::gap(
             Gap::Reset,
-            format!("the binary log was begun anew after the dump of {}: its file {} is younger", base.instant, base.file),
+            format!(
+                "the binary log was begun anew after the dump of {}: its file {} is younger",
+                base.instant, base.file
+            ),
         ))
     }
 }
 
 /// Asks.
-pub fn before(access: &Access, base: &Base, whole_server: bool, clock: &dyn Clock) -> Result<Before, LogError> {
+pub fn before(
+    access: &Access,
+    base: &Base,
+    whole_server: bool,
+    clock: &dyn Clock,
+) -> Result<Before, LogError> {
     let follow = can_follow(access, whole_server)?;
     if !follow.is_possible() {
         let is_right = |refusal: &Refusal| matches!(refusal, Refusal::Rights(_) | Refusal::Unseen);
-        let kind = if follow.refusals.iter().all(is_right) { LogErrorKind::Rights } else { LogErrorKind::Settings };
+        let kind =
+            if follow.refusals.iter().all(is_right) { LogErrorKind::Rights } else { LogErrorKind::Settings };
         return Err(LogError::new(kind, format!("the binary log cannot be followed: {}", follow.words())));
     }
     let failed = |error: mysql::Error| LogError::server("ask the server about its log", &error);
@@ -62,7 +71,10 @@ pub fn before(access: &Access, base: &Base, whole_server: bool, clock: &dyn Cloc
         .unwrap_or_default();
     let ours = clock.now();
     #[allow(clippy::cast_possible_truncation, reason = "seconds since 1970 fit for a while")]
-    let (now, ahead) = (now.floor() as i64, (now - ours.as_second() as f64 - f64::from(ours.subsec_nanosecond()) / 1e9).round() as i64);
+    let (now, ahead) = (
+        now.floor() as i64,
+        (now - ours.as_second() as f64 - f64::from(ours.subsec_nanosecond()) / 1e9).round() as i64,
+    );
     let server = Server::ask(&mut connection).map_err(failed)?;
     if let Some(known) = &base.server
         && *known != server
@@ -79,12 +91,16 @@ pub fn before(access: &Access, base: &Base, whole_server: bool, clock: &dyn Cloc
     let end: Option<mysql::Row> = connection.query_first("SHOW MASTER STATUS").map_err(failed)?;
     let end = end.and_then(|row| Some(Position { file: row.get(0)?, position: row.get(1)? }));
     let Some(end) = end else {
-        return Err(LogError::new(LogErrorKind::Settings, "the server does not say where its binary log ends"));
+        return Err(LogError::new(
+            LogErrorKind::Settings,
+            "the server does not say where its binary log ends",
+        ));
     };
     check_base(&mut connection, base)?;
     let others = others(&mut connection, &access.database).map_err(failed)?;
-    let until = Timestamp::from_second(now - 1)
-        .map_err(|error| LogError::new(LogErrorKind::Settings, format!("the server's clock is wrong: {error}")))?;
+    let until = Timestamp::from_second(now - 1).map_err(|error| {
+        LogError::new(LogErrorKind::Settings, format!("the server's clock is wrong: {error}"))
+    })?;
     Ok(Before { version, end, until, clock_ahead: ahead, has_other_databases: others > 0 })
 }
 
@@ -134,14 +150,16 @@ fn check_base(connection: &mut Conn, base: &Base) -> Result<(), LogError> {
             ),
         ));
     }
-    let gtid: Option<Option<String>> = connection
-        .exec_first("SELECT BINLOG_GTID_POS(?, ?)", (&base.file, base.position))
-        .map_err(failed)?;
+    let gtid: Option<Option<String>> =
+        connection.exec_first("SELECT BINLOG_GTID_POS(?, ?)", (&base.file, base.position)).map_err(failed)?;
     let found = gtid.flatten();
     let Some(found) = found else {
         return Err(LogError::gap(
             Gap::Position,
-            format!("the binary log has no event at {} in {}, where the dump of {} ends", base.position, base.file, base.instant),
+            format!(
+                "the binary log has no event at {} in {}, where the dump of {} ends",
+                base.position, base.file, base.instant
+            ),
         ));
     };
     if sorted(&found) != sorted(base.gtid.as_deref().unwrap_or_default()) {

@@ -174,7 +174,13 @@ impl Event {
         let sequence = u64::from_le_bytes(body.get(..8)?.try_into().ok()?);
         let domain = u32::from_le_bytes(body.get(8..12)?.try_into().ok()?);
         let flags = *body.get(12)?;
-        Some(Gtid { domain, server: self.number(5), sequence, is_standalone: flags & 1 != 0, is_xa: flags & 0xc0 != 0 })
+        Some(Gtid {
+            domain,
+            server: self.number(5),
+            sequence,
+            is_standalone: flags & 1 != 0,
+            is_xa: flags & 0xc0 != 0,
+        })
     }
 
     /// Of a table map.

@@ -136,7 +136,6 @@ pub fn can_follow(access: &Access, whole_server: bool) -> Result<Follow, LogErro
         .map_err(|error| LogError::server("ask the server about its log", &error))
 }
 
-
 fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Follow, mysql::Error> {
     let (version, log_bin): (String, i64) =
         connection.query_first("SELECT CONCAT(VERSION(), ''), @@log_bin + 0")?.unwrap_or_default();
@@ -189,7 +188,8 @@ fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Foll
 fn ask_rights(connection: &mut Conn, follow: &mut Follow) -> Result<(), mysql::Error> {
     let rights: Vec<String> =
         connection.query("SELECT privilege_type FROM information_schema.user_privileges")?;
-    let has = |names: &[&str]| rights.iter().any(|right| names.contains(&right.to_ascii_uppercase().as_str()));
+    let has =
+        |names: &[&str]| rights.iter().any(|right| names.contains(&right.to_ascii_uppercase().as_str()));
     let mut missing = Vec::new();
     if !has(&["REPLICATION SLAVE"]) {
         missing.push("REPLICATION SLAVE".to_owned());

@@ -209,23 +209,32 @@ impl Scan {
             EventKind::Rotate | EventKind::Stop => Part::Nothing,
             EventKind::Prepare => return Err(self.unrepeatable("a transaction in two phases (XA)")),
             EventKind::Incident => {
-                return Err(self.damaged("the server itself says that changes are missing here (an incident)"));
+                return Err(
+                    self.damaged("the server itself says that changes are missing here (an incident)")
+                );
             }
             EventKind::Format => unreachable!("it was taken before"),
             EventKind::Other(number) => {
-                return Err(self.unrepeatable(&format!("an event of the kind {number}, which holdfast does not know")));
+                return Err(self
+                    .unrepeatable(&format!("an event of the kind {number}, which holdfast does not know")));
             }
         })
     }
 
     fn damaged(&self, what: &str) -> LogError {
-        LogError::gap(Gap::Damaged, format!("the binary log is damaged in {} at {}: {what}", self.file, self.at))
+        LogError::gap(
+            Gap::Damaged,
+            format!("the binary log is damaged in {} at {}: {what}", self.file, self.at),
+        )
     }
 
     fn unrepeatable(&self, what: &str) -> LogError {
         LogError::gap(
             Gap::Unrepeatable,
-            format!("the binary log holds in {} before {} what cannot be replayed: {what}", self.file, self.at),
+            format!(
+                "the binary log holds in {} before {} what cannot be replayed: {what}",
+                self.file, self.at
+            ),
         )
     }
 }

@@ -100,7 +100,9 @@ impl<'a> Tokens<'a> {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => at += 1,
                 b'#' => at += line(rest),
-                b'-' if rest.starts_with(b"--") && rest.get(2).is_none_or(|byte| *byte <= b' ') => at += line(rest),
+                b'-' if rest.starts_with(b"--") && rest.get(2).is_none_or(|byte| *byte <= b' ') => {
+                    at += line(rest)
+                }
                 b'/' if rest.starts_with(b"/*!") || rest.starts_with(b"/*M!") => {
                     at += rest.iter().position(|byte| *byte == b'!')? + 1;
                     at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -190,23 +192,31 @@ impl<'a> Tokens<'a> {
             },
             "TRUNCATE" => of(Object::Table),
             "RENAME" if self.word(from + 1) == "USER" => Meaning::Nothing,
-            "RENAME" if (from..self.tokens.len()).any(|at| reserved.iter().any(|name| self.is_name(at, name))) => {
+            "RENAME"
+                if (from..self.tokens.len()).any(|at| reserved.iter().any(|name| self.is_name(at, name))) =>
+            {
                 Meaning::Unrepeatable("a restore of this database: tables came from elsewhere")
             }
             "RENAME" => of(Object::Table),
             first @ ("CREATE" | "ALTER" | "DROP") => match self.object(from + 1) {
                 Some((Object::Table, _)) => of(Object::Table),
-                Some((object @ (Object::Code | Object::Event), at)) => self.of_code(object, at, database, is_chosen),
+                Some((object @ (Object::Code | Object::Event), at)) => {
+                    self.of_code(object, at, database, is_chosen)
+                }
                 Some((_, at)) => self.of_database(first, at, database, is_chosen),
                 None => Meaning::Nothing,
             },
             "DELETE" if self.is_delete_of_all(from) => of(Object::Table),
-            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL" | "SELECT" | "WITH" | "DO" if concerns => {
-                Meaning::Unrepeatable("a statement in place of the rows that it changed (binlog_format was not ROW)")
+            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL" | "SELECT" | "WITH" | "DO"
+                if concerns =>
+            {
+                Meaning::Unrepeatable(
+                    "a statement in place of the rows that it changed (binlog_format was not ROW)",
+                )
             }
-            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL" | "SELECT" | "WITH" | "DO" | "GRANT"
-            | "REVOKE" | "SET" | "FLUSH" | "ANALYZE" | "OPTIMIZE" | "REPAIR" | "CHECK" | "INSTALL" | "UNINSTALL"
-            | "RESET" | "PURGE" | "CHANGE" | "KILL" => Meaning::Nothing,
+            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "CALL" | "SELECT" | "WITH" | "DO"
+            | "GRANT" | "REVOKE" | "SET" | "FLUSH" | "ANALYZE" | "OPTIMIZE" | "REPAIR" | "CHECK"
+            | "INSTALL" | "UNINSTALL" | "RESET" | "PURGE" | "CHANGE" | "KILL" => Meaning::Nothing,
             _ if concerns => Meaning::Unrepeatable("a statement that holdfast does not know"),
             _ => Meaning::Nothing,
         }
@@ -232,7 +242,9 @@ impl<'a> Tokens<'a> {
         loop {
             let found = match self.word(at).as_str() {
                 "TABLE" | "TABLES" | "INDEX" | "SEQUENCE" => Object::Table,
-                "TEMPORARY" | "USER" | "ROLE" | "SERVER" | "PREPARE" | "LOGFILE" | "TABLESPACE" => return None,
+                "TEMPORARY" | "USER" | "ROLE" | "SERVER" | "PREPARE" | "LOGFILE" | "TABLESPACE" => {
+                    return None;
+                }
                 "FUNCTION" if (at..self.tokens.len()).any(|at| self.word(at) == "SONAME") => return None,
                 "VIEW" | "TRIGGER" | "PROCEDURE" | "FUNCTION" | "PACKAGE" => Object::Code,
                 "EVENT" => Object::Event,
@@ -272,7 +284,8 @@ impl<'a> Tokens<'a> {
             "PROCEDURE" | "FUNCTION" => self.is_sign(at, b'('),
             _ => false,
         };
-        let body = (after..self.tokens.len()).find(|at| is_body(*at)).map_or(usize::MAX, |at| self.tokens[at].start);
+        let body =
+            (after..self.tokens.len()).find(|at| is_body(*at)).map_or(usize::MAX, |at| self.tokens[at].start);
         let mut names = self.names(database);
         names.retain(|(start, _)| *start < body);
         if is_chosen || !names.is_empty() {
@@ -389,9 +402,17 @@ mod tests {
         for (text, chosen, object) in [
             ("alter table t add a int", "shop", Object::Table),
             ("ALTER TABLE `shop`.t ADD a INT", "crm", Object::Table),
-            ("CREATE DEFINER=`event`@`%` TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a = 1", "shop", Object::Code),
+            (
+                "CREATE DEFINER=`event`@`%` TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a = 1",
+                "shop",
+                Object::Code,
+            ),
             ("CREATE DEFINER=r EVENT e ON SCHEDULE EVERY 1 DAY DO DROP TABLE x", "shop", Object::Event),
-            ("/*!50003 CREATE*/ /*!50020 DEFINER=`a`@`b`*/ /*!50003 FUNCTION f() RETURNS INT RETURN 1*/", "shop", Object::Code),
+            (
+                "/*!50003 CREATE*/ /*!50020 DEFINER=`a`@`b`*/ /*!50003 FUNCTION f() RETURNS INT RETURN 1*/",
+                "shop",
+                Object::Code,
+            ),
             ("CREATE DATABASE IF NOT EXISTS `shop`", "", Object::CreateDatabase),
             ("DROP SCHEMA shop", "crm", Object::DropDatabase),
             ("ALTER DATABASE CHARACTER SET utf8mb4", "shop", Object::AlterDatabase),
@@ -442,7 +463,8 @@ mod tests {
             assert_eq!(rewritten_as(text, "shop"), to);
         }
         let ansi = b"ALTER TABLE \"shop\".t COMMENT '\\'";
-        let Meaning::Change(change) = meaning(ansi, ANSI_QUOTES | NO_BACKSLASH_ESCAPES, "shop", b"", &[]) else {
+        let Meaning::Change(change) = meaning(ansi, ANSI_QUOTES | NO_BACKSLASH_ESCAPES, "shop", b"", &[])
+        else {
             panic!("it is a change")
         };
         assert_eq!(rewritten(ansi, &change.names, "a`b"), b"ALTER TABLE `a``b`.t COMMENT '\\'");

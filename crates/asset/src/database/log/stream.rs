@@ -106,7 +106,8 @@ impl LogStream {
                     let from = if is_first { self.setting.base.position } else { MAGIC.len() as u64 };
                     self.scan.begin(&name, from)?;
                     self.hash = Sha256::new();
-                    let file = LogFile { name: name.clone(), from, to: from, bytes: 0, sha256: String::new() };
+                    let file =
+                        LogFile { name: name.clone(), from, to: from, bytes: 0, sha256: String::new() };
                     self.files.push(file);
                     self.state = State::File(wire);
                     self.add(&MAGIC);
@@ -147,7 +148,8 @@ impl LogStream {
         while self.bytes.is_empty() {
             let State::File(wire) = &mut self.state else { return Ok(()) };
             let before = self.before.as_ref().expect("the server was asked first");
-            let is_at_end = self.scan.file() == before.end.file && self.scan.position() >= before.end.position;
+            let is_at_end =
+                self.scan.file() == before.end.file && self.scan.position() >= before.end.position;
             let has_head = self.files.last().is_some_and(|file| file.bytes > MAGIC.len() as u64);
             if is_at_end && has_head {
                 self.end_file(State::Ended)?;
@@ -182,7 +184,10 @@ impl LogStream {
             return Ok(());
         }
         if event.kind() == EventKind::Format && self.files.len() == 1 {
-            self.before.as_ref().expect("the server was asked first").check_age(&self.setting.base, event.time())?;
+            self.before
+                .as_ref()
+                .expect("the server was asked first")
+                .check_age(&self.setting.base, event.time())?;
         }
         let taken = self.scan.take(event)?;
         if let Some(transaction) = taken.ended {
@@ -197,7 +202,11 @@ impl LogStream {
         if self.scan.is_within() {
             return Err(LogError::gap(
                 Gap::Damaged,
-                format!("the binary log ends within a transaction, in {} at {}", self.scan.file(), self.scan.position()),
+                format!(
+                    "the binary log ends within a transaction, in {} at {}",
+                    self.scan.file(),
+                    self.scan.position()
+                ),
             ));
         }
         let position = self.scan.position();

@@ -22,7 +22,9 @@ impl Wire {
         let Ok(place) = u32::try_from(position) else {
             return Err(LogError::gap(
                 Gap::Position,
-                format!("the dump's place in the log, {from}, is beyond 4 GiB, which no server can be asked for"),
+                format!(
+                    "the dump's place in the log, {from}, is beyond 4 GiB, which no server can be asked for"
+                ),
             ));
         };
         let failed = |error: ClientError| failed(&from, &error);
@@ -66,15 +68,21 @@ fn failed(from: &str, error: &ClientError) -> LogError {
         ClientError::Server(code, words) => LogError::of_server("read the binary log", *code, words),
         ClientError::Io(error) => LogError::new(
             LogErrorKind::Connection,
-            format!("cannot read the binary log from {from} on: {error}; it is tried again, and nothing of this try is kept"),
+            format!(
+                "cannot read the binary log from {from} on: {error}; it is tried again, and nothing of this try is kept"
+            ),
         ),
         ClientError::Protocol(what) => LogError::new(
             LogErrorKind::Connection,
-            format!("cannot read the binary log from {from} on: {what}: is this the server's port or socket?"),
+            format!(
+                "cannot read the binary log from {from} on: {what}: is this the server's port or socket?"
+            ),
         ),
         ClientError::Method(method) => LogError::new(
             LogErrorKind::Rights,
-            format!("the account logs in by {method}, and the log can be asked for by mysql_native_password alone"),
+            format!(
+                "the account logs in by {method}, and the log can be asked for by mysql_native_password alone"
+            ),
         ),
     }
 }

@@ -58,7 +58,8 @@ fn measured(points: &[PointFact], objective: SignedDuration) -> Rpo {
 
 /// The interval that the objective of an hour is compiled to.
 fn interval_s() -> i64 {
-    let objective = Objective { age: Duration::from_secs(3600), sentences: vec![SentenceId::parse("7.4").unwrap()] };
+    let objective =
+        Objective { age: Duration::from_secs(3600), sentences: vec![SentenceId::parse("7.4").unwrap()] };
     let lasts = Lasts {
         capture: Duration::from_secs(CAPTURE_S as u64),
         copy: Duration::from_secs(COPY_S as u64),

@@ -59,7 +59,13 @@ impl Given<'_> {
         }
         let foreign: Vec<&(Id, Snapshot)> =
             own.into_iter().filter(|(id, _)| !recorded.contains_key(id.to_hex().as_str())).collect();
-        expired.extend(self.decide_on_foreign_logs((owner, dataset), &foreign, repository, known, decisions)?);
+        expired.extend(self.decide_on_foreign_logs(
+            (owner, dataset),
+            &foreign,
+            repository,
+            known,
+            decisions,
+        )?);
         Ok(expired)
     }
 

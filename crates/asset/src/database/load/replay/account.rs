@@ -111,7 +111,9 @@ impl Account {
         let failed = |error: mysql::Error| cannot_make(&error);
         self.loader.query_drop(format!("DROP USER IF EXISTS {}", self.name)).map_err(failed)?;
         let password = literal(self.access.password.expose_secret());
-        self.loader.query_drop(format!("CREATE USER {} IDENTIFIED BY {password}", self.name)).map_err(failed)?;
+        self.loader
+            .query_drop(format!("CREATE USER {} IDENTIFIED BY {password}", self.name))
+            .map_err(failed)?;
         // In names that rights are given on, these two stand for others.
         let pattern = quoted(&self.into.replace('\\', "\\\\").replace('_', "\\_").replace('%', "\\%"));
         let grant = format!("GRANT ALL PRIVILEGES ON {pattern}.* TO {}", self.name);
@@ -163,7 +165,8 @@ fn user(into: &str) -> String {
 /// Removes the accounts that replays into a database left, from whatever machine they ran.
 pub(in super::super) fn drop_left(connection: &mut Conn, into: &str) -> Result<(), LoadError> {
     let user = user(into);
-    let hosts: Result<Vec<String>, _> = connection.exec("SELECT Host FROM mysql.user WHERE User = ?", (&user,));
+    let hosts: Result<Vec<String>, _> =
+        connection.exec("SELECT Host FROM mysql.user WHERE User = ?", (&user,));
     // Whoever may not look there cannot make accounts for other machines than this one.
     let hosts = hosts.or_else(|_| {
         let own: Option<String> = connection.query_first("SELECT SUBSTRING_INDEX(USER(), '@', -1)")?;

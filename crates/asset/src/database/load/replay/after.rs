@@ -113,7 +113,10 @@ pub(in super::super) fn replay_in_place(
 }
 
 /// Character set and collation of a database.
-pub(in super::super) fn character_set(connection: &mut Conn, database: &str) -> Result<(String, String), LoadError> {
+pub(in super::super) fn character_set(
+    connection: &mut Conn,
+    database: &str,
+) -> Result<(String, String), LoadError> {
     let query = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = ?";
     let found = connection.exec_first(query, (database,));
     let found = found.map_err(|error| LoadError::server("ask for the character set", &error))?;

@@ -30,7 +30,10 @@ impl Read for Hashed<'_> {
 }
 
 /// Opens a file.
-pub(in super::super) fn events_of<'a>(files: &'a dyn DumpFiles, file: &'a LogFile) -> Result<Events<'a>, LoadError> {
+pub(in super::super) fn events_of<'a>(
+    files: &'a dyn DumpFiles,
+    file: &'a LogFile,
+) -> Result<Events<'a>, LoadError> {
     let inner = files
         .open(&file.name)
         .map_err(|error| LoadError::dump(format!("cannot read {:?} of the log: {error}", file.name)))?;
@@ -73,7 +76,8 @@ impl Events<'_> {
                 self.read.bytes, self.file.bytes
             )));
         }
-        let sha256: String = self.read.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256: String =
+            self.read.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         if !sha256.eq_ignore_ascii_case(&self.file.sha256) {
             return Err(self.is_wrong("its SHA-256 is not the one in log.json"));
         }

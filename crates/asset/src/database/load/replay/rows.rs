@@ -38,7 +38,8 @@ impl Rows {
         let failed = |error: mysql::Error| LoadError::server("prepare the connection for rows", &error);
         // Rows were in a table once already: no mode has to judge them again.
         connection.query_drop("SET SESSION sql_mode = ''").map_err(failed)?;
-        let packet_max: Option<u64> = connection.query_first("SELECT @@max_allowed_packet").map_err(failed)?;
+        let packet_max: Option<u64> =
+            connection.query_first("SELECT @@max_allowed_packet").map_err(failed)?;
         let packet_max = usize::try_from(packet_max.unwrap_or(1 << 20)).unwrap_or(usize::MAX);
         Ok(Rows {
             connection,
@@ -145,8 +146,9 @@ impl Rows {
 
     /// A savepoint of the transaction, or back to one. It names nothing else.
     pub(super) fn savepoint(&mut self, query: &Query, place: &Place<'_>) -> Result<(), LoadError> {
-        let text = std::str::from_utf8(&query.text)
-            .map_err(|_| LoadError::dump(format!("a savepoint's name is not UTF-8 in {} after {}", place.file, place.at)))?;
+        let text = std::str::from_utf8(&query.text).map_err(|_| {
+            LoadError::dump(format!("a savepoint's name is not UTF-8 in {} after {}", place.file, place.at))
+        })?;
         self.give(place)?;
         self.begin(place)?;
         self.query(text, place)

@@ -44,8 +44,9 @@ pub(super) fn make(
         let Some(flags) = settings.flags else { break };
         let wanted = if flags & bit != 0 { when_set } else { 1 - when_set };
         // Not all servers have all of them, and none needs to be told what is so.
-        let found: Option<(String, String)> =
-            connection.exec_first("SHOW SESSION VARIABLES WHERE variable_name = ?", (name,)).map_err(failed)?;
+        let found: Option<(String, String)> = connection
+            .exec_first("SHOW SESSION VARIABLES WHERE variable_name = ?", (name,))
+            .map_err(failed)?;
         let is_on = found.is_some_and(|(_, value)| value.eq_ignore_ascii_case("ON"));
         if is_on != (wanted == 1) {
             connection.query_drop(format!("SET SESSION {name} = {wanted}")).map_err(failed)?;
@@ -71,7 +72,8 @@ fn statement(settings: &Settings, time: u32, client: Option<u16>) -> String {
     let zone = settings.time_zone.as_ref().map(|zone| String::from_utf8_lossy(zone).into_owned());
     set("time_zone", &zone.map_or_else(|| "DEFAULT".to_owned(), |zone| literal(&zone)));
     set("lc_time_names", &settings.language.unwrap_or(0).to_string());
-    let collation = settings.database_collation.map_or_else(|| "DEFAULT".to_owned(), |number| number.to_string());
+    let collation =
+        settings.database_collation.map_or_else(|| "DEFAULT".to_owned(), |number| number.to_string());
     set("collation_database", &collation);
     statement
 }
@@ -105,7 +107,10 @@ fn as_utf8(
     }
     if name.starts_with("utf8") {
         return String::from_utf8(text).map(|text| (text, None)).map_err(|_| {
-            LoadError::dump(format!("a statement in {} after {} is not in its character set", place.file, place.at))
+            LoadError::dump(format!(
+                "a statement in {} after {} is not in its character set",
+                place.file, place.at
+            ))
         });
     }
     let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -9,8 +9,8 @@ use super::super::super::log::{LOG_NAME, LogFile, LogManifest, Position, Scan, T
 use super::super::super::manifest::Manifest;
 use super::super::failure::LoadError;
 use super::super::log::{Log, Stop, instant, log_manifest, planned};
-use super::events::events_of;
 use super::damaged;
+use super::events::events_of;
 
 /// What was found.
 pub(in super::super) struct Survey {
@@ -62,7 +62,9 @@ pub(in super::super) fn survey(log: &Log<'_>, dump: &Manifest) -> Result<Survey,
         scan.begin(&file.name, file.from).map_err(damaged)?;
         bytes += file.bytes;
         while let Some(event) = events.next()? {
-            let Some(Transaction { time, end, .. }) = scan.take(&event).map_err(damaged)?.ended else { continue };
+            let Some(Transaction { time, end, .. }) = scan.take(&event).map_err(damaged)?.ended else {
+                continue;
+            };
             let is_after = match &log.stop {
                 Stop::Position(place) => place.file == file.name && end > place.position,
                 _ => time > until,
@@ -103,7 +105,8 @@ fn reaches(manifest: &LogManifest, place: &Position) -> bool {
 }
 
 fn compare_names(log: &Log<'_>, manifest: &LogManifest) -> Result<(), LoadError> {
-    let names = log.files.names().map_err(|error| LoadError::dump(format!("cannot list the log: {error}")))?;
+    let names =
+        log.files.names().map_err(|error| LoadError::dump(format!("cannot list the log: {error}")))?;
     let present: BTreeSet<&str> = names.iter().map(String::as_str).filter(|name| *name != LOG_NAME).collect();
     let listed: BTreeSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
     if let Some(missing) = listed.difference(&present).next() {
@@ -113,7 +116,9 @@ fn compare_names(log: &Log<'_>, manifest: &LogManifest) -> Result<(), LoadError>
         return Err(LoadError::dump(format!("the file {more:?} is in the log, but not in log.json")));
     }
     let first = manifest.files.first().map(|file| (file.name.as_str(), file.from));
-    if listed.len() != manifest.files.len() || first != Some((manifest.base.file.as_str(), manifest.base.position)) {
+    if listed.len() != manifest.files.len()
+        || first != Some((manifest.base.file.as_str(), manifest.base.position))
+    {
         return Err(LoadError::dump("log.json does not begin where the dump ends"));
     }
     Ok(())
