@@ -141,6 +141,14 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
         "GRANT REPLICATION SLAVE, BINLOG MONITOR, SHOW DATABASES ON *.* TO '{READER}'@'localhost'"
     ));
     assert!(asked(false).is_possible(), "{}", asked(false).words());
+    // By a role as well.
+    server.sql(&format!(
+        "REVOKE REPLICATION SLAVE ON *.* FROM '{READER}'@'localhost'; CREATE ROLE follows; GRANT REPLICATION SLAVE ON *.* TO follows; \
+         GRANT follows TO '{READER}'@'localhost'; GRANT SELECT ON mysql.* TO '{READER}'@'localhost'"
+    ));
+    assert_eq!(asked(false).refusals, [Refusal::Rights(vec!["REPLICATION SLAVE".into()])], "others have it");
+    server.sql(&format!("SET DEFAULT ROLE follows FOR '{READER}'@'localhost'"));
+    assert!(asked(false).is_possible(), "{}", asked(false).words());
 }
 
 #[test]

@@ -14,8 +14,8 @@ use holdfast_asset::database::load::{Definers, Event, LoadErrorKind, Options, St
 use holdfast_asset::database::log::Position;
 use holdfast_testkit::servers::Mariadb;
 use logging::{
-    Files, Moment, at, dumped, follow, freeze, left_behind, log_server, new, over, restore, restore_with,
-    text, try_follow,
+    Files, Moment, at, compare_text, dumped, follow, freeze, left_behind, log_server, new, over, restore,
+    restore_with, text, try_follow,
 };
 
 /// Tables of every kind, beside those of the shop.
@@ -69,7 +69,12 @@ fn compare(server: &Mariadb, dump: &Files, log: &Files, moments: &[(&str, &Momen
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             let replayed = loaded.replayed.unwrap();
             assert_eq!(checksums(server, "again"), moment.checksums, "{name}: {stop:?}: {replayed:?}");
-            assert_eq!(text(server, "again"), moment.text.replace("`shop`.", "`again`."), "{name}: {stop:?}");
+            // A trigger keeps the text that made it, in which it need not say where it is.
+            let wanted = moment.text.replace(
+                "TRIGGER shop.more BEFORE INSERT ON shop.orders",
+                "TRIGGER more BEFORE INSERT ON orders",
+            );
+            compare_text(&text(server, "again"), &wanted.replace("`shop`.", "`again`."), name);
             server.sql("DROP DATABASE again");
             assert_eq!(left_behind(server), "", "{name}");
             if moments.len() > 3 {
@@ -123,6 +128,44 @@ fn moments_of_a_busy_shop_come_back_exactly() {
 }
 
 #[test]
+fn what_was_written_while_the_dump_was_made_is_neither_lost_nor_there_twice() {
+    let server = log_server(&[]);
+    server.sql(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE rows_in (id INT PRIMARY KEY AUTO_INCREMENT, n INT); \
+         CREATE TABLE plain (id INT PRIMARY KEY AUTO_INCREMENT, n INT) ENGINE = MyISAM; \
+         CREATE TABLE no_key (n INT, t VARCHAR(100)) ENGINE = MyISAM; INSERT INTO no_key SELECT seq, REPEAT('x', 99) FROM seq_1_to_2000",
+    );
+    let is_over = AtomicBool::new(false);
+    let mut dumps = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let round = "START TRANSACTION; INSERT INTO rows_in (n) VALUES (1); INSERT INTO plain (n) VALUES (1); COMMIT; \
+                         INSERT INTO no_key VALUES (1, 'same'); UPDATE plain SET n = n + 1 ORDER BY id DESC LIMIT 3; \
+                         DELETE FROM no_key LIMIT 1; UPDATE rows_in SET n = n + 1 ORDER BY id DESC LIMIT 3;";
+            while !is_over.load(Ordering::Relaxed) {
+                server.sql(&format!("USE shop; {}", round.repeat(20)));
+            }
+        });
+        for _ in 0..5 {
+            dumps.push(dumped(&server, "shop"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let moment = freeze(&server, "shop");
+    let moved = |dump: &&Files| {
+        let base = dump.base();
+        base.start().position != base.position || base.start().file != base.file
+    };
+    assert!(dumps.iter().filter(moved).count() > 0, "nothing was written between lock and snapshot");
+    for dump in &dumps {
+        let log = follow(&server, dump);
+        restore(&access(&server, "shop"), dump, &log, at(moment.second), &new("again")).unwrap();
+        assert_eq!(checksums(&server, "again"), moment.checksums);
+        server.sql("DROP DATABASE again");
+    }
+}
+
+#[test]
 fn statements_between_the_rows_are_repeated_at_their_place() {
     let server = shop(&[]);
     server.sql(&writes(1));
@@ -139,9 +182,10 @@ fn statements_between_the_rows_are_repeated_at_their_place() {
          CREATE OR REPLACE VIEW a_view AS SELECT id, 'shop.orders' AS what FROM shop.copied; DROP VIEW zeroth; \
          DROP FUNCTION twice; CREATE PROCEDURE shop.later(a INT) DELETE FROM shop.orders WHERE id = a; \
          CREATE DEFINER = gone@localhost TRIGGER shop.more BEFORE INSERT ON shop.orders FOR EACH ROW SET NEW.note = CONCAT(NEW.note, ' from shop.'); \
-         DROP TRIGGER stamped; CREATE EVENT shop.soon ON SCHEDULE EVERY 1 MINUTE STARTS '2020-01-01 00:00:00' DO DELETE FROM orders; DROP EVENT nightly; \
+         DROP TRIGGER stamped; DROP EVENT nightly; \
          SET foreign_key_checks = 0; DROP TABLE parents; SET foreign_key_checks = 1; DROP TABLE children; \
          ALTER DATABASE shop CHARACTER SET latin1 COLLATE latin1_german1_ci; CREATE TABLE in_latin (a VARCHAR(10) DEFAULT 'ä'); \
+         CREATE EVENT shop.soon ON SCHEDULE EVERY 1 MINUTE STARTS '2020-01-01 00:00:00' DO DELETE FROM orders; \
          SET STATEMENT max_statement_time = 100 FOR CREATE TABLE after_all (id INT PRIMARY KEY, t TEXT); \
          ALTER SEQUENCE numbers INCREMENT BY 7; DELETE FROM orders WHERE id > 2500; DROP TEMPORARY TABLE IF EXISTS shop.none; \
          ANALYZE TABLE orders; OPTIMIZE TABLE orders; USE mysql; CREATE TABLE shop.from_elsewhere (a INT); ALTER TABLE shop.copied ADD x INT;",
@@ -153,11 +197,9 @@ fn statements_between_the_rows_are_repeated_at_their_place() {
     );
     let second = freeze(&server, "shop");
     server.sql("DROP DATABASE shop");
-    let gone = server
-        .sql("SELECT FLOOR(UNIX_TIMESTAMP(NOW(6))) FROM (SELECT SLEEP(1.1)) AS a")
-        .trim()
-        .parse::<i64>()
-        .unwrap();
+    let gone =
+        server.sql("DO SLEEP(1.001 - MICROSECOND(NOW(6)) / 1000000); SELECT FLOOR(UNIX_TIMESTAMP(NOW(6)))");
+    let gone: i64 = gone.trim().parse().unwrap();
     server.sql("CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE TABLE shop.fresh (id INT PRIMARY KEY); INSERT INTO shop.fresh VALUES (5)");
     let third = freeze(&server, "shop");
     let log = follow(&server, &dump);
@@ -175,7 +217,7 @@ fn a_shop_comes_back_over_itself_and_one_table_alone() {
     server.sql(&writes(1));
     server.sql(
         "USE shop; CREATE TRIGGER later BEFORE INSERT ON orders FOR EACH ROW SET NEW.note = 'triggered'; DROP VIEW orphan; \
-         CREATE VIEW view_later AS SELECT id FROM shop.orders; CREATE FUNCTION late() RETURNS INT RETURN 1; \
+         CREATE VIEW view_later AS SELECT id FROM shop.orders; CREATE FUNCTION late() RETURNS INT DETERMINISTIC RETURN 1; \
          CREATE EVENT eventually ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DO DELETE FROM shop.orders",
     );
     let moment = freeze(&server, "shop");
@@ -196,7 +238,7 @@ fn a_shop_comes_back_over_itself_and_one_table_alone() {
 
     let loaded = restore(&access, &dump, &log, at(moment.second), &over("shop")).unwrap();
     assert_eq!(checksums(&server, "shop"), moment.checksums);
-    assert_eq!(text(&server, "shop"), moment.text);
+    compare_text(&text(&server, "shop"), &moment.text, "over");
     assert_eq!(left_behind(&server), "");
     let replayed = loaded.replayed.unwrap();
     assert!(replayed.transactions > 10 && replayed.statements == 5, "{replayed:?}");
@@ -222,12 +264,10 @@ fn definers_become_whoever_loads_where_that_is_wanted() {
              SELECT DISTINCT definer FROM information_schema.triggers WHERE trigger_schema = '{database}'"
         ));
         assert_eq!(definers, format!("{READER}@localhost\n"), "{database}");
-        assert_eq!(
-            server.sql(&format!(
-                "SELECT COUNT(*) FROM information_schema.views WHERE table_schema = '{database}'"
-            )),
-            "5\n"
-        );
+        let views = server.sql(&format!(
+            "SELECT table_name FROM information_schema.views WHERE table_schema = '{database}' ORDER BY 1"
+        ));
+        assert_eq!(views, "a_view\nfirst_view\nlater\norphan\nzeroth\n", "{database}");
         assert_eq!(left_behind(&server), "");
     }
 }
@@ -236,6 +276,7 @@ fn definers_become_whoever_loads_where_that_is_wanted() {
 fn a_statement_that_names_another_database_fails_and_touches_nothing() {
     let server = log_server(&[]);
     server.sql("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); CREATE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)");
+    let mut is_first = true;
     for statement in [
         "USE shop; ALTER TABLE live.t ADD COLUMN a INT",
         "USE shop; DROP TABLE live.t",
@@ -251,7 +292,7 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
             "CREATE OR REPLACE DATABASE live; CREATE TABLE live.t (id INT); INSERT INTO live.t VALUES (1)",
         );
         let dump = dumped(&server, "shop");
-        let before = freeze(&server, "shop");
+        let before = is_first.then(|| freeze(&server, "shop"));
         server.sql("INSERT INTO shop.t VALUES (2)");
         server.sql(statement);
         server.sql(
@@ -260,17 +301,21 @@ fn a_statement_that_names_another_database_fails_and_touches_nothing() {
         let log = try_follow(access(&server, "shop"), &dump.base(), true).unwrap();
         let live = text(&server, "live");
         let now = text(&server, "shop");
-        for target in [over("shop"), new("again")] {
-            let error = restore(&access(&server, "shop"), &dump, &log, Stop::End, &target).unwrap_err();
+        for target in [over("shop"), new("again")].into_iter().take(if is_first { 2 } else { 1 }) {
+            let error =
+                restore(&access(&server, "shop"), &dump, &log, Stop::End, &target).expect_err(statement);
             assert!(error.message.contains("cannot replay a statement in mbin."), "{statement}: {error}");
             assert!(error.message.contains("names another database"), "{statement}: {error}");
             assert_eq!(text(&server, "live"), live, "{statement}");
             assert_eq!(text(&server, "shop"), now, "{statement}");
             assert_eq!(left_behind(&server) + &server.sql("SHOW DATABASES LIKE 'again'"), "", "{statement}");
         }
-        restore(&access(&server, "shop"), &dump, &log, at(before.second), &new("again")).unwrap();
-        assert_eq!(checksums(&server, "again"), before.checksums);
-        server.sql("DROP DATABASE again");
+        if let Some(before) = before {
+            restore(&access(&server, "shop"), &dump, &log, at(before.second), &new("again")).unwrap();
+            assert_eq!(checksums(&server, "again"), before.checksums);
+            server.sql("DROP DATABASE again");
+        }
+        is_first = false;
     }
 }
 
@@ -327,9 +372,8 @@ fn a_log_that_is_cut_bent_or_foreign_changes_nothing() {
             drop(other);
         }),
         ("an event of", |log| {
-            let bytes = log.bytes("mbin.000002");
-            let at = bytes.len() - 31 + 9;
-            bytes[at] ^= 0x40;
+            // The size of the first event, whose checksum is looked for where it says.
+            log.bytes("mbin.000002")[4 + 12] = 0x20;
         }),
         ("is missing", |log| log.0.retain(|(name, _)| name != "mbin.000002")),
         ("not in log.json", |log| log.0.push(("mbin.000009".into(), Vec::new()))),
@@ -437,7 +481,7 @@ fn who_may_not_replay_is_told_before_anything_is_done() {
     let access = access(&server, "shop");
     server.sql(&format!("REVOKE BINLOG REPLAY, SUPER, CREATE USER ON *.* FROM '{READER}'@'localhost'"));
     let error = restore(&access, &dump, &log, Stop::End, &new("again")).unwrap_err();
-    assert_eq!(error.kind, LoadErrorKind::Refused);
+    assert_eq!(error.kind, LoadErrorKind::Refused, "{error}");
     assert!(error.message.contains("GRANT BINLOG REPLAY, CREATE USER ON *.*"), "{error}");
     server.sql(&format!(
         "GRANT ALL PRIVILEGES ON *.* TO '{READER}'@'localhost'; SET GLOBAL slave_exec_mode = 'IDEMPOTENT'"

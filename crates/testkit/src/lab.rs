@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// Packages of Debian that bring a program.
-const PACKAGES: [(&str, &str); 18] = [
+const PACKAGES: [(&str, &str); 19] = [
     ("sshd", "the package openssh-server"),
     ("ssh-keygen", "the package openssh-client"),
     ("ssh-agent", "the package openssh-client"),
@@ -15,6 +15,7 @@ const PACKAGES: [(&str, &str); 18] = [
     ("mariadb-install-db", "the package mariadb-server"),
     ("mariadb", "the package mariadb-server"),
     ("mariadb-dump", "the package mariadb-server"),
+    ("mariadb-binlog", "the package mariadb-server"),
     ("php", "the packages php-cli, php-fpm, php-mysql and php-gd"),
     ("nginx", "the package nginx-light"),
     ("promtool", "the package prometheus"),

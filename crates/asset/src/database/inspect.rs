@@ -127,6 +127,7 @@ pub(super) fn binary_log_position(connection: &mut Conn, facts: &Facts) -> Optio
         position: row.get(1)?,
         gtid: gtid.filter(|gtid| !gtid.is_empty()),
         server,
+        locked: None,
     })
 }
 

@@ -25,7 +25,7 @@ mod statement;
 mod stream;
 mod wire;
 
-pub use self::base::{Base, Server};
+pub use self::base::{Base, Server, Start};
 pub use self::failure::{Gap, LogError, LogErrorKind};
 pub use self::follow::{Follow, Refusal, can_follow};
 pub use self::manifest::{LOG_FORMAT, LOG_NAME, LogFile, LogManifest, Position};

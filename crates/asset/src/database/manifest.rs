@@ -57,6 +57,10 @@ pub struct BinaryLog {
     /// Whose log it is; dumps of older versions do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<super::log::Server>,
+    /// Where it stood while tables without transactions were locked, which is earlier: what was written into them since is not in
+    /// the dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<super::log::Start>,
 }
 
 /// How tables of the snapshot were counted.

@@ -33,3 +33,49 @@ pub(super) fn missing_rights(
         missing.join(", ")
     )))
 }
+
+/// The account's own rights on the whole server, in capitals, those of roles that are in force included. What
+/// `information_schema` lists has the rights of others too where an account may see them, and lacks those of roles.
+pub(super) fn rights_on_server(connection: &mut Conn) -> Result<Rights, mysql::Error> {
+    let grants: Vec<String> = connection.query("SHOW GRANTS")?;
+    Ok(Rights::of(&grants))
+}
+
+/// Rights on a whole server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rights(Vec<String>);
+
+impl Rights {
+    fn of(grants: &[String]) -> Rights {
+        let on_all = grants.iter().filter_map(|grant| {
+            let (rights, _) = grant.strip_prefix("GRANT ")?.split_once(" ON *.* TO ")?;
+            Some(rights.split(',').map(|right| right.trim().to_ascii_uppercase()))
+        });
+        Rights(on_all.flatten().collect())
+    }
+
+    /// Whether it has one of these.
+    pub(super) fn has(&self, any: &[&str]) -> bool {
+        self.0.iter().any(|right| right == "ALL PRIVILEGES" || any.contains(&right.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rights_on_the_whole_server_count() {
+        let rights = Rights::of(&[
+            "GRANT `r` TO `y`@`localhost`".to_owned(),
+            "GRANT REPLICATION SLAVE, Binlog Monitor ON *.* TO `r`".to_owned(),
+            "GRANT ALL PRIVILEGES ON `shop`.* TO `y`@`localhost`".to_owned(),
+        ]);
+        assert!(rights.has(&["REPLICATION SLAVE"]) && rights.has(&["SUPER", "BINLOG MONITOR"]));
+        assert!(!rights.has(&["SUPER"]) && !rights.has(&["MONITOR"]));
+        assert!(
+            Rights::of(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`b` WITH GRANT OPTION".to_owned()])
+                .has(&["SUPER"])
+        );
+    }
+}

@@ -5,12 +5,14 @@ use std::io;
 use holdfast_format::source::SourceError;
 use jiff::Timestamp;
 use mysql::Conn;
+use mysql::prelude::Queryable;
 
 use super::counting::Counter;
 use super::failure::{failure, query_failure};
-use super::inspect::{Facts, measure};
+use super::inspect::{Facts, binary_log_position, measure};
 use super::locks::{GLOBAL_HOLD_MAX, Lock};
-use super::manifest::{Consistency, Counts};
+use super::log::Start;
+use super::manifest::{BinaryLog, Consistency, Counts};
 use super::pass::Pass;
 use super::record::{DumpedTable, Record};
 use super::stream::Setting;
@@ -112,23 +114,37 @@ impl Snapshot {
 pub(super) struct TablesPass {
     pub pass: Pass,
     pub instant: Timestamp,
+    /// Where the binary log stood under the lock.
+    pub binary_log: Option<Start>,
     lock: Result<Lock, String>,
 }
 
 impl TablesPass {
     /// Locks the tables and starts their dump; where they cannot be locked, without.
-    pub(super) fn start(setting: &Setting, tables: Vec<String>) -> Result<TablesPass, SourceError> {
+    pub(super) fn start(
+        setting: &Setting,
+        facts: &Facts,
+        tables: Vec<String>,
+    ) -> Result<TablesPass, SourceError> {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
         let connection = setting
             .access
             .connect()
             .map_err(|error| query_failure(&setting.path, "reach the server", &error))?;
-        let lock = Lock::tables(connection, &setting.access.database, &names)
+        let mut lock = Lock::tables(connection, &setting.access.database, &names)
             .map_err(|error| format!("the table has no transactions and could not be locked: {error}"));
+        let binary_log = lock.as_mut().ok().and_then(|lock| binary_log_position(lock.connection(), facts));
+        let binary_log = lock.as_mut().ok().zip(binary_log).map(|(lock, log)| {
+            let BinaryLog { file, position, .. } = log;
+            // Others go on writing elsewhere: asked for what is now, the server would answer for another place.
+            let query = "SELECT BINLOG_GTID_POS(?, ?)";
+            let gtid = lock.connection().exec_first(query, (&file, position)).ok().flatten().flatten();
+            Start { file, position, gtid }
+        });
         let instant = setting.clock.now();
         let bytes: Vec<Vec<u8>> = tables.into_iter().map(String::into_bytes).collect();
         let pass = Pass::start(&setting.tool, &setting.access, &Scope::Tables(&bytes), &setting.path)?;
-        Ok(TablesPass { pass, instant, lock })
+        Ok(TablesPass { pass, instant, binary_log, lock })
     }
 
     /// Counts under the lock, gives it back, and completes what is recorded about the tables.

@@ -14,6 +14,7 @@ use super::access::Access;
 use super::failure::{failure, query_failure};
 use super::grants::grants;
 use super::inspect::{Facts, binary_log_position, endless_events, inspect};
+use super::log::Start;
 use super::manifest::{BinaryLog, Counts, MANIFEST_FORMAT, MANIFEST_NAME, Manifest};
 use super::pass::Pass;
 use super::record::Record;
@@ -46,6 +47,8 @@ pub(super) struct DumpStream {
     is_file_open: bool,
     instant: Option<Timestamp>,
     binary_log: Option<BinaryLog>,
+    /// Where the log stood while tables were locked.
+    locked: Option<Start>,
     counts: Option<Counts>,
     missing: Vec<String>,
 }
@@ -72,6 +75,7 @@ impl DumpStream {
             is_file_open: false,
             instant: None,
             binary_log: None,
+            locked: None,
             counts: None,
             missing: Vec::new(),
         }
@@ -141,11 +145,14 @@ impl DumpStream {
         let is_locked = |table: &&super::inspect::TableFacts| !table.is_transactional;
         let locked: Vec<String> =
             facts.tables.iter().filter(is_locked).map(|table| table.name.clone()).collect();
-        self.facts = Some(facts);
         if locked.is_empty() {
+            self.facts = Some(facts);
             return self.start_snapshot();
         }
-        self.stage = Stage::Tables(TablesPass::start(&self.setting, locked)?);
+        let pass = TablesPass::start(&self.setting, &facts, locked)?;
+        self.locked = pass.binary_log.clone();
+        self.facts = Some(facts);
+        self.stage = Stage::Tables(pass);
         Ok(())
     }
 
@@ -153,7 +160,7 @@ impl DumpStream {
         let facts = self.facts.as_ref().expect("the server was asked first");
         let position = |connection: &mut mysql::Conn| binary_log_position(connection, facts);
         let (snapshot, position) = Snapshot::start(&self.setting, facts, position)?;
-        self.binary_log = position;
+        self.binary_log = position.map(|position| BinaryLog { locked: self.locked.take(), ..position });
         self.counts = Some(snapshot.counts());
         self.instant = Some(snapshot.instant);
         // Nobody else sets it: a source streams once.

@@ -177,3 +177,16 @@ pub fn left_behind(server: &Mariadb) -> String {
         "SHOW DATABASES LIKE 'holdfast%'; SELECT User FROM mysql.user WHERE User LIKE 'holdfast\\_replay%'",
     )
 }
+
+/// Compares what two databases are, and says where they differ.
+pub fn compare_text(found: &str, wanted: &str, what: &str) {
+    let differs: Vec<(&str, &str)> =
+        found.lines().zip(wanted.lines()).filter(|(found, wanted)| found != wanted).collect();
+    assert!(
+        found == wanted,
+        "{what}: {} and {} lines: {:.2000}",
+        found.lines().count(),
+        wanted.lines().count(),
+        format!("{differs:#?}")
+    );
+}

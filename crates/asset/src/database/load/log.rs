@@ -4,7 +4,7 @@ use holdfast_world::Random;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::log::{LOG_FORMAT, LOG_NAME, LogManifest, Position};
+use super::super::log::{Base, LOG_FORMAT, LOG_NAME, LogManifest, Position};
 use super::super::manifest::Manifest;
 use super::dump::DumpFiles;
 use super::failure::LoadError;
@@ -88,7 +88,10 @@ pub fn log_manifest(files: &dyn DumpFiles) -> Result<LogManifest, LoadError> {
 /// Checks that the log goes on where the dump ends and reaches as far as is asked.
 pub(super) fn planned(log: &Log<'_>, dump: &Manifest) -> Result<PlannedReplay, LoadError> {
     let manifest = log_manifest(log.files)?;
-    let base = super::super::log::Base::of(dump);
+    if let Some(why) = Base::why_not(dump) {
+        return Err(LoadError::refused(format!("no log can be replayed onto this dump: {why}")));
+    }
+    let base = Base::of(dump);
     if base.as_ref() != Some(&manifest.base) {
         return Err(LoadError::refused(format!(
             "the log goes on from the dump of {} at {}, and this is the dump of {} at {}: take the log that belongs to it",

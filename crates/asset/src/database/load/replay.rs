@@ -19,6 +19,7 @@ use mysql::prelude::Queryable;
 
 use super::super::access::Access;
 use super::super::log::{Change, Frame, LogError, Object, Part, Position, Query, Scan};
+use super::super::rights::rights_on_server;
 use super::definers::Definers;
 use super::failure::{LoadError, LoadErrorKind};
 use super::log::{Log, Replayed};
@@ -40,11 +41,20 @@ pub(super) struct Target<'a> {
     pub definers: Definers,
 }
 
+/// A statement about events, and where in the log it is.
+pub(super) struct LateEvent {
+    query: Query,
+    change: Change,
+    file: String,
+    at: u64,
+    time: u32,
+}
+
 /// What came of it.
 pub(super) struct Outcome {
     pub replayed: Replayed,
     /// Statements about events, which must not run before the database is in its place: with their own names in them.
-    pub events: Vec<(Query, Change)>,
+    pub events: Vec<LateEvent>,
     /// Whether the events of the dump went with their database.
     pub drops_events: bool,
 }
@@ -70,15 +80,11 @@ pub(super) fn refuse(connection: &mut Conn) -> Result<(), LoadError> {
              as they were: SET GLOBAL slave_run_triggers_for_rbr = 'NO', slave_exec_mode = 'STRICT'"
         )));
     }
-    let rights: Vec<String> =
-        connection.query("SELECT privilege_type FROM information_schema.user_privileges").map_err(failed)?;
-    let has = |names: &[&str]| rights.iter().any(|right| names.contains(&right.as_str()));
+    let rights = rights_on_server(connection).map_err(failed)?;
+    let wanted: [(&str, &[&str]); 2] =
+        [("BINLOG REPLAY", &["BINLOG REPLAY", "SUPER"]), ("CREATE USER", &["CREATE USER"])];
     let missing: Vec<&str> =
-        [("BINLOG REPLAY", ["BINLOG REPLAY", "SUPER"]), ("CREATE USER", ["CREATE USER", ""])]
-            .into_iter()
-            .filter(|(_, any)| !has(any))
-            .map(|(name, _)| name)
-            .collect();
+        wanted.iter().filter(|(_, any)| !rights.has(any)).map(|(name, _)| *name).collect();
     if !missing.is_empty() {
         return Err(LoadError::refused(format!(
             "the account cannot replay a log: GRANT {} ON *.* TO it, WITH GRANT OPTION",
@@ -116,8 +122,6 @@ struct Replay<'a> {
     outcome: Outcome,
     /// Whether the database was dropped and not created again.
     is_dropped: bool,
-    /// What is about events waits until here.
-    file: String,
 }
 
 impl<'a> Replay<'a> {
@@ -130,25 +134,26 @@ impl<'a> Replay<'a> {
             transactions: 0,
             statements: 0,
             last: None,
-            position: survey.manifest.base_position(),
+            position: Position {
+                file: survey.manifest.base.file.clone(),
+                position: survey.manifest.base.position,
+            },
         };
         Ok(Replay {
             target,
             account,
-            rows: Rows::open(target)?,
+            rows: Rows::open(target, survey.locked_tables.clone())?,
             outcome: Outcome { replayed, events: Vec::new(), drops_events: false },
             is_dropped: false,
-            file: String::new(),
         })
     }
 
     fn run(&mut self, log: &Log<'_>, survey: &Survey, watch: &mut Watch<'_>) -> Result<(), LoadError> {
-        let mut scan = Scan::new(self.target.from);
-        let (mut fed, total) = (0, survey.bytes);
+        let mut scan = Scan::new(&survey.manifest.base);
+        let mut before = 0;
         for file in survey.files() {
             let mut events = events_of(log.files, file)?;
             scan.begin(&file.name, file.from).map_err(damaged)?;
-            self.file.clone_from(&file.name);
             while let Some(event) = events.next()? {
                 if survey.is_past(scan.file(), scan.position()) {
                     break;
@@ -157,22 +162,23 @@ impl<'a> Replay<'a> {
                     return Err(LoadError::new(LoadErrorKind::Interrupted, "the load was interrupted"));
                 }
                 let place = Place { file: &file.name, at: scan.position(), time: event.time() };
+                let is_dumped = scan.is_before_snapshot();
+                self.rows.only_locked(is_dumped);
                 let taken = scan.take(&event).map_err(damaged)?;
                 self.take(&taken.part, &event, &place)?;
                 if let Some(transaction) = taken.ended {
                     self.rows.end(&place)?;
-                    if transaction.touches {
+                    if transaction.touches && !is_dumped {
                         let replayed = &mut self.outcome.replayed;
                         replayed.transactions += 1;
                         replayed.last = seconds(transaction.time);
                         replayed.position = Position { file: file.name.clone(), position: transaction.end };
                     }
-                    fed += 1;
-                    (watch.tell)(Event::Fed { bytes: events.bytes(), total });
+                    (watch.tell)(Event::Fed { bytes: before + events.bytes(), total: survey.bytes });
                 }
             }
+            before += file.bytes;
         }
-        let _ = fed;
         if self.is_dropped {
             return Err(LoadError::refused(
                 "there was no such database at that instant: it had been dropped, and was not created again",
@@ -207,7 +213,13 @@ impl<'a> Replay<'a> {
         self.outcome.replayed.statements += 1;
         match change.object {
             Object::Event => {
-                self.outcome.events.push((query.clone(), change.clone()));
+                self.outcome.events.push(LateEvent {
+                    query: query.clone(),
+                    change: change.clone(),
+                    file: place.file.to_owned(),
+                    at: place.at,
+                    time: place.time,
+                });
                 return Ok(());
             }
             Object::DropDatabase => {
@@ -223,18 +235,14 @@ impl<'a> Replay<'a> {
 }
 
 /// Runs what was kept about events, now that the database is in its place.
-pub(super) fn run_events(
-    target: &Target<'_>,
-    log: &Log<'_>,
-    events: &[(Query, Change)],
-) -> Result<(), LoadError> {
+pub(super) fn run_events(target: &Target<'_>, log: &Log<'_>, events: &[LateEvent]) -> Result<(), LoadError> {
     if events.is_empty() {
         return Ok(());
     }
     let mut account = Account::new(target, log.random)?;
-    let result = events.iter().try_for_each(|(query, change)| {
-        let place = Place { file: "the log", at: 0, time: 0 };
-        account.run(query, change, target.from, target.into, &place)
+    let result = events.iter().try_for_each(|event| {
+        let place = Place { file: &event.file, at: event.at, time: event.time };
+        account.run(&event.query, &event.change, target.from, target.into, &place)
     });
     let removed = account.remove();
     result?;

@@ -7,7 +7,7 @@ use mysql::Conn;
 use mysql::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 
-use super::super::manifest::{BinaryLog, Manifest};
+use super::super::manifest::{BinaryLog, Consistency, Manifest};
 
 /// A dump to which a log belongs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,21 @@ pub struct Base {
     pub gtid: Option<String>,
     /// The server, where the dump tells it.
     pub server: Option<Server>,
+    /// Where the log stood while tables without transactions were locked and read, where there are any: what is here and before the
+    /// position is replayed onto those alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<Start>,
+}
+
+/// Where a log begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// The file.
+    pub file: String,
+    /// Bytes into it.
+    pub position: u64,
+    /// The global transaction ids before it, where the server has them.
+    pub gtid: Option<String>,
 }
 
 /// What tells a server from others.
@@ -38,11 +53,55 @@ pub struct Server {
 }
 
 impl Base {
-    /// That of a dump, from its manifest; `None` where it tells no position.
+    /// That of a dump, from its manifest; `None` where no log can be replayed onto it: see [`Base::why_not`].
     pub fn of(manifest: &Manifest) -> Option<Base> {
-        let BinaryLog { file, position, gtid, server } = manifest.binary_log.clone()?;
+        if Base::why_not(manifest).is_some() {
+            return None;
+        }
+        let BinaryLog { file, position, gtid, server, locked } = manifest.binary_log.clone()?;
         let (database, instant) = (manifest.database.clone(), manifest.instant.clone());
-        Some(Base { database, instant, file, position, gtid, server })
+        Some(Base { database, instant, file, position, gtid, server, locked })
+    }
+
+    /// Why no log can be replayed onto a dump, for people.
+    pub fn why_not(manifest: &Manifest) -> Option<String> {
+        let Some(log) = &manifest.binary_log else {
+            return Some(
+                "the dump does not tell where the binary log stood: the server wrote none, or the account lacks BINLOG MONITOR or \
+                 RELOAD"
+                    .to_owned(),
+            );
+        };
+        let named = |is: fn(&Consistency) -> bool| -> Vec<&str> {
+            manifest
+                .tables
+                .iter()
+                .filter(|table| is(&table.consistency))
+                .map(|table| table.name.as_str())
+                .collect()
+        };
+        let fuzzy = named(|consistency| matches!(consistency, Consistency::Fuzzy { .. }));
+        if !fuzzy.is_empty() {
+            return Some(format!(
+                "tables without transactions were read while they may have been written ({}): GRANT LOCK TABLES ON the database TO \
+                 the account",
+                fuzzy.join(", ")
+            ));
+        }
+        if log.locked.is_none() && !named(|consistency| matches!(consistency, Consistency::Locked)).is_empty()
+        {
+            return Some(
+                "the dump does not tell where the binary log stood while tables without transactions were read: a new dump does"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    /// Where its log begins.
+    pub fn start(&self) -> Start {
+        let Base { file, position, gtid, .. } = self.clone();
+        self.locked.clone().unwrap_or(Start { file, position, gtid })
     }
 
     /// That of a dump, from the bytes of its `manifest.json`.

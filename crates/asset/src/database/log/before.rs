@@ -43,7 +43,8 @@ impl Before {
             Gap::Reset,
             format!(
                 "the binary log was begun anew after the dump of {}: its file {} is younger",
-                base.instant, base.file
+                base.instant,
+                base.start().file
             ),
         ))
     }
@@ -112,13 +113,14 @@ fn others(connection: &mut Conn, database: &str) -> Result<u64, mysql::Error> {
 
 /// Whether the dump's position is in this log, and is the same place.
 fn check_base(connection: &mut Conn, base: &Base) -> Result<(), LogError> {
+    let start = base.start();
     let failed = |error: mysql::Error| LogError::server("ask for the files of the log", &error);
     let rows: Vec<mysql::Row> = connection.query("SHOW BINARY LOGS").map_err(failed)?;
     let files: Vec<(String, u64)> =
         rows.into_iter().filter_map(|row| Some((row.get(0)?, row.get(1)?))).collect();
-    let Some((_, size)) = files.iter().find(|(name, _)| *name == base.file) else {
+    let Some((_, size)) = files.iter().find(|(name, _)| *name == start.file) else {
         let first = files.first().map(|(name, _)| name.as_str()).unwrap_or_default();
-        let is_later = match (numbered(first), numbered(&base.file)) {
+        let is_later = match (numbered(first), numbered(&start.file)) {
             (Some((stem, first)), Some((own, number))) => stem == own && first > number,
             _ => false,
         };
@@ -128,7 +130,7 @@ fn check_base(connection: &mut Conn, base: &Base) -> Result<(), LogError> {
                 format!(
                     "the server has removed the binary log from {} on, where the dump of {} ends; the oldest it has is {first}: \
                      raise binlog_expire_logs_seconds if this was not done by hand",
-                    base.file, base.instant
+                    start.file, base.instant
                 ),
             )
         } else {
@@ -136,42 +138,44 @@ fn check_base(connection: &mut Conn, base: &Base) -> Result<(), LogError> {
                 Gap::Reset,
                 format!(
                     "the binary log was begun anew or is another server's: it has {first} and not {}, where the dump of {} ends",
-                    base.file, base.instant
+                    start.file, base.instant
                 ),
             )
         });
     };
-    if *size < base.position {
+    if *size < start.position {
         return Err(LogError::gap(
             Gap::Reset,
             format!(
                 "the binary log was begun anew: {} ends at {size}, and the dump of {} at {}",
-                base.file, base.instant, base.position
+                start.file, base.instant, start.position
             ),
         ));
     }
-    let gtid: Option<Option<String>> =
-        connection.exec_first("SELECT BINLOG_GTID_POS(?, ?)", (&base.file, base.position)).map_err(failed)?;
+    let gtid: Option<Option<String>> = connection
+        .exec_first("SELECT BINLOG_GTID_POS(?, ?)", (&start.file, start.position))
+        .map_err(failed)?;
     let found = gtid.flatten();
     let Some(found) = found else {
         return Err(LogError::gap(
             Gap::Position,
             format!(
                 "the binary log has no event at {} in {}, where the dump of {} ends",
-                base.position, base.file, base.instant
+                start.position, start.file, base.instant
             ),
         ));
     };
-    if sorted(&found) != sorted(base.gtid.as_deref().unwrap_or_default()) {
+    let is_unknown = base.locked.is_some() && start.gtid.is_none();
+    if !is_unknown && sorted(&found) != sorted(start.gtid.as_deref().unwrap_or_default()) {
         return Err(LogError::gap(
             Gap::Reset,
             format!(
                 "the binary log was begun anew or is another server's: at {} in {} it has the transactions {found:?}, and the dump of \
                  {} ends with {:?}",
-                base.position,
-                base.file,
+                start.position,
+                start.file,
                 base.instant,
-                base.gtid.as_deref().unwrap_or_default()
+                start.gtid.as_deref().unwrap_or_default()
             ),
         ));
     }

@@ -35,6 +35,8 @@ pub enum EventKind {
     Rotate,
     /// Values for a statement that follows in place of rows.
     StatementValue,
+    /// A file that was loaded, or the statement that did.
+    Load,
     /// How the events of this file are written.
     Format,
     /// A transaction was committed.
@@ -121,7 +123,8 @@ impl Event {
             2 => EventKind::Query,
             3 => EventKind::Stop,
             4 => EventKind::Rotate,
-            5 | 6 | 8..=14 | 17 | 18 => EventKind::StatementValue,
+            5 | 13 | 14 => EventKind::StatementValue,
+            6 | 8..=12 | 17 | 18 => EventKind::Load,
             15 => EventKind::Format,
             16 => EventKind::Commit,
             19 => EventKind::TableMap,
@@ -174,12 +177,15 @@ impl Event {
         let sequence = u64::from_le_bytes(body.get(..8)?.try_into().ok()?);
         let domain = u32::from_le_bytes(body.get(8..12)?.try_into().ok()?);
         let flags = *body.get(12)?;
+        // More of them follow where there are any, after the number of the group of transactions.
+        let more = *body.get(if flags & 2 != 0 { 21 } else { 19 }).unwrap_or(&0);
         Some(Gtid {
             domain,
             server: self.number(5),
             sequence,
             is_standalone: flags & 1 != 0,
             is_xa: flags & 0xc0 != 0,
+            is_two_phase_alter: flags & 0xc0 == 0 && more & 0x0e != 0,
         })
     }
 
@@ -244,6 +250,8 @@ pub struct Gtid {
     pub is_standalone: bool,
     /// Whether it is a part of a transaction in two phases.
     pub is_xa: bool,
+    /// Whether it is the beginning or the end of an `ALTER TABLE` that is told twice.
+    pub is_two_phase_alter: bool,
 }
 
 /// The table of rows.

@@ -8,6 +8,7 @@ use mysql::prelude::Queryable;
 
 use super::super::access::Access;
 use super::super::load::aside_names;
+use super::super::rights::rights_on_server;
 use super::base::Server;
 use super::failure::LogError;
 use super::manifest::Position;
@@ -186,15 +187,12 @@ fn ask(connection: &mut Conn, database: &str, whole_server: bool) -> Result<Foll
 }
 
 fn ask_rights(connection: &mut Conn, follow: &mut Follow) -> Result<(), mysql::Error> {
-    let rights: Vec<String> =
-        connection.query("SELECT privilege_type FROM information_schema.user_privileges")?;
-    let has =
-        |names: &[&str]| rights.iter().any(|right| names.contains(&right.to_ascii_uppercase().as_str()));
+    let rights = rights_on_server(connection)?;
     let mut missing = Vec::new();
-    if !has(&["REPLICATION SLAVE"]) {
+    if !rights.has(&["REPLICATION SLAVE"]) {
         missing.push("REPLICATION SLAVE".to_owned());
     }
-    if has(&["BINLOG MONITOR", "REPLICATION CLIENT", "SUPER"]) {
+    if rights.has(&["BINLOG MONITOR", "REPLICATION CLIENT", "SUPER"]) {
         let row: Option<mysql::Row> = connection.query_first("SHOW MASTER STATUS")?;
         if let Some(row) = row {
             let text = |at: usize| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
@@ -220,10 +218,7 @@ fn ask_databases(
     follow: &mut Follow,
 ) -> Result<(), mysql::Error> {
     if !whole_server {
-        let rights: Vec<String> = connection.query(
-            "SELECT privilege_type FROM information_schema.user_privileges WHERE privilege_type IN ('SHOW DATABASES', 'SELECT', 'SUPER')",
-        )?;
-        if rights.is_empty() {
+        if !rights_on_server(connection)?.has(&["SHOW DATABASES", "SELECT", "SUPER"]) {
             follow.refusals.push(Refusal::Unseen);
         }
         let own = aside_names(database);

@@ -4,6 +4,7 @@
 //! replayed, and nothing replayed that was not looked at.
 
 use super::super::load::aside_names;
+use super::base::Base;
 use super::event::{Event, EventKind, Table};
 use super::failure::{Gap, LogError};
 use super::query::Query;
@@ -19,6 +20,8 @@ pub struct Scan {
     at: u64,
     has_format: bool,
     group: Option<Group>,
+    /// The dump's own place, until it is reached.
+    snapshot: Option<(String, u64)>,
 }
 
 /// A transaction that has not ended.
@@ -69,11 +72,15 @@ pub struct Transaction {
 }
 
 impl Scan {
-    /// For a database.
-    pub fn new(database: &str) -> Scan {
+    /// For the log since a dump.
+    pub fn new(base: &Base) -> Scan {
+        let is_locked = base.locked.as_ref().is_some_and(|start| {
+            (start.file.as_str(), start.position) != (base.file.as_str(), base.position)
+        });
         Scan {
-            database: database.to_owned(),
-            reserved: aside_names(database).to_vec(),
+            database: base.database.clone(),
+            snapshot: is_locked.then(|| (base.file.clone(), base.position)),
+            reserved: aside_names(&base.database).to_vec(),
             file: String::new(),
             at: 0,
             has_format: false,
@@ -106,6 +113,11 @@ impl Scan {
         self.at
     }
 
+    /// Whether the next event is in the dump, but for tables without transactions.
+    pub fn is_before_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
     /// Whether a transaction is open.
     pub fn is_within(&self) -> bool {
         self.group.is_some()
@@ -135,6 +147,12 @@ impl Scan {
             return Err(self.damaged("an event does not end where it says"));
         }
         let part = self.part(event)?;
+        if self.snapshot.is_some() && matches!(part, Part::Statement(..)) {
+            return Err(self.unrepeatable("a statement that changed the database while it was dumped"));
+        }
+        if self.snapshot.as_ref().is_some_and(|(file, at)| *file == self.file && self.at >= *at) {
+            self.snapshot = None;
+        }
         let mut ended = None;
         if let Some(group) = &mut self.group {
             group.touches |= match &part {
@@ -188,6 +206,9 @@ impl Scan {
                 if gtid.is_xa {
                     return Err(self.unrepeatable("a transaction in two phases (XA)"));
                 }
+                if gtid.is_two_phase_alter {
+                    return Err(self.unrepeatable("an ALTER TABLE in two phases (binlog_alter_two_phase)"));
+                }
                 self.group = Some(Group { is_standalone: gtid.is_standalone, touches: false });
                 Part::Begin
             }
@@ -205,6 +226,9 @@ impl Scan {
                 }
             }
             // The statement that they belong to says whether it matters.
+            EventKind::Load => {
+                return Err(self.unrepeatable("a LOAD DATA in place of its rows (binlog_format was not ROW)"));
+            }
             EventKind::StatementValue | EventKind::Note | EventKind::GtidList => Part::Nothing,
             EventKind::Rotate | EventKind::Stop => Part::Nothing,
             EventKind::Prepare => return Err(self.unrepeatable("a transaction in two phases (XA)")),

@@ -34,6 +34,9 @@ pub struct Change {
     pub names: Vec<(usize, usize)>,
     /// What is changed.
     pub object: Object,
+    /// Whether the name and the point are left out, and the database is chosen instead: what is made keeps its text, and would go on
+    /// naming the database in which it was made.
+    pub is_unnamed: bool,
 }
 
 /// What a statement changes.
@@ -177,7 +180,7 @@ impl<'a> Tokens<'a> {
         let names = self.names(database);
         let concerns = is_chosen || !names.is_empty();
         let of = |object: Object| match concerns {
-            true => Meaning::Change(Change { names: names.clone(), object }),
+            true => Meaning::Change(Change { names: names.clone(), object, is_unnamed: false }),
             false => Meaning::Nothing,
         };
         match self.word(from).as_str() {
@@ -249,8 +252,9 @@ impl<'a> Tokens<'a> {
                 "VIEW" | "TRIGGER" | "PROCEDURE" | "FUNCTION" | "PACKAGE" => Object::Code,
                 "EVENT" => Object::Event,
                 "DATABASE" | "SCHEMA" => Object::AlterDatabase,
-                "DEFINER" => {
-                    at = self.after_definer(at + 1);
+                // And not `SQL SECURITY DEFINER`.
+                "DEFINER" if self.is_sign(at + 1, b'=') => {
+                    at = self.after_definer(at + 2);
                     continue;
                 }
                 _ if at >= self.tokens.len() => return None,
@@ -263,16 +267,9 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// After `= user@host`, whose parts may be any words.
-    fn after_definer(&self, mut at: usize) -> usize {
-        if self.is_sign(at, b'=') {
-            at += 1;
-        }
-        at += 1;
-        if self.is_sign(at, b'@') {
-            at += 2;
-        }
-        at
+    /// After `user@host`, whose parts may be any words.
+    fn after_definer(&self, user: usize) -> usize {
+        if self.is_sign(user + 1, b'@') { user + 3 } else { user + 1 }
     }
 
     /// A body is text until it runs: what it names is not looked for, and stays as it is.
@@ -288,8 +285,15 @@ impl<'a> Tokens<'a> {
             (after..self.tokens.len()).find(|at| is_body(*at)).map_or(usize::MAX, |at| self.tokens[at].start);
         let mut names = self.names(database);
         names.retain(|(start, _)| *start < body);
+        let is_unnamed = self.word(after - 1) != "VIEW";
+        if is_unnamed {
+            for (_, end) in &mut names {
+                let point = self.tokens.iter().find(|token| token.start >= *end);
+                *end = point.map_or(*end, |point| point.end);
+            }
+        }
         if is_chosen || !names.is_empty() {
-            return Meaning::Change(Change { names, object });
+            return Meaning::Change(Change { names, object, is_unnamed });
         }
         Meaning::Nothing
     }
@@ -305,12 +309,16 @@ impl<'a> Tokens<'a> {
         };
         if self.is_name(at, database) {
             let token = self.tokens[at];
-            return Meaning::Change(Change { names: vec![(token.start, token.end)], object });
+            return Meaning::Change(Change {
+                names: vec![(token.start, token.end)],
+                object,
+                is_unnamed: false,
+            });
         }
         // Without a name the chosen one is meant.
         let words = ["CHARACTER", "DEFAULT", "COLLATE", "COMMENT", "CHARSET"];
         if first == "ALTER" && is_chosen && words.contains(&self.word(at).as_str()) {
-            return Meaning::Change(Change { names: Vec::new(), object });
+            return Meaning::Change(Change { names: Vec::new(), object, is_unnamed: false });
         }
         Meaning::Nothing
     }
@@ -326,12 +334,12 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The statement with another database's name at these places.
-pub fn rewritten(text: &[u8], names: &[(usize, usize)], database: &str) -> Vec<u8> {
-    let quoted = format!("`{}`", database.replace('`', "``"));
+/// The statement for another database.
+pub fn rewritten(text: &[u8], change: &Change, database: &str) -> Vec<u8> {
+    let quoted = if change.is_unnamed { String::new() } else { format!("`{}`", database.replace('`', "``")) };
     let mut rewritten = Vec::with_capacity(text.len());
     let mut at = 0;
-    for (start, end) in names {
+    for (start, end) in &change.names {
         rewritten.extend_from_slice(&text[at..*start]);
         rewritten.extend_from_slice(quoted.as_bytes());
         at = *end;
@@ -377,7 +385,7 @@ mod tests {
     fn rewritten_as(text: &str, chosen: &str) -> String {
         match of(text, chosen) {
             Meaning::Change(change) => {
-                String::from_utf8(rewritten(text.as_bytes(), &change.names, "side")).unwrap()
+                String::from_utf8(rewritten(text.as_bytes(), &change, "side")).unwrap()
             }
             other => panic!("{text}: {other:?}"),
         }
@@ -404,6 +412,11 @@ mod tests {
             ("ALTER TABLE `shop`.t ADD a INT", "crm", Object::Table),
             (
                 "CREATE DEFINER=`event`@`%` TRIGGER t BEFORE INSERT ON x FOR EACH ROW SET @a = 1",
+                "shop",
+                Object::Code,
+            ),
+            (
+                "CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`localhost` SQL SECURITY DEFINER VIEW `v` AS SELECT 1",
                 "shop",
                 Object::Code,
             ),
@@ -448,12 +461,12 @@ mod tests {
             ),
             ("CREATE DATABASE shop COLLATE utf8mb4_bin", "CREATE DATABASE `side` COLLATE utf8mb4_bin"),
             (
-                "CREATE DEFINER=`a`@`b` TRIGGER shop.x AFTER INSERT ON `shop`.t FOR EACH ROW UPDATE shop.u SET a = 1",
-                "CREATE DEFINER=`a`@`b` TRIGGER `side`.x AFTER INSERT ON `side`.t FOR EACH ROW UPDATE shop.u SET a = 1",
+                "CREATE DEFINER=`a`@`b` TRIGGER shop . x AFTER INSERT ON `shop`.t FOR EACH ROW UPDATE shop.u SET a = 1",
+                "CREATE DEFINER=`a`@`b` TRIGGER  x AFTER INSERT ON t FOR EACH ROW UPDATE shop.u SET a = 1",
             ),
             (
                 "CREATE DEFINER=`a`@`b` PROCEDURE `shop`.`p`(a INT) DELETE FROM shop.t",
-                "CREATE DEFINER=`a`@`b` PROCEDURE `side`.`p`(a INT) DELETE FROM shop.t",
+                "CREATE DEFINER=`a`@`b` PROCEDURE `p`(a INT) DELETE FROM shop.t",
             ),
             (
                 "CREATE DEFINER=`a`@`shop` VIEW v AS SELECT 'it''s \\' shop.t' FROM `shop`.`x`",
@@ -467,6 +480,6 @@ mod tests {
         else {
             panic!("it is a change")
         };
-        assert_eq!(rewritten(ansi, &change.names, "a`b"), b"ALTER TABLE `a``b`.t COMMENT '\\'");
+        assert_eq!(rewritten(ansi, &change, "a`b"), b"ALTER TABLE `a``b`.t COMMENT '\\'");
     }
 }

@@ -67,7 +67,7 @@ enum State {
 
 impl LogStream {
     pub fn new(setting: Setting) -> LogStream {
-        let scan = Scan::new(&setting.base.database);
+        let scan = Scan::new(&setting.base);
         LogStream {
             setting,
             scan,
@@ -89,21 +89,22 @@ impl LogStream {
                     let before = before(access, base, *whole_server, &**clock)?;
                     // Nobody else sets it: a source streams once.
                     let _ = self.setting.instant.set(file_time(before.until_by_our_clock()));
-                    let mut wire = Wire::open(access, &base.file, base.position)?;
+                    let start = base.start();
+                    let mut wire = Wire::open(access, &start.file, start.position)?;
                     self.before = Some(before);
                     let first = wire.next()?;
                     let name = first.as_ref().and_then(announced);
-                    if name.as_deref() != Some(base.file.as_str()) {
+                    if name.as_deref() != Some(start.file.as_str()) {
                         return Err(LogError::gap(
                             Gap::Damaged,
-                            format!("asked for the log's file {}, the server sends another", base.file),
+                            format!("asked for the log's file {}, the server sends another", start.file),
                         ));
                     }
-                    self.state = State::Announced(wire, base.file.clone());
+                    self.state = State::Announced(wire, start.file);
                 }
                 State::Announced(wire, name) => {
                     let is_first = self.files.is_empty();
-                    let from = if is_first { self.setting.base.position } else { MAGIC.len() as u64 };
+                    let from = if is_first { self.setting.base.start().position } else { MAGIC.len() as u64 };
                     self.scan.begin(&name, from)?;
                     self.hash = Sha256::new();
                     let file =

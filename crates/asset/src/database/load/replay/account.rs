@@ -78,14 +78,14 @@ impl Account {
         if is_code && !self.may_make_code {
             self.allow_code()?;
         }
-        let mut text = rewritten(&query.text, &change.names, into);
+        let mut text = rewritten(&query.text, change, into);
         if is_code && self.definers == Definers::CurrentUser {
             text = rewrite_clause(&text).unwrap_or(text);
         }
-        let is_chosen = query.database == from.as_bytes();
+        let is_chosen = query.database == from.as_bytes() || change.is_unnamed;
         let mut other;
         let connection = match &mut self.connection {
-            Some(connection) if is_chosen || !change.names.is_empty() && is_chosen => connection,
+            Some(connection) if is_chosen => connection,
             // No database is chosen here: a name that says none must not be taken for one of ours.
             _ => {
                 other = Session::open(&self.access, self.definers)?.connection;
@@ -122,7 +122,8 @@ impl Account {
         Ok(())
     }
 
-    /// Lets it make views, triggers and routines of others.
+    /// Lets it make views, triggers and routines of others. Where a log is written, a server wants SUPER for that; it opens no
+    /// database, and what runs are statements that make such a thing.
     fn allow_code(&mut self) -> Result<(), LoadError> {
         let failed = |error: mysql::Error| cannot_make(&error);
         let mut rights = Vec::new();
@@ -134,7 +135,7 @@ impl Account {
             .query_first("SELECT @@log_bin AND NOT @@log_bin_trust_function_creators")
             .map_err(failed)?;
         if needs == Some(true) {
-            rights.push("BINLOG ADMIN");
+            rights.push("SUPER");
         }
         if !rights.is_empty() {
             let grant = format!("GRANT {} ON *.* TO {}", rights.join(", "), self.name);
@@ -187,6 +188,6 @@ pub(in super::super) fn drop_left(connection: &mut Conn, into: &str) -> Result<(
 fn cannot_make(error: &mysql::Error) -> LoadError {
     LoadError::refused(format!(
         "the account for the statements of the log cannot be made: {error}; the account that loads needs CREATE USER, BINLOG REPLAY, \
-         BINLOG ADMIN and SET USER ON *.*, and all rights on the database and on `holdfast\\_side\\_%`, each WITH GRANT OPTION"
+         SET USER and, where log_bin is on, SUPER ON *.*, and all rights on the database and on `holdfast\\_side\\_%`, each WITH GRANT OPTION"
     ))
 }

@@ -55,7 +55,10 @@ impl Events<'_> {
             self.finish()?;
             return Ok(None);
         }
-        Event::read(&mut self.read, left).map_err(|error| self.is_wrong(&error.to_string()))
+        Event::read(&mut self.read, left).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.is_short(),
+            _ => self.is_wrong(&error.to_string()),
+        })
     }
 
     /// Reads what is left and holds the whole against its size and hash.
@@ -71,10 +74,7 @@ impl Events<'_> {
             }
         }
         if self.read.bytes != self.file.bytes {
-            return Err(self.is_wrong(&format!(
-                "it ends after {} bytes of the {} in log.json",
-                self.read.bytes, self.file.bytes
-            )));
+            return Err(self.is_short());
         }
         let sha256: String =
             self.read.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -87,6 +87,13 @@ impl Events<'_> {
     /// How much was read.
     pub(in super::super) fn bytes(&self) -> u64 {
         self.read.bytes
+    }
+
+    fn is_short(&self) -> LoadError {
+        self.is_wrong(&format!(
+            "it ends after {} bytes of the {} in log.json",
+            self.read.bytes, self.file.bytes
+        ))
     }
 
     fn is_wrong(&self, why: &str) -> LoadError {

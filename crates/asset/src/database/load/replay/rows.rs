@@ -1,6 +1,6 @@
 //! Rows of a log, given to the server as its own events: named anew, and else bit for bit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,10 +30,13 @@ pub(super) struct Rows {
     order: Vec<u64>,
     waiting: Vec<Event>,
     waiting_bytes: usize,
+    /// Tables that were dumped before all others.
+    locked: BTreeSet<String>,
+    is_only_locked: bool,
 }
 
 impl Rows {
-    pub(super) fn open(target: &Target<'_>) -> Result<Rows, LoadError> {
+    pub(super) fn open(target: &Target<'_>, locked: BTreeSet<String>) -> Result<Rows, LoadError> {
         let mut connection = Session::open(target.access, target.definers)?.connection;
         let failed = |error: mysql::Error| LoadError::server("prepare the connection for rows", &error);
         // Rows were in a table once already: no mode has to judge them again.
@@ -53,7 +56,14 @@ impl Rows {
             order: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            locked,
+            is_only_locked: false,
         })
+    }
+
+    /// Whether only rows of tables count that were dumped under a lock: all others are in the dump.
+    pub(super) fn only_locked(&mut self, is_only: bool) {
+        self.is_only_locked = is_only;
     }
 
     pub(super) fn format(&mut self, event: &Event) -> Result<(), LoadError> {
@@ -62,7 +72,8 @@ impl Rows {
     }
 
     pub(super) fn table(&mut self, table: &Table, event: &Event, place: &Place<'_>) -> Result<(), LoadError> {
-        let named = if table.database == self.from {
+        let is_wanted = !self.is_only_locked || self.locked.contains(&table.table);
+        let named = if table.database == self.from && is_wanted {
             let named = event.with_database(&self.into);
             Some(named.ok_or_else(|| {
                 LoadError::dump(format!("a table cannot be named in {} after {}", place.file, place.at))

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::super::super::log::{LOG_NAME, LogFile, LogManifest, Position, Scan, Transaction};
-use super::super::super::manifest::Manifest;
+use super::super::super::manifest::{Consistency, Manifest, Table};
 use super::super::failure::LoadError;
 use super::super::log::{Log, Stop, instant, log_manifest, planned};
 use super::damaged;
@@ -19,12 +19,15 @@ pub(in super::super) struct Survey {
     pub stop: Position,
     /// Bytes of the files up to there.
     pub bytes: u64,
+    /// Tables that were dumped under a lock, before the snapshot.
+    pub locked_tables: BTreeSet<String>,
 }
 
 impl LogManifest {
     /// Where the log begins.
     pub(in super::super) fn base_position(&self) -> Position {
-        Position { file: self.base.file.clone(), position: self.base.position }
+        let start = self.base.start();
+        Position { file: start.file, position: start.position }
     }
 }
 
@@ -50,7 +53,7 @@ pub(in super::super) fn survey(log: &Log<'_>, dump: &Manifest) -> Result<Survey,
         Stop::Instant { at } => u64::try_from(instant(at)?.as_second()).unwrap_or(0),
         _ => u64::MAX,
     };
-    let mut scan = Scan::new(&manifest.base.database);
+    let mut scan = Scan::new(&manifest.base);
     let mut stop = manifest.base_position();
     let mut bytes = 0;
     let mut is_over = matches!(&log.stop, Stop::Position(place) if !reaches(&manifest, place));
@@ -62,10 +65,13 @@ pub(in super::super) fn survey(log: &Log<'_>, dump: &Manifest) -> Result<Survey,
         scan.begin(&file.name, file.from).map_err(damaged)?;
         bytes += file.bytes;
         while let Some(event) = events.next()? {
+            let is_dumped = scan.is_before_snapshot();
             let Some(Transaction { time, end, .. }) = scan.take(&event).map_err(damaged)?.ended else {
                 continue;
             };
             let is_after = match &log.stop {
+                // What is written into tables without transactions before the snapshot belongs to the dump.
+                _ if is_dumped => false,
                 Stop::Position(place) => place.file == file.name && end > place.position,
                 _ => time > until,
             };
@@ -90,10 +96,22 @@ pub(in super::super) fn survey(log: &Log<'_>, dump: &Manifest) -> Result<Survey,
             break;
         }
     }
+    if matches!(log.stop, Stop::Position(_)) && scan.is_before_snapshot() && !is_end(&scan, &manifest) {
+        return Err(LoadError::refused(
+            "the place at which to stop lies before the dump: take an earlier dump with its log",
+        ));
+    }
     if scan.is_within() && !is_over {
         return Err(LoadError::dump("the log ends within a transaction; take another point of the log"));
     }
-    Ok(Survey { manifest, stop, bytes })
+    let is_locked = |table: &&Table| matches!(table.consistency, Consistency::Locked);
+    let locked_tables = dump.tables.iter().filter(is_locked).map(|table| table.name.clone()).collect();
+    Ok(Survey { manifest, stop, bytes, locked_tables })
+}
+
+/// Whether all of the log was read.
+fn is_end(scan: &Scan, manifest: &LogManifest) -> bool {
+    scan.file() == manifest.end.file && scan.position() >= manifest.end.position
 }
 
 /// Whether a place lies in the log.
@@ -115,10 +133,9 @@ fn compare_names(log: &Log<'_>, manifest: &LogManifest) -> Result<(), LoadError>
     if let Some(more) = present.difference(&listed).next() {
         return Err(LoadError::dump(format!("the file {more:?} is in the log, but not in log.json")));
     }
+    let start = manifest.base.start();
     let first = manifest.files.first().map(|file| (file.name.as_str(), file.from));
-    if listed.len() != manifest.files.len()
-        || first != Some((manifest.base.file.as_str(), manifest.base.position))
-    {
+    if listed.len() != manifest.files.len() || first != Some((start.file.as_str(), start.position)) {
         return Err(LoadError::dump("log.json does not begin where the dump ends"));
     }
     Ok(())
