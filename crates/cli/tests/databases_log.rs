@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use holdfast_testkit::apps::whmcs::{Whmcs, WhmcsOptions};
 use holdfast_testkit::servers::{Mariadb, PASSWORD};
 use serde_json::Value;
+use support::daemon::Daemon;
 use support::{ASSET, Customer};
 
 const RIGHTS: &str = "SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PROCESS, BINLOG MONITOR, \
@@ -180,6 +181,35 @@ fn a_gap_is_told_and_a_dump_is_made_at_once() {
     let (second, state) = billing.second();
     billing.follow(0);
     assert_eq!(billing.as_of(&second, "copy").0, state);
+}
+
+#[test]
+fn the_daemon_follows_it_again_and_again_and_a_kill_costs_nothing() {
+    let billing = Billing::followed();
+    billing.customer.approve();
+    billing.customer.change_estate("name = \"whmcs\"", "name = \"whmcs\"\nbinary_log = \"10s\"");
+    fs::write(billing.customer.path("site/index.php"), "<?php").unwrap();
+    billing.customer.run(0, &["backup", ASSET, "billing"]);
+    let daemon = Daemon::start(&billing.customer);
+    daemon.wait_until_said("its binary log is followed");
+    billing.whmcs.work(7, 5);
+    let (second, state) = billing.second();
+    let start = Instant::now();
+    // Only the next look at the server can tell of that second.
+    while !reaches(&billing.customer, &second) {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", daemon.said());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    daemon.kill();
+    assert_eq!(billing.as_of(&second, "copy").0, state);
+}
+
+/// Whether a second can be had, by what is listed.
+fn reaches(customer: &Customer, second: &str) -> bool {
+    let account = customer.path("root.toml");
+    let wish = ["restore", "billing", "--database", "whmcs", "--into", "copy", "--at", second, "--account"];
+    let output = customer.holdfast(&[&wish[..], &[account.to_str().unwrap()]].concat());
+    output.status.success()
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod take;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use holdfast_asset::database::Manifest;
 use holdfast_asset::database::log::{Base, Follow, LogError, LogErrorKind, can_follow};
 use holdfast_ledger::{AlarmKind, LogLook, NewAlarm};
 use holdfast_model::estate::{Asset, LogSettings, Settings, WhmcsSettings, log_repository};
@@ -35,8 +36,8 @@ use crate::{journal, record, source, verdicts};
 /// What is remembered of an asset's log from one time to the next. All of it can be found again.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Where dumps say that the log goes on from them; none where they do not say.
-    bases: BTreeMap<String, Option<Base>>,
+    /// Where dumps say that the log goes on from them, or why none can.
+    bases: BTreeMap<String, std::result::Result<Base, String>>,
     /// What was last written down about whether it is followed.
     watched: Option<LogWatched>,
 }
@@ -131,12 +132,13 @@ pub(crate) fn follow(setup: &Setup, asset_name: &str, memory: &mut Memory) -> Re
                 base
             }
         };
-        let Some(base) = base else {
-            let why = "it does not say where the log stood: the account needs the right to ask (BINLOG MONITOR), and to lock \
-                       for a moment (RELOAD)";
-            lost.0.insert(task.base().to_owned(), why.to_owned());
-            report.why_not = Some(format!("the dump {} is there, but {why}", short(task.base())));
-            continue;
+        let base = match base {
+            Ok(base) => base,
+            Err(why) => {
+                report.why_not = Some(why.clone());
+                lost.0.insert(task.base().to_owned(), why);
+                continue;
+            }
         };
         let is_follow = matches!(task, Task::Follow { .. });
         if is_follow && let Some(point) = known.stands_at(task.base(), &base, &server) {
@@ -184,8 +186,16 @@ fn look(setup: &Setup, point: &str, asked_at: Timestamp) -> Result<Option<Timest
 }
 
 /// Reads out of a dump where the log stood.
-fn base_of(setup: &Setup, asset: &str, database: &str, dump: &str) -> Result<Option<Base>> {
-    Ok(Base::from_manifest(&point_files::manifest(setup, asset, database, dump)?))
+fn base_of(
+    setup: &Setup,
+    asset: &str,
+    database: &str,
+    dump: &str,
+) -> Result<std::result::Result<Base, String>> {
+    let manifest: Manifest = serde_json::from_slice(&point_files::manifest(setup, asset, database, dump)?)
+        .map_err(|error| Error::not_done(format!("read what the dump {dump} says of itself: {error}")))?;
+    let why = || Base::why_not(&manifest).unwrap_or_else(|| "no log goes on from the dump".to_owned());
+    Ok(Base::of(&manifest).ok_or_else(why))
 }
 
 /// Why there is no dump to go on from.
@@ -274,8 +284,10 @@ impl Known {
                 is_same.then(|| end.point.clone())
             }
             None => {
-                let is_same = base.file == position.file
-                    && base.position == position.position
+                // Tables without transactions may be of an earlier moment, and need what happened since.
+                let start = base.start();
+                let is_same = (&base.file, base.position) == (&start.file, start.position)
+                    && (&base.file, base.position) == (&position.file, position.position)
                     && base.server.is_some()
                     && base.server.as_ref().map(take::server_name) == asked
                     && base.gtid == server.gtid;
