@@ -62,14 +62,7 @@ pub(super) struct Testing {
 impl Testing {
     pub(super) fn begin(now: Timestamp) -> Testing {
         let (stop, abandon) = (Arc::default(), Arc::default());
-        Testing {
-            next: now,
-            waits_since: None,
-            told: None,
-            stop,
-            abandon,
-            is_under_way: false,
-        }
+        Testing { next: now, waits_since: None, told: None, stop, abandon, is_under_way: false }
     }
 
     /// The configuration changed.

@@ -30,13 +30,16 @@ fn a_week_that_counts_is_tested_once_and_one_that_was_open_already_is_not() {
     let mut daemon = place.daemon();
     let inventory = verdicts::inventory_of(&daemon.configuration.setup.estate);
     verdicts::observe(&daemon.ledger, &[Observed::Inventory(inventory)], place.clock.now()).unwrap();
-    assert!(daemon.tests_due().unwrap().is_empty(), "that week was open before anybody wrote down what there is");
+    assert!(
+        daemon.tests_due().unwrap().is_empty(),
+        "that week was open before anybody wrote down what there is"
+    );
     place.hours_pass(4 * 24);
     let due = daemon.tests_due().unwrap();
-    assert_eq!(due.iter().map(|(what, week)| (*what, week.label.as_str())).collect::<Vec<_>>(), [(
-        Exercised::Websites,
-        "2026-W36"
-    )]);
+    assert_eq!(
+        due.iter().map(|(what, week)| (*what, week.label.as_str())).collect::<Vec<_>>(),
+        [(Exercised::Websites, "2026-W36")]
+    );
     let setup = daemon.setup_beside(&Arc::default()).unwrap();
     let round = super::super::testing::round(&setup, &due, &AtomicBool::new(false)).unwrap();
     daemon.testing.is_under_way = true;
@@ -88,5 +91,12 @@ fn what_an_earlier_instance_left_is_a_failure_and_is_destroyed() {
     assert_eq!(picks[0].state, RestoreTestState::Failed);
     assert_eq!(picks[0].ended.as_ref().unwrap().0.failed, ["ended"]);
     assert!(picks[0].destroyed.is_some(), "nothing lay there any more, and that is written down");
-    assert!(place.said.lock().unwrap().iter().any(|line| line.contains("what was left of a restore test of shop")));
+    assert!(
+        place
+            .said
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.contains("what was left of a restore test of shop"))
+    );
 }
