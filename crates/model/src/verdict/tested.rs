@@ -114,6 +114,9 @@ pub const QUIET: &str = "quiet";
 const OF_THE_POINT: [&str; 9] =
     ["restored", "files", "loads", "rows", "identity", "tables", "secrets", "attachments", "configuration"];
 
+/// Questions about the way to it. Where one of them failed, nobody knows whether what failed after it is the point's fault.
+const OF_THE_WAY: [&str; 5] = ["found", "staging", "time", "interrupted", "ended"];
+
 impl TestedFact {
     /// How it ended, as far as that was known.
     pub(super) fn ended_at(&self, now: Timestamp) -> Option<&Ended> {
@@ -141,8 +144,8 @@ impl Ended {
     }
 
     fn is_against_the_point(&self) -> bool {
-        self.outcome == TestOutcome::Failed
-            && self.failed.iter().any(|question| OF_THE_POINT.contains(&question.as_str()))
+        let failed = |questions: &[&str]| self.failed.iter().any(|one| questions.contains(&one.as_str()));
+        self.outcome == TestOutcome::Failed && failed(&OF_THE_POINT) && !failed(&OF_THE_WAY)
     }
 }
 

@@ -15,7 +15,7 @@ use holdfast_ledger::PickDestroyed;
 use holdfast_model::Dataset;
 use holdfast_model::estate::Asset;
 use holdfast_model::restore_test::Exercised;
-use holdfast_repo::{Cancel, Index, Progress, RestoreRequest, Restored, TroubleKind, Troubles};
+use holdfast_repo::{Cancel, ErrorKind, Index, Progress, RestoreRequest, Restored, TroubleKind, Troubles};
 use jiff::Timestamp;
 
 use super::carry_out::{Seen, question};
@@ -127,7 +127,7 @@ pub(super) fn bring_up(work: &Work<'_>, root: &Root, seen: &mut Seen) -> Brought
     let index = work.found.repository.load_index(&work.found.catalog, work.troubles).index;
     let target = stage.files().join(RESTORED);
     match restore(work, &index, &target, seen) {
-        Err(why) => brought.broke_off = Some((question::RESTORED, why)),
+        Err(broke_off) => brought.broke_off = Some(broke_off),
         Ok(()) => match ask(work, &index, &target, &mut stage) {
             Err(error) => {
                 brought.is_timed_out = error.kind == StageErrorKind::TimedOut;
@@ -156,7 +156,12 @@ fn gone(pick: &str, destroyed: Result<(u64, u64), StageError>) -> PickDestroyed 
 }
 
 /// Restores the files, and reads them again from where they lie now.
-fn restore(work: &Work<'_>, index: &Index, target: &Path, seen: &mut Seen) -> Result<(), String> {
+fn restore(
+    work: &Work<'_>,
+    index: &Index,
+    target: &Path,
+    seen: &mut Seen,
+) -> Result<(), (&'static str, String)> {
     let clock = &work.setup.world.clock;
     let begun = clock.monotonic();
     let (first, total) = pass(work, index, target, false)?;
@@ -185,7 +190,12 @@ fn restore(work: &Work<'_>, index: &Index, target: &Path, seen: &mut Seen) -> Re
 }
 
 /// One pass over the files; returns how many there are.
-fn pass(work: &Work<'_>, index: &Index, target: &Path, overwrite: bool) -> Result<(Restored, u64), String> {
+fn pass(
+    work: &Work<'_>,
+    index: &Index,
+    target: &Path,
+    overwrite: bool,
+) -> Result<(Restored, u64), (&'static str, String)> {
     // Dumps go from the point into the server, and touch no disk.
     let is_dump = |path: &[u8]| path == FOLDER || path.starts_with(&[FOLDER, b"/"].concat());
     let has_dumps = !databases_of(&work.parts.files).is_empty();
@@ -206,8 +216,18 @@ fn pass(work: &Work<'_>, index: &Index, target: &Path, overwrite: bool) -> Resul
         .found
         .repository
         .restore(&request, index, work.troubles, &progress, &cancel)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| (question_of(&error), error.to_string()))?;
     Ok((restored, progress.files_total.get()))
+}
+
+/// Which question stays without an answer when a restore ends early. That there is no room, or no way to the location, is not the
+/// point's fault.
+fn question_of(error: &holdfast_repo::Error) -> &'static str {
+    match error.kind {
+        ErrorKind::Full | ErrorKind::Local => question::STAGING,
+        ErrorKind::Unreachable | ErrorKind::Cancelled => question::FOUND,
+        _ => question::RESTORED,
+    }
 }
 
 /// Starts what was restored, and asks it.

@@ -9,7 +9,7 @@ use holdfast_ledger::{
     ActionKind, NewAction, PickBegun, PickDestroyed, Reader, RestoreTestState, TestedPick,
 };
 use holdfast_model::restore_test::{Exercised, Seed, draw_location};
-use holdfast_repo::{Restored, Troubles};
+use holdfast_repo::{Restored, TroubleKind, Troubles};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -150,7 +150,7 @@ pub(super) fn carry_out(
         pick: turn.pick.id.clone(),
         location,
         beside: seen.beside.clone(),
-        staging: root.path().display().to_string(),
+        staging: format!("{} (in memory or on an encrypted volume)", root.path().display()),
         action: entry.id().to_owned(),
         destroy_by,
     };
@@ -178,6 +178,10 @@ pub(super) fn carry_out(
         seen.notes.push(why);
         let is_stopped = limit.stop.load(std::sync::atomic::Ordering::SeqCst);
         failed.push(if is_stopped && !limit.is_late() { question::INTERRUPTED } else { question }.to_owned());
+    }
+    // What could not be read because the way to it broke says nothing of the point.
+    if !failed.is_empty() && troubles.count(TroubleKind::Location) > 0 {
+        failed.push(question::FOUND.to_owned());
     }
     // A test that asked nothing proved nothing.
     if seen.proofs.is_empty() && failed.is_empty() {

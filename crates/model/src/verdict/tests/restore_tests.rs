@@ -142,3 +142,22 @@ fn targets_follow_from_what_was_recorded() {
     assert_eq!(facts.tests_count_from(Exercised::Websites, at(NOW)), Some(ago(50 * 24)));
     assert!(facts.test_targets(Exercised::Whmcs, at(NOW), &|_| true).is_empty());
 }
+
+#[test]
+fn a_test_that_could_not_reach_its_point_says_nothing_against_it() {
+    let failed = |questions: &[&str]| {
+        let mut facts = world();
+        let points: Vec<String> = facts.points.iter().map(|point| point.id.clone()).collect();
+        let tested = last_of(&mut facts, "b.example");
+        tested.points = points;
+        fail(tested, TestOutcome::Failed, "loads");
+        tested.ended.as_mut().unwrap().failed = questions.iter().map(ToString::to_string).collect();
+        verdict(&facts, "DR-04", at(NOW)).verdict
+    };
+    assert_eq!(failed(&["loads"]), Verdict::Fail);
+    for way in ["found", "staging", "time", "interrupted", "ended"] {
+        assert_eq!(failed(&["loads", way]), Verdict::Pass, "{way}");
+    }
+    // A page that does not answer may be the staging's fault.
+    assert_eq!(failed(&["answers"]), Verdict::Pass);
+}
