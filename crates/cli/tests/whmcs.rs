@@ -198,6 +198,16 @@ fn a_key_that_is_missing_or_another_degrades_the_run() {
     billing.configure(|text| text.replace("$db_name = 'whmcs'", "$db_name = 'old'"));
     let said = billing.back_up(1);
     assert!(said.contains("it names the database \"old\""), "{said}");
+    // How the database is reached is the administrator's word; which key is used is not.
+    let get = |name: &str| format!("{name} = getenv('X');");
+    billing.configure(|text| {
+        let text = text.replace("$db_name = 'old'", "$db_name = 'whmcs'");
+        text.replace("$db_host = 'localhost';", &get("$db_host")) + &get("$attachments_dir")
+    });
+    billing.back_up(0);
+    billing.configure(|text| text + "if ($x) { $cc_encryption_hash = 'other'; }");
+    let said = billing.back_up(1);
+    assert!(said.contains("$cc_encryption_hash has several values"), "{said}");
     fs::remove_file(billing.configuration()).unwrap();
     let said = billing.back_up(1);
     assert!(said.contains("the configuration of WHMCS could not be read"), "{said}");

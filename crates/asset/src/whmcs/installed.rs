@@ -15,7 +15,8 @@ pub struct Installed {
     pub settings: WhmcsSettings,
     /// The names of its databases, as its configuration has them: one, unless it is odd.
     pub databases: Vec<Setting<String>>,
-    /// What of the configuration cannot be told.
+    /// What of the configuration cannot be told and matters. How its database is reached the administrator says; where the administration
+    /// is, and a cache, no backup needs to know.
     pub troubles: Vec<Trouble>,
 }
 
@@ -33,7 +34,10 @@ pub fn installed(root: &Path) -> Result<Result<Installed, Vec<Trouble>>, SourceE
         .position(|application| application.kind == Kind::Whmcs && application.whmcs.is_some());
     let Some(place) = place else { return Ok(Err(found.troubles)) };
     let application = found.applications.swap_remove(place);
-    let is_its = |trouble: &Trouble| application.configurations.contains(&trouble.file);
+    let is_its = |trouble: &Trouble| {
+        let matters = trouble.setting.as_deref().is_none_or(|setting| !INDIFFERENT.contains(&setting));
+        matters && application.configurations.contains(&trouble.file)
+    };
     Ok(Ok(Installed {
         folder: root.join(&application.folder),
         troubles: found.troubles.into_iter().filter(is_its).collect(),
@@ -41,3 +45,6 @@ pub fn installed(root: &Path) -> Result<Result<Installed, Vec<Trouble>>, SourceE
         settings: application.whmcs.expect("it was looked for"),
     }))
 }
+
+const INDIFFERENT: [&str; 6] =
+    ["$db_host", "$db_port", "$db_username", "$db_password", "$customadminpath", "$templates_compiledir"];

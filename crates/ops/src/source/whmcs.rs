@@ -48,6 +48,8 @@ struct Print {
 }
 
 const KIND: &str = "whmcs-keys";
+/// Settings that WHMCS has in its database since 7.7.
+const OF_TABLES: [&str; 2] = ["$attachments_dir", "$downloads_dir"];
 const CONFIGURATION: &str = "configuration.php";
 
 /// Looks at the folder, and asks the database where files are.
@@ -78,7 +80,6 @@ pub(super) fn look(setup: &Setup, asset: &Asset, whmcs: &WhmcsSettings) -> Resul
     };
     let file = installed.folder.join(CONFIGURATION);
     let told = |message: String| missing(&file, message);
-    found.missing.extend(installed.troubles.iter().map(|trouble| told(trouble.to_string())));
     found.missing.extend(other_database(&installed, &whmcs.database.name).map(told));
     if installed.settings.has_encryption_hash && installed.settings.encryption_hash.is_none() {
         found.missing.push(told(
@@ -107,6 +108,11 @@ pub(super) fn look(setup: &Setup, asset: &Asset, whmcs: &WhmcsSettings) -> Resul
             None
         }
     };
+    // Once the tables say where files are, nobody reads these settings.
+    let is_told = |trouble: &&Trouble| {
+        places.is_none() || !trouble.setting.as_deref().is_some_and(|setting| OF_TABLES.contains(&setting))
+    };
+    found.missing.extend(installed.troubles.iter().filter(is_told).map(|trouble| told(trouble.to_string())));
     let also: Vec<PathBuf> = whmcs.folder.also.iter().map(|(path, _)| path.clone()).collect();
     let off_limits = off_limits(setup, asset);
     let lies = outside(&installed, places.as_deref(), Ground { root, also: &also, off_limits: &off_limits });

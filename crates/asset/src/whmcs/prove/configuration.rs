@@ -31,7 +31,6 @@ pub(super) fn configuration(restored: &Restored<'_>, installed: &Installed) -> S
             Setting::Unresolved(trouble) => findings.unproven.push(trouble.to_string()),
         }
     }
-    findings.unproven.extend(installed.troubles.iter().map(ToString::to_string));
     check(restored, &installed.folder.join("configuration.php"), &mut findings);
     findings.seen(|| format!("configuration.php is valid PHP and names the database {dumped:?}"))
 }
