@@ -83,6 +83,9 @@ fn each_folder_is_a_website_of_its_own_client_and_what_vanished_is_missed_and_ca
     let to = customer.path("back");
     customer.run(0, &["restore", "a.example", "--to", to.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(to.join("index.php")).unwrap(), "<?php echo 'a.example';");
+    let all = customer.path("all");
+    customer.run(0, &["restore", "--all", "--to", all.to_str().unwrap()]);
+    assert!(all.join("a.example/index.php").exists() && all.join("b.example/index.php").exists());
     // A purge takes it for one that left.
     let plan = customer.run(0, &["purge", "--dry-run"]);
     assert!(!plan.contains("CANNOT"), "{plan}");

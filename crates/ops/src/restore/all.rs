@@ -2,12 +2,13 @@
 //! asset that cannot be had.
 
 use holdfast_model::Dataset;
-use holdfast_model::estate::Asset;
+use holdfast_model::estate::{Asset, repository_name};
 use holdfast_repo::{Progress, Trouble, TroubleKind};
 
 use super::{RestoreReport, Wish, restore};
 use crate::ending::Ending;
 use crate::error::{Error, Result};
+use crate::known_points;
 use crate::points::Which;
 use crate::setup::Setup;
 
@@ -15,7 +16,9 @@ use crate::setup::Setup;
 pub fn recovery_order(setup: &Setup) -> Vec<(String, Dataset)> {
     let order = setup.policy.recovery.order.as_ref().map_or(&[][..], |rule| &rule.value);
     let rank = |asset: &Asset| order.iter().position(|class| *class == asset.class()).unwrap_or(order.len());
-    let mut assets: Vec<&Asset> = setup.estate.assets.values().collect();
+    // On a new machine the roots of websites are empty: what was in them is what is wanted back.
+    let vanished = setup.estate.vanished.values().filter(|asset| may_have_points(setup, asset));
+    let mut assets: Vec<&Asset> = setup.estate.assets.values().chain(vanished).collect();
     assets.sort_by_key(|asset| (rank(asset), asset.name.clone()));
     let parts = |asset: &Asset| {
         let (name, class) = (asset.name.to_string(), asset.class());
@@ -24,6 +27,14 @@ pub fn recovery_order(setup: &Setup) -> Vec<(String, Dataset)> {
         several.iter().map(move |dataset| (name.clone(), *dataset))
     };
     assets.into_iter().flat_map(parts).collect()
+}
+
+/// Whether anything is left of an asset that vanished; where nobody remembers, there may be.
+fn may_have_points(setup: &Setup, asset: &Asset) -> bool {
+    let known = known_points::load(&setup.places.state, repository_name(asset).as_str()).ok().flatten();
+    known.is_none_or(|known| {
+        known.points.values().any(|point| point.asset.as_deref() == Some(asset.name.as_str()))
+    })
 }
 
 /// Restores a folder, and what its point holds besides into another beside it: in the folder of a website it would be published.
