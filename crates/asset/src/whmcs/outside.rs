@@ -356,7 +356,7 @@ mod tests {
             (PathBuf::from("/"), "the machine's own"),
             (PathBuf::from("/etc"), "the machine's own"),
             (PathBuf::from("/etc/ssl"), "the machine's own"),
-            (machine.at("www/../.."), "the machine's own"),
+            (machine.at("www/../.."), "which is not in this point"),
             (machine.at(""), "is there"),
             (other.join("../site"), "the asset other is there"),
             (machine.at("state"), "our own state is there"),

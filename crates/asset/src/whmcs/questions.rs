@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(mentioned, asked.tables.iter().copied().collect(), "{}", asked.name);
             let words: Vec<&str> = asked.query.split_whitespace().collect();
             let reads = |table: &&str| {
-                words.windows(2).filter(|two| ["FROM", "JOIN"].contains(&two[0]) && two[1] == **table).count()
+                words.windows(2).filter(|two| ["FROM", "JOIN"].contains(&two[0]) && two[1] == *table).count()
             };
             assert!(asked.tables.iter().all(|table| reads(table) == 1), "{}", asked.name);
         }
