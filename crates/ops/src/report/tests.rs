@@ -131,6 +131,7 @@ fn document() -> (Document, status::StatusReport) {
         slots: (0..ASSETS).flat_map(|asset| slots(asset, &period)).collect(),
         runs: Vec::new(),
         points: Vec::new(),
+        restore_tests: Vec::new(),
         retention: Vec::new(),
         purges: Vec::new(),
         receipts: Vec::new(),

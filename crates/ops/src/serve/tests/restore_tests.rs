@@ -41,7 +41,7 @@ fn a_week_that_counts_is_tested_once_and_one_that_was_open_already_is_not() {
         [(Exercised::Websites, "2026-W36")]
     );
     let setup = daemon.setup_beside(&Arc::default()).unwrap();
-    let round = super::super::testing::round(&setup, &due, &AtomicBool::new(false)).unwrap();
+    let round = testing::round(&setup, &due, &AtomicBool::new(false)).unwrap();
     daemon.testing.is_under_way = true;
     daemon.hear(Message::Tested(Ok(round))).unwrap();
     // There is one location, beside production: whoever is drawn has nothing to be restored from, and that is a failure.
