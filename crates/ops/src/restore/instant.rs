@@ -128,7 +128,8 @@ pub(super) fn choose(
                 );
                 return Err(Error::usage(message).hint(hint));
             }
-            let why = if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
+            let why =
+                if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
             let note = format!("this is the state of {instant}, not of {at}: {why} after the dump");
             Ok(Chosen { note: Some(note), ..Chosen::default() })
         }
