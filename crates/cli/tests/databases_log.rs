@@ -195,7 +195,7 @@ fn the_daemon_follows_it_again_and_again_and_a_kill_costs_nothing() {
     billing.whmcs.work(7, 5);
     let (second, state) = billing.second();
     let start = Instant::now();
-    // Only the next look at the server can tell of that second.
+    // Only the next look at the server can tell of that second; until then it is refused, and no dump is taken for it.
     while !reaches(&billing.customer, &second) {
         assert!(start.elapsed() < Duration::from_secs(60), "{}", daemon.said());
         std::thread::sleep(Duration::from_millis(500));

@@ -236,6 +236,12 @@ pub(crate) fn last_watched(reader: &holdfast_ledger::Reader) -> Result<BTreeMap<
     Ok(last)
 }
 
+/// Whether an asset's log is followed, as was last written down.
+pub(crate) fn is_followed(setup: &Setup, asset: &str) -> Result<bool> {
+    let Some(reader) = journal::reader_if_current(&setup.places.state)? else { return Ok(false) };
+    Ok(last_watched(&reader)?.get(asset).is_some_and(|watched| watched.why_not.is_none()))
+}
+
 /// Tells people; the same not twice within a day.
 fn alarm(setup: &Setup, asset: &str, message: &str) -> Result<()> {
     let alarm = NewAlarm { kind: AlarmKind::LogGap, subject: asset.to_owned(), message: message.to_owned() };

@@ -117,7 +117,17 @@ pub(super) fn choose(
                 format!("--at {until} is the last second that can be had; --point {dump} is the dump itself");
             Err(Error::usage(message).hint(hint))
         }
-        Covering::Until { instant, until: None, .. } => {
+        Covering::Until { dump, instant, until: None } => {
+            if following::is_followed(setup, &wish.asset)? {
+                let (asset, dump) = (&wish.asset, dump.get(..8).unwrap_or(&dump));
+                let message = format!(
+                    "the state of {asset} as of {at} cannot be had: the log since the dump of {instant} was not taken yet"
+                );
+                let hint = format!(
+                    "`holdfast serve` takes it, or `holdfast backup {asset} --dataset log` now; --point {dump} is the dump itself"
+                );
+                return Err(Error::usage(message).hint(hint));
+            }
             let why =
                 if settings.every.is_some() { "there is no log of it" } else { "its log is not followed" };
             let note = format!("this is the state of {instant}, not of {at}: {why} after the dump");
