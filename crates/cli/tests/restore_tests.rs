@@ -20,9 +20,13 @@ const RIGHTS: &str = "SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PR
 /// A page that says what the marker asks for.
 const PAGE: &str = "<?php echo 'Welcome to ' . 'the shop';";
 
-/// A page that reads from its database, as the shop's own configuration says.
-const DYNAMIC: &str = "<?php $db = new mysqli('localhost', 'shop', 'secret', 'shop'); \
+/// A page that reads from its database, as its configuration says.
+const DYNAMIC: &str = "<?php require 'wp-config.php'; $db = new mysqli(DB_HOST, DB_USER, DB_PASSWORD, DB_NAME); \
     echo 'Orders: ' . $db->query('SELECT COUNT(*) FROM orders')->fetch_row()[0];";
+
+/// What tells a WordPress apart, and the account that its server knows.
+const CONFIGURATION: &str = "<?php define('DB_NAME', 'shop'); define('DB_USER', 'shop'); \
+    define('DB_PASSWORD', 'secret'); define('DB_HOST', 'localhost'); $table_prefix = 'wp_';";
 
 /// A customer whose stagings are its own, so that tests beside each other see none of each other's.
 fn customer() -> Customer {
@@ -154,7 +158,10 @@ fn each_of_five_websites_has_its_own_result() {
         ));
         ask(&customer, name, asked);
     };
-    site("dynamic.example", DYNAMIC, &database, "marker = \"Orders: 700\"");
+    site("dynamic.example", DYNAMIC, &database, "address = \"http://localhost\"\nmarker = \"Orders: 700\"");
+    fs::create_dir(customer.path("dynamic.example/wp-includes")).unwrap();
+    fs::write(customer.path("dynamic.example/wp-includes/version.php"), "<?php $wp_version = '6.8';").unwrap();
+    fs::write(customer.path("dynamic.example/wp-config.php"), CONFIGURATION).unwrap();
     site("error.example", "<?php http_response_code(500); echo 'Welcome';", "", "marker = \"Welcome\"");
     site("other.example", "<?php echo 'Under construction';", "", "marker = \"Welcome\"");
     site("own.example", PAGE, "", "marker = \"Welcome\"\nprobe = [\"false\"]");
