@@ -20,16 +20,36 @@ const RIGHTS: &str = "SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES, RELOAD, PR
 /// A page that says what the marker asks for.
 const PAGE: &str = "<?php echo 'Welcome to ' . 'the shop';";
 
-/// A page that reads from its database, as the shop's own configuration says.
-const DYNAMIC: &str = "<?php $db = new mysqli('localhost', 'shop', 'secret', 'shop'); \
+/// A page that reads from its database, as its configuration says.
+const DYNAMIC: &str = "<?php require 'wp-config.php'; $db = new mysqli(DB_HOST, DB_USER, DB_PASSWORD, DB_NAME); \
     echo 'Orders: ' . $db->query('SELECT COUNT(*) FROM orders')->fetch_row()[0];";
 
-/// A customer whose stagings are its own, so that tests beside each other see none of each other's.
-fn customer() -> Customer {
+/// What tells a WordPress apart, and the account that its server knows.
+const CONFIGURATION: &str = "<?php define('DB_NAME', 'shop'); define('DB_USER', 'shop'); \
+    define('DB_PASSWORD', 'secret'); define('DB_HOST', 'localhost'); $table_prefix = 'wp_';";
+
+/// A customer whose stagings are its own, so that tests beside each other see none of each other's; their folder goes with it.
+struct Own(Customer);
+
+impl std::ops::Deref for Own {
+    type Target = Customer;
+
+    fn deref(&self) -> &Customer {
+        &self.0
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(staging(&self.0));
+    }
+}
+
+fn customer() -> Own {
     let customer = Customer::new();
     let name = customer.folder.path().file_name().unwrap().to_string_lossy().into_owned();
     customer.declare(&format!("[staging]\nfolder = \"/dev/shm/holdfast-test-{name}\"\n"));
-    customer
+    Own(customer)
 }
 
 fn staging(customer: &Customer) -> std::path::PathBuf {
@@ -39,13 +59,13 @@ fn staging(customer: &Customer) -> std::path::PathBuf {
 
 /// Declares how a website is asked.
 fn ask(customer: &Customer, asset: &str, lines: &str) {
-    // Chromium takes seconds for each; one test looks at what it makes.
+    // Chromium takes seconds for each.
     let picture = if lines.contains("picture") { "" } else { "picture = false\n" };
     customer.declare(&format!("[assets.\"{asset}\".restore_test]\n{picture}{lines}\n"));
 }
 
 /// One website of one page, backed up.
-fn with_a_page() -> Customer {
+fn with_a_page() -> Own {
     let customer = customer();
     fs::write(customer.path("site/index.php"), PAGE).unwrap();
     ask(&customer, ASSET, "marker = \"Welcome to the shop\"");
@@ -154,7 +174,11 @@ fn each_of_five_websites_has_its_own_result() {
         ));
         ask(&customer, name, asked);
     };
-    site("dynamic.example", DYNAMIC, &database, "marker = \"Orders: 700\"");
+    site("dynamic.example", DYNAMIC, &database, "address = \"http://localhost\"\nmarker = \"Orders: 700\"");
+    fs::create_dir(customer.path("dynamic.example/wp-includes")).unwrap();
+    fs::write(customer.path("dynamic.example/wp-includes/version.php"), "<?php $wp_version = '6.8';")
+        .unwrap();
+    fs::write(customer.path("dynamic.example/wp-config.php"), CONFIGURATION).unwrap();
     site("error.example", "<?php http_response_code(500); echo 'Welcome';", "", "marker = \"Welcome\"");
     site("other.example", "<?php echo 'Under construction';", "", "marker = \"Welcome\"");
     site("own.example", PAGE, "", "marker = \"Welcome\"\nprobe = [\"false\"]");
@@ -283,7 +307,7 @@ fn who_is_drawn_in_a_week_is_drawn_once() {
 }
 
 /// A customer with a synthetic WHMCS, backed up.
-fn billing(server: &Mariadb, spoil: impl Fn(&Whmcs)) -> (Customer, Whmcs) {
+fn billing(server: &Mariadb, spoil: impl Fn(&Whmcs)) -> (Own, Whmcs) {
     let customer = customer();
     let until_s = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
     let options = WhmcsOptions { until_s, ..WhmcsOptions::default() };
