@@ -33,12 +33,24 @@ impl Lock {
         Lock::take(connection, GLOBAL_WAIT, GLOBAL_SILENCE_MAX, "FLUSH TABLES WITH READ LOCK")
     }
 
-    /// Stops writing into these tables.
+    /// Stops writing into these tables, which takes the right to reload. Not by `LOCK TABLES`: who wants to write then waits in
+    /// the table's own queue, whoever reads after him waits behind him, and so would the dump for us, and we for the dump.
     pub(super) fn tables(connection: Conn, database: &str, tables: &[&str]) -> Result<Lock, mysql::Error> {
-        let database = quoted(database);
+        let names = named(database, tables).join(", ");
+        Lock::take(
+            connection,
+            TABLES_WAIT,
+            TABLES_SILENCE_MAX,
+            &format!("FLUSH TABLES {names} WITH READ LOCK"),
+        )
+    }
+
+    /// Whether this account may lock these tables by `LOCK TABLES`, as the dump tool can for itself.
+    pub(super) fn try_tables(connection: Conn, database: &str, tables: &[&str]) -> Result<(), mysql::Error> {
         let names: Vec<String> =
-            tables.iter().map(|table| format!("{database}.{} READ", quoted(table))).collect();
-        Lock::take(connection, TABLES_WAIT, TABLES_SILENCE_MAX, &format!("LOCK TABLES {}", names.join(", ")))
+            named(database, tables).into_iter().map(|name| format!("{name} READ")).collect();
+        let lock = format!("LOCK TABLES {}", names.join(", "));
+        Lock::take(connection, TABLES_WAIT, TABLES_SILENCE_MAX, &lock)?.release()
     }
 
     fn take(
@@ -68,6 +80,12 @@ impl Lock {
     }
 }
 
+/// Tables of a database, as statements name them.
+fn named(database: &str, tables: &[&str]) -> Vec<String> {
+    let database = quoted(database);
+    tables.iter().map(|table| format!("{database}.{}", quoted(table))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use holdfast_testkit::servers::Mariadb;
@@ -79,7 +97,7 @@ mod tests {
     #[test]
     fn a_lock_ends_when_it_is_dropped_and_when_its_owner_falls_silent() {
         let server = Mariadb::start(&[]);
-        server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT)");
+        server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT) ENGINE = MyISAM");
         let access = Access {
             place: Place::Socket(server.socket.clone()),
             user: "root".to_owned(),
@@ -104,6 +122,15 @@ mod tests {
         assert!(lock.release().is_err(), "it is told that it lost the lock");
         let busy = Lock::tables(access.connect().unwrap(), "d", &["t"]).unwrap();
         assert!(!write(1));
+        // Somebody waits to write, and others still read: a dump must not wait behind him.
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| write(20));
+            while !server.sql("SHOW FULL PROCESSLIST").contains("Waiting for table metadata lock") {}
+            assert_eq!(server.sql("SET max_statement_time = 10; SELECT COUNT(*) FROM d.t"), "COUNT(*)\n2\n");
+            busy.release().unwrap();
+            assert!(writer.join().unwrap());
+        });
+        let busy = Lock::tables(access.connect().unwrap(), "d", &["t"]).unwrap();
         busy.release().unwrap();
         assert!(write(5));
     }

@@ -142,7 +142,39 @@ pub(super) struct TablesPass {
     pub instant: Timestamp,
     /// Where the binary log stood under the lock.
     pub binary_log: Option<Start>,
-    lock: Result<Lock, String>,
+    lock: Holder,
+}
+
+/// Who keeps others from writing into tables without transactions while they are dumped.
+enum Holder {
+    /// A connection of ours, which can count meanwhile.
+    Ours(Lock),
+    /// The dump tool itself, because the account may not do what takes another connection.
+    Tool(String),
+    /// Nobody.
+    Nobody(String),
+}
+
+impl Holder {
+    fn of(setting: &Setting, tables: &[&str]) -> Result<Holder, SourceError> {
+        let connect = || {
+            let connected = setting.access.connect();
+            connected.map_err(|error| query_failure(&setting.path, "reach the server", &error))
+        };
+        let database = &setting.access.database;
+        let why = match Lock::tables(connect()?, database, tables) {
+            Ok(lock) => return Ok(Holder::Ours(lock)),
+            Err(error) => error.to_string(),
+        };
+        Ok(match Lock::try_tables(connect()?, database, tables) {
+            Ok(()) => Holder::Tool(format!(
+                "the account may not lock tables for another connection (FLUSH TABLES needs RELOAD): {why}"
+            )),
+            Err(error) => {
+                Holder::Nobody(format!("the table has no transactions and could not be locked: {error}"))
+            }
+        })
+    }
 }
 
 impl TablesPass {
@@ -153,23 +185,25 @@ impl TablesPass {
         tables: Vec<String>,
     ) -> Result<TablesPass, SourceError> {
         let names: Vec<&str> = tables.iter().map(String::as_str).collect();
-        let connection = setting
-            .access
-            .connect()
-            .map_err(|error| query_failure(&setting.path, "reach the server", &error))?;
-        let mut lock = Lock::tables(connection, &setting.access.database, &names)
-            .map_err(|error| format!("the table has no transactions and could not be locked: {error}"));
-        let binary_log = lock.as_mut().ok().and_then(|lock| binary_log_position(lock.connection(), facts));
-        let binary_log = lock.as_mut().ok().zip(binary_log).map(|(lock, log)| {
-            let BinaryLog { file, position, .. } = log;
+        let mut lock = Holder::of(setting, &names)?;
+        let ours = match &mut lock {
+            Holder::Ours(lock) => Some(lock),
+            Holder::Tool(_) | Holder::Nobody(_) => None,
+        };
+        let binary_log = ours.and_then(|lock| {
+            let BinaryLog { file, position, .. } = binary_log_position(lock.connection(), facts)?;
             // Others go on writing elsewhere: asked for what is now, the server would answer for another place.
             let query = "SELECT BINLOG_GTID_POS(?, ?)";
             let gtid = lock.connection().exec_first(query, (&file, position)).ok().flatten().flatten();
-            Start { file, position, gtid }
+            Some(Start { file, position, gtid })
         });
         let instant = setting.clock.now();
         let bytes: Vec<Vec<u8>> = tables.into_iter().map(String::into_bytes).collect();
-        let pass = Pass::start(&setting.tool, &setting.access, &Scope::Tables(&bytes), &setting.path)?;
+        let scope = match &lock {
+            Holder::Tool(_) => Scope::LockedTables(&bytes),
+            Holder::Ours(_) | Holder::Nobody(_) => Scope::Tables(&bytes),
+        };
+        let pass = Pass::start(&setting.tool, &setting.access, &scope, &setting.path)?;
         Ok(TablesPass { pass, instant, binary_log, lock })
     }
 
@@ -182,9 +216,10 @@ impl TablesPass {
         record: &mut Record,
     ) -> Result<Answers, SourceError> {
         let mut answers = Answers::new();
-        let (mut lock, why) = match self.lock {
-            Ok(lock) => (Some(lock), String::new()),
-            Err(why) => (None, why),
+        let (mut lock, by_tool, why) = match self.lock {
+            Holder::Ours(lock) => (Some(lock), None, String::new()),
+            Holder::Tool(why) => (None, Some(why), String::new()),
+            Holder::Nobody(why) => (None, None, why),
         };
         for table in record.tables_since() {
             table.instant = self.instant.to_string();
@@ -198,6 +233,9 @@ impl TablesPass {
                     Err(error) => table.note = Some(format!("not counted: {error}")),
                 }
                 compare(setting, table)?;
+            } else if let Some(why) = &by_tool {
+                table.consistency = Consistency::Locked;
+                table.note = Some(format!("not counted: {why}"));
             } else {
                 table.consistency = Consistency::Fuzzy { why: why.clone() };
             }

@@ -45,8 +45,10 @@ pub struct Tool {
 pub(super) enum Scope<'a> {
     /// Everything but the tables named, as of one snapshot.
     Snapshot { without: &'a [Vec<u8>] },
-    /// The tables named and nothing else, while somebody else holds a lock on them.
+    /// The tables named and nothing else, while somebody else holds a lock on them or none can be had.
     Tables(&'a [Vec<u8>]),
+    /// The same, locked all at once by the tool itself.
+    LockedTables(&'a [Vec<u8>]),
 }
 
 impl Tool {
@@ -112,9 +114,10 @@ fn arguments(kind: ToolKind, database: &str, scope: &Scope<'_>) -> Vec<OsString>
         "--skip-dump-date",
         "--default-character-set=utf8mb4",
         "--max-allowed-packet=1G",
-        "--skip-lock-tables",
     ];
     arguments.extend(common.map(OsString::from));
+    let locks = matches!(scope, Scope::LockedTables(_));
+    arguments.push(if locks { "--lock-tables" } else { "--skip-lock-tables" }.into());
     if kind == ToolKind::Mysql {
         arguments.extend(
             ["--set-gtid-purged=OFF", "--no-tablespaces", "--column-statistics=0"].map(OsString::from),
@@ -130,7 +133,7 @@ fn arguments(kind: ToolKind, database: &str, scope: &Scope<'_>) -> Vec<OsString>
             }
             arguments.extend(["--".into(), database.into()]);
         }
-        Scope::Tables(tables) => {
+        Scope::Tables(tables) | Scope::LockedTables(tables) => {
             arguments.extend(["--".into(), database.into()]);
             arguments.extend(tables.iter().map(|table| text(table)));
         }
