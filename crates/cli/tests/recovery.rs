@@ -393,7 +393,8 @@ fn what_opens_databases_and_channels_comes_back_with_the_rest() {
     customer.secret("pager.toml", "url = \"http://127.0.0.1:9/secret-path\"\nsecret = \"signs\"\n");
     customer.declare(
         "databases = [{ name = \"shop\", socket = \"/nowhere/socket\", credentials = { file = \"keys/billing.toml\" } }]\n\
-         [alerts.channels.pager]\nkind = \"webhook\"\ncredentials = { file = \"keys/pager.toml\" }\n",
+         [alerts.channels.pager]\nkind = \"webhook\"\n\
+         teams = [\"infrastructure\", \"compliance\", \"support\"]\ncredentials = { file = \"keys/pager.toml\" }\n",
     );
     let kit = make_kit(&customer, "kit", &[]).join("kit.txt");
     lose(&customer);
@@ -415,5 +416,6 @@ fn a_ring_that_lacks_what_opens_a_database_goes_nowhere() {
     );
     let out = customer.path("kit");
     let said = customer.run(3, &["key", "kit", "--out", out.to_str().unwrap()]);
-    assert!(said.contains("gone.toml") && !out.exists(), "{said}");
+    assert!(said.contains("brought to no location") && said.contains("gone.toml"), "{said}");
+    assert!(walk(&customer.path("there/holdfast-keys")).is_empty(), "{said}");
 }
