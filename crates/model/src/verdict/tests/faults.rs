@@ -71,6 +71,7 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
         ("DR-04", "a restore test finds that the newest point cannot be loaded") => {
             from(at("2026-11-22T14:00:00Z") + hours(24), |facts| {
                 let mut tested = facts.restored[0].clone();
+                tested.asset = "b.example".to_owned();
                 tested.points = vec![newest(facts, "b.example").id.clone()];
                 let ended = tested.ended.as_mut().unwrap();
                 (ended.recorded, ended.outcome) = (ago(1), TestOutcome::Failed);
