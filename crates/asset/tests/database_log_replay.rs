@@ -88,7 +88,7 @@ fn compare(server: &Mariadb, dump: &Files, log: &Files, moments: &[(&str, &Momen
 fn moments_of_a_busy_shop_come_back_exactly() {
     let mut server = shop(&[]);
     let writer = |server: &Mariadb, rounds: std::ops::Range<u64>| {
-        rounds.for_each(|round| drop(server.sql(&writes(round))))
+        rounds.for_each(|round| drop(server.sql(&writes(round))));
     };
     writer(&server, 1..4);
     let dump = dumped(&server, "shop");
@@ -392,7 +392,7 @@ fn a_log_that_is_cut_bent_or_foreign_changes_nothing() {
         for target in [over("shop"), new("again")] {
             let error =
                 restore_with(&access, &dump, &log, Stop::End, &target, &Options::default(), &mut |event| {
-                    steps.push(event)
+                    steps.push(event);
                 });
             let error = error.unwrap_err();
             assert_eq!(error.kind, LoadErrorKind::Dump, "{said}: {error}");

@@ -78,7 +78,7 @@ enum Command {
     Report(report::Report),
     Serve(serve::Serve),
     Ls(ls::Ls),
-    Restore(restore::Restore),
+    Restore(Box<restore::Restore>),
     Verify(verify::Verify),
     #[command(subcommand)]
     Test(test::TestCommand),

@@ -108,7 +108,7 @@ impl Reader {
                 .load(connection)
                 .doing(|| format!("read who was tested by {test}"))?;
             let mut found = with_details(connection, rows)?;
-            found.sort_by_key(|pick| pick.number());
+            found.sort_by_key(TestedPick::number);
             Ok(found)
         })
     }

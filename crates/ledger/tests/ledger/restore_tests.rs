@@ -102,7 +102,7 @@ fn what_is_recorded_comes_back() {
     assert_eq!(picks[0].begun.as_ref().unwrap().0, begun(&first));
     assert_eq!(picks[0].destroyed.as_ref().unwrap().0, gone(&first, None));
     let unfinished = read.picks_unfinished().unwrap();
-    assert_eq!(unfinished.iter().map(|pick| pick.number()).collect::<Vec<_>>(), [2]);
+    assert_eq!(unfinished.iter().map(holdfast_ledger::TestedPick::number).collect::<Vec<_>>(), [2]);
     assert_eq!(read.restore_picks_between(Timestamp::UNIX_EPOCH, now).unwrap().len(), 2);
     assert!(read.restore_picks_between(now, at("2030-01-01T00:00:00Z")).unwrap().is_empty());
     read.audit().unwrap();

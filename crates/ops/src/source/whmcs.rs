@@ -170,7 +170,7 @@ fn off_limits(setup: &Setup, asset: &Asset) -> Vec<(PathBuf, String)> {
     let estate = &setup.estate;
     let others = estate.assets.values().filter(|other| other.name != asset.name && other.host == asset.host);
     let of_others = others.flat_map(|other| {
-        let places = other.folder().into_iter().flat_map(|folder| folder.places());
+        let places = other.folder().into_iter().flat_map(holdfast_model::estate::FolderSettings::places);
         places.map(|(path, _)| (path.to_owned(), format!("the asset {}", other.name)))
     });
     let copies = estate.locations.iter().filter_map(|(name, location)| {

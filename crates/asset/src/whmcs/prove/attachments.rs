@@ -115,7 +115,7 @@ fn folders(
             match &place.kind {
                 StorageKind::Local(path) => folders.local.push(docroot.join(path)),
                 StorageKind::Remote(handler) => {
-                    folders.remote = Some(format!("{:?} ({handler})", place.name))
+                    folders.remote = Some(format!("{:?} ({handler})", place.name));
                 }
                 StorageKind::Unknown => {
                     return Err(format!(

@@ -65,7 +65,7 @@ pub(super) fn inject(control: &str, fault: &str) -> Broken {
             facts.restored.retain(|tested| is_old(tested) || tested.exercised == Exercised::Websites);
         }),
         "the restore test of the month fails" => at_once_in(whole, |facts| {
-            fail(last_of(facts, "billing.example"), TestOutcome::Failed, "decrypts")
+            fail(last_of(facts, "billing.example"), TestOutcome::Failed, "decrypts");
         }),
         "one of two is not tested" => at_once_in(whole, |facts| {
             facts.tests.iter_mut().for_each(|test| test.drawn.retain(|id| !id.ends_with("second.example")));
