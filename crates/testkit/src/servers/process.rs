@@ -21,6 +21,9 @@ pub(super) struct Process {
     child: Option<Child>,
 }
 
+/// How often a server is started that ends at once.
+const TRIES: u32 = 4;
+
 impl Process {
     /// Starts a server that will listen on `port` of 127.0.0.1, and waits until it does.
     pub(super) fn start(
@@ -36,20 +39,27 @@ impl Process {
     /// Starts it again, after [`Process::kill`] or over itself.
     pub(super) fn restart(&mut self) {
         self.kill();
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let mut command = (self.command)();
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-        self.child = Some(child);
-        let start = Instant::now();
+        self.child = Some(self.spawn());
+        let (start, mut tries) = (Instant::now(), 1);
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let child = self.child.as_mut().expect("it was just started");
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the server ended at once ({status}):\n{}", self.said());
+                assert!(tries < TRIES, "the server ended at once, each time ({status}):\n{}", self.said());
+                // One of its ports may just have been that of somebody's connection, which ends.
+                tries += 1;
+                sleep(Duration::from_millis(300));
+                self.child = Some(self.spawn());
             }
             assert!(start.elapsed() < START_MAX, "the server does not answer:\n{}", self.said());
             sleep(Duration::from_millis(20));
         }
+    }
+
+    fn spawn(&self) -> Child {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut command = (self.command)();
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
     }
 
     /// kill -9, for it and everything it started.
