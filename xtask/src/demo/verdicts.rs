@@ -14,6 +14,8 @@ const EXPECTED_RED: &[(&str, &str)] = &[
     ("LOC-01", "both places are one machine"),
     ("LOC-02", "and that machine is the one that they protect"),
     ("DR-04", "so nothing lies off site, and no state counts as safe"),
+    ("TEST-01", "nothing lies off site that could be restored for a test, and `serve --once` waits for none"),
+    ("TEST-04", "so nothing was restored for a test"),
     ("NOTIF-01", "nobody is to be told: the demo declares no channel"),
     ("REV-01", "nobody ever reviewed this policy"),
 ];
