@@ -21,14 +21,13 @@ mod section;
 mod snapshot;
 mod splitter;
 mod stream;
+mod streamed;
 mod tool;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use holdfast_format::source::{
-    Content, Directory, Entry, EntryKind, FileTime, Listing, Metadata, Source, SourceError, Stream, Xattr,
-};
+use holdfast_format::source::{Directory, EntryKind, FileTime, Metadata, Source, SourceError};
 use holdfast_world::Clock;
 
 pub use self::access::{Access, Databases, Place, databases, is_there, rights_everywhere};
@@ -39,8 +38,8 @@ pub use self::tool::{Tool, ToolKind};
 
 pub(crate) use self::inspect::{measure, quoted};
 
-use self::failure::failure;
 use self::stream::{DumpStream, Setting, file_time};
+use self::streamed::Streamed;
 
 /// One database. Its tree is `/databases/<name>`, whose content comes as a stream.
 pub struct DumpSource {
@@ -111,22 +110,22 @@ impl Source for DumpSource {
     }
 
     fn root(&self) -> Result<(Metadata, Arc<dyn Directory>), SourceError> {
-        let mut path = Vec::new();
-        for component in self.path() {
-            path.push(b'/');
-            path.extend(component);
-        }
-        let root = DumpFolder {
-            path,
-            access: self.access.clone(),
-            tool: self.tool.clone(),
-            clock: Arc::clone(&self.clock),
-            questions: Arc::clone(&self.questions),
-            known: self.known.clone(),
-            instant: Arc::clone(&self.instant),
-            failed: Arc::clone(&self.failed),
-        };
-        Ok((self.folder(), Arc::new(root)))
+        let (access, tool, clock) = (self.access.clone(), self.tool.clone(), Arc::clone(&self.clock));
+        let (questions, known) = (Arc::clone(&self.questions), self.known.clone());
+        let (instant, failed) = (Arc::clone(&self.instant), Arc::clone(&self.failed));
+        let root = Streamed::at(&self.path(), "a dump", move |path| {
+            Box::new(DumpStream::new(Setting {
+                access: access.clone(),
+                tool: tool.clone(),
+                clock: Arc::clone(&clock),
+                path,
+                questions: Arc::clone(&questions),
+                known: known.clone(),
+                instant: Arc::clone(&instant),
+                failed: Arc::clone(&failed),
+            }))
+        });
+        Ok((self.folder(), root))
     }
 
     /// That of the snapshot; `None` before there is one.
@@ -140,71 +139,5 @@ impl Source for DumpSource {
 
     fn group_name(&self, gid: u32) -> Option<String> {
         (gid == 0).then(|| "root".to_owned())
-    }
-}
-
-/// The folder whose content is streamed.
-struct DumpFolder {
-    path: Vec<u8>,
-    access: Access,
-    tool: Tool,
-    clock: Arc<dyn Clock>,
-    questions: Arc<[Question]>,
-    known: BTreeMap<String, String>,
-    instant: Arc<OnceLock<FileTime>>,
-    failed: Failed,
-}
-
-impl DumpFolder {
-    fn only_streamed<T>(&self) -> Result<T, SourceError> {
-        Err(failure(
-            &self.path,
-            std::io::ErrorKind::Unsupported,
-            "a dump is streamed: it cannot be listed, and nothing in it opened",
-        ))
-    }
-}
-
-impl Directory for DumpFolder {
-    fn path(&self) -> Vec<u8> {
-        self.path.clone()
-    }
-
-    fn list(&self) -> Result<Listing, SourceError> {
-        self.only_streamed()
-    }
-
-    fn child(&self, _: &Entry) -> Result<Arc<dyn Directory>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn open(&self, _: &Entry) -> Result<Box<dyn Content>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn xattrs(&self, _: &Entry) -> Result<Vec<Xattr>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn own_xattrs(&self) -> Result<Vec<Xattr>, SourceError> {
-        Ok(Vec::new())
-    }
-
-    fn link_target(&self, _: &Entry) -> Result<Vec<u8>, SourceError> {
-        self.only_streamed()
-    }
-
-    /// The server is reached with the first file that is asked for.
-    fn stream(&self) -> Option<Box<dyn Stream>> {
-        Some(Box::new(DumpStream::new(Setting {
-            access: self.access.clone(),
-            tool: self.tool.clone(),
-            clock: Arc::clone(&self.clock),
-            path: self.path.clone(),
-            questions: Arc::clone(&self.questions),
-            known: self.known.clone(),
-            instant: Arc::clone(&self.instant),
-            failed: Arc::clone(&self.failed),
-        })))
     }
 }

@@ -2,15 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use holdfast_format::source::{
-    Content, Directory, Entry, EntryKind, FileTime, Listing, Metadata, Source, SourceError, Stream, Xattr,
-};
+use holdfast_format::source::{Directory, EntryKind, FileTime, Metadata, Source, SourceError};
 use holdfast_world::Clock;
 
 use super::super::access::Access;
-use super::super::failure::failure;
 use super::super::names;
 use super::super::stream::file_time;
+use super::super::streamed::Streamed;
 use super::base::Base;
 use super::failure::LogError;
 use super::stream::{LogStream, Setting};
@@ -70,21 +68,21 @@ impl Source for LogSource {
     }
 
     fn root(&self) -> Result<(Metadata, Arc<dyn Directory>), SourceError> {
-        let mut path = Vec::new();
-        for component in self.path() {
-            path.push(b'/');
-            path.extend(component);
-        }
-        let root = LogFolder {
-            path,
-            access: self.access.clone(),
-            base: self.base.clone(),
-            whole_server: self.whole_server,
-            clock: Arc::clone(&self.clock),
-            instant: Arc::clone(&self.instant),
-            failed: Arc::clone(&self.failed),
-        };
-        Ok((self.folder(), Arc::new(root)))
+        let (access, base, clock) = (self.access.clone(), self.base.clone(), Arc::clone(&self.clock));
+        let (instant, failed) = (Arc::clone(&self.instant), Arc::clone(&self.failed));
+        let whole_server = self.whole_server;
+        let root = Streamed::at(&self.path(), "a log", move |path| {
+            Box::new(LogStream::new(Setting {
+                access: access.clone(),
+                base: base.clone(),
+                whole_server,
+                clock: Arc::clone(&clock),
+                path,
+                instant: Arc::clone(&instant),
+                failed: Arc::clone(&failed),
+            }))
+        });
+        Ok((self.folder(), root))
     }
 
     /// Until when the log is complete, by our clock; `None` before the server was asked.
@@ -98,69 +96,5 @@ impl Source for LogSource {
 
     fn group_name(&self, gid: u32) -> Option<String> {
         (gid == 0).then(|| "root".to_owned())
-    }
-}
-
-/// The folder whose content is streamed.
-struct LogFolder {
-    path: Vec<u8>,
-    access: Access,
-    base: Base,
-    whole_server: bool,
-    clock: Arc<dyn Clock>,
-    instant: Arc<OnceLock<FileTime>>,
-    failed: LogFailed,
-}
-
-impl LogFolder {
-    fn only_streamed<T>(&self) -> Result<T, SourceError> {
-        Err(failure(
-            &self.path,
-            std::io::ErrorKind::Unsupported,
-            "a log is streamed: it cannot be listed, and nothing in it opened",
-        ))
-    }
-}
-
-impl Directory for LogFolder {
-    fn path(&self) -> Vec<u8> {
-        self.path.clone()
-    }
-
-    fn list(&self) -> Result<Listing, SourceError> {
-        self.only_streamed()
-    }
-
-    fn child(&self, _: &Entry) -> Result<Arc<dyn Directory>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn open(&self, _: &Entry) -> Result<Box<dyn Content>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn xattrs(&self, _: &Entry) -> Result<Vec<Xattr>, SourceError> {
-        self.only_streamed()
-    }
-
-    fn own_xattrs(&self) -> Result<Vec<Xattr>, SourceError> {
-        Ok(Vec::new())
-    }
-
-    fn link_target(&self, _: &Entry) -> Result<Vec<u8>, SourceError> {
-        self.only_streamed()
-    }
-
-    /// The server is reached with the first file that is asked for.
-    fn stream(&self) -> Option<Box<dyn Stream>> {
-        Some(Box::new(LogStream::new(Setting {
-            access: self.access.clone(),
-            base: self.base.clone(),
-            whole_server: self.whole_server,
-            clock: Arc::clone(&self.clock),
-            path: self.path.clone(),
-            instant: Arc::clone(&self.instant),
-            failed: Arc::clone(&self.failed),
-        })))
     }
 }
