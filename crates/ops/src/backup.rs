@@ -140,40 +140,9 @@ pub(crate) fn carry_out(
     let repository_name = repository_name(asset).to_string();
     let _turn = setup.turn(&repository_name)?;
     let start = setup.world.clock.monotonic();
-    let mut report = BackupReport {
-        asset: asset_name.to_owned(),
-        dataset,
-        repository: repository_name.clone(),
-        point: None,
-        time: None,
-        is_undated: false,
-        kind: how.kind(),
-        seconds: 0.0,
-        capture_seconds: None,
-        totals: None,
-        copies: Vec::new(),
-        attestation: None,
-        suspect: None,
-        troubles: Vec::new(),
-        error: None,
-        hint: None,
-        ending: Ending::Done,
-    };
+    let mut report = BackupReport::begun(asset_name, dataset, &repository_name, how.kind());
     let troubles = Troubles::default();
-    // A purge refuses without it; no backup is left undone for it.
-    match clock_reading::note(setup).and_then(|()| clock_reading::went_back(setup)) {
-        Ok(None) => {}
-        Ok(Some(refusal)) => {
-            report.is_undated = true;
-            let message = format!("{refusal}; until it is right, the age of this point does not count");
-            troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", message));
-        }
-        Err(error) => {
-            // Nobody knows what the clock said before.
-            report.is_undated = true;
-            troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", error.message));
-        }
-    }
+    report.is_undated = is_undated(setup, &troubles);
     if let Some(size) = source_size::load(setup, &part_key)? {
         progress.bytes_total.set(size.bytes);
     }
@@ -331,7 +300,43 @@ pub(crate) fn judge(report: &BackupReport) -> Ending {
     own.and(attested).and(read_back)
 }
 
+/// Whether the clock can be believed so little that the age of what is made now does not count. A purge refuses without it;
+/// nothing is left undone for it here, and why is told.
+pub(crate) fn is_undated(setup: &Setup, troubles: &Troubles) -> bool {
+    let message = match clock_reading::note(setup).and_then(|()| clock_reading::went_back(setup)) {
+        Ok(None) => return false,
+        Ok(Some(refusal)) => format!("{refusal}; until it is right, the age of this point does not count"),
+        // Nobody knows what the clock said before.
+        Err(error) => error.message,
+    };
+    troubles.trouble(Trouble::new(TroubleKind::Warning, "clock", message));
+    true
+}
+
 impl BackupReport {
+    /// Of a run that has just begun.
+    pub(crate) fn begun(asset: &str, dataset: Dataset, repository: &str, kind: &'static str) -> BackupReport {
+        BackupReport {
+            asset: asset.to_owned(),
+            dataset,
+            repository: repository.to_owned(),
+            point: None,
+            time: None,
+            is_undated: false,
+            kind,
+            seconds: 0.0,
+            capture_seconds: None,
+            totals: None,
+            copies: Vec::new(),
+            attestation: None,
+            suspect: None,
+            troubles: Vec::new(),
+            error: None,
+            hint: None,
+            ending: Ending::Done,
+        }
+    }
+
     pub(crate) fn fail(&mut self, error: Error) {
         self.error = Some(error.message);
         self.hint = error.hint;

@@ -9,17 +9,16 @@ use holdfast_ledger::{CheckOutcome, LogCopy, LogPoint, Point};
 use holdfast_model::Dataset;
 use holdfast_model::estate::{Asset, WhmcsSettings};
 use holdfast_repo::{
-    ArchiveRequest, Archived, ErrorKind, LocationState, LockPlan, Progress, Repository, Trouble, TroubleKind,
-    Troubles,
+    ArchiveRequest, Archived, ErrorKind, LocationState, LockPlan, Monitor, Progress, Repository, Trouble,
+    TroubleKind, Troubles,
 };
 
 use crate::backup::{self, BackupReport, CopyReport};
-use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::object_lock::Plan;
 use crate::restore::point_files;
 use crate::setup::Setup;
-use crate::{clock_reading, evidence, part};
+use crate::{evidence, part};
 
 /// What came of it.
 pub(super) enum Taken {
@@ -43,8 +42,8 @@ impl Wish<'_> {
         let asset_name = self.asset.name.as_ref();
         let start = setup.world.clock.monotonic();
         let troubles = Troubles::default();
-        let mut report = self.report();
-        report.is_undated = is_undated(setup, &troubles);
+        let mut report = BackupReport::begun(asset_name, Dataset::Log, self.repository, "incremental");
+        report.is_undated = backup::is_undated(setup, &troubles);
         let clock = Arc::clone(&setup.world.clock);
         let source = LogSource::new(self.access.clone(), base, self.whmcs.log.whole_server, clock);
         let failed = source.failed();
@@ -53,7 +52,7 @@ impl Wish<'_> {
         let plan = if is_closing {
             Plan::of(setup, self.repository, Some((asset_name, Dataset::Log))).unwrap_or_else(|error| {
                 let message = format!("nothing is locked: {}", error.message);
-                troubles.trouble_of("object lock", message);
+                troubles.trouble(Trouble::new(TroubleKind::Warning, "object lock", message));
                 None
             })
         } else {
@@ -110,46 +109,6 @@ impl Wish<'_> {
     ) -> Result<LogManifest> {
         point_files::log_manifest(repository, &archived.snapshot, self.access, troubles)
     }
-
-    fn report(&self) -> BackupReport {
-        BackupReport {
-            asset: self.asset.name.to_string(),
-            dataset: Dataset::Log,
-            repository: self.repository.to_owned(),
-            point: None,
-            time: None,
-            is_undated: false,
-            kind: "incremental",
-            seconds: 0.0,
-            capture_seconds: None,
-            totals: None,
-            copies: Vec::new(),
-            attestation: None,
-            suspect: None,
-            troubles: Vec::new(),
-            error: None,
-            hint: None,
-            ending: Ending::Done,
-        }
-    }
-}
-
-/// Whether the clock can be believed. Nothing is left undone for it.
-fn is_undated(setup: &Setup, troubles: &Troubles) -> bool {
-    match clock_reading::note(setup).and_then(|()| clock_reading::went_back(setup)) {
-        Ok(None) => false,
-        Ok(Some(refusal)) => {
-            troubles.trouble_of(
-                "clock",
-                format!("{refusal}; until it is right, the age of this point does not count"),
-            );
-            true
-        }
-        Err(error) => {
-            troubles.trouble_of("clock", error.message);
-            true
-        }
-    }
 }
 
 /// Writes it down: one leaf, and one for each location where something was read back that is not what was sent.
@@ -193,15 +152,4 @@ fn record(setup: &Setup, report: &BackupReport, id: &Id, dump: &str, manifest: &
 /// A server, as it is told from others.
 pub(super) fn server_name(server: &Server) -> String {
     format!("{} {} {}", server.id, server.host, server.uid.as_deref().unwrap_or_default())
-}
-
-/// Trouble by which a point is no worse.
-trait Tell {
-    fn trouble_of(&self, subject: &str, message: String);
-}
-
-impl Tell for Troubles {
-    fn trouble_of(&self, subject: &str, message: String) {
-        holdfast_repo::Monitor::trouble(self, Trouble::new(TroubleKind::Warning, subject, message));
-    }
 }
